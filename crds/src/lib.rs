@@ -1,0 +1,1 @@
+//! API types of group trading.ats.dev, with their conditions and reasons.

@@ -1,0 +1,1 @@
+//! The controller: reconciles universes, models and strategies.

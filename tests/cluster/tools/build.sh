@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# Builds one family of Go tools into a cache folder and prints that folder.
+#
+#   build.sh kubernetes     kube-apiserver, kubelet, kubectl, ...
+#   build.sh etcd           etcd
+#
+# A family is a folder beside this script with a go.mod that pins its `tool`
+# packages: one module for each family, so that their dependencies never meet.
+# The result lies in
+#   ${ATS_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/ats}/tools/<family>-<hash>/
+# where the hash covers everything that decides the output. When it is there,
+# nothing is built. Progress goes to stderr, the folder to stdout.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+die() {
+  echo "build.sh: $*" >&2
+  exit 1
+}
+
+families() {
+  local module
+  for module in "$here"/*/go.mod; do
+    basename "$(dirname "$module")"
+  done
+}
+
+[[ $# -eq 1 ]] || die "usage: build.sh FAMILY, one of: $(families | paste -sd' ')"
+family=$1
+module=$here/$family
+[[ -f $module/go.mod ]] || die "no tool family '$family'; there are: $(families | paste -sd' ')"
+
+# The version that go.mod requires of a module.
+version_of() {
+  awk -v module="$1" '
+    $1 == "require" && $2 == module { print $3; exit }
+    $1 == module && $2 ~ /^v/ { print $2; exit }
+  ' "$module/go.mod"
+}
+
+# The packages of the `tool` directives, one a line.
+tools() {
+  awk '
+    $1 == "tool" && $2 != "(" { print $2 }
+    $1 == "tool" && $2 == "(" { inside = 1; next }
+    inside && $1 == ")" { inside = 0 }
+    inside && NF { print $1 }
+  ' "$module/go.mod"
+}
+
+# Most packages are named after their binary. These are not.
+binary_of() {
+  case $1 in
+    go.etcd.io/etcd/server/v3) echo etcd ;;
+    sigs.k8s.io/kustomize/kustomize/v5) echo kustomize ;;
+    *) basename "$1" ;;
+  esac
+}
+
+ldflags="-s -w"
+if [[ $family == kubernetes ]]; then
+  version=$(version_of k8s.io/kubernetes)
+  # The API server refuses to start without a version, and reports this one.
+  package=k8s.io/component-base/version
+  IFS=. read -r major minor _ <<<"${version#v}"
+  ldflags+=" -X $package.gitVersion=$version"
+  ldflags+=" -X $package.gitMajor=$major -X $package.gitMinor=$minor"
+  ldflags+=" -X $package.gitTreeState=clean"
+fi
+
+hash=$({
+  cat "$module/go.mod" "$module/go.sum"
+  echo "$ldflags $(uname -sm)"
+} | sha256sum | cut -c1-16)
+cache=${ATS_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/ats}/tools
+output=$cache/$family-$hash
+
+if [[ -d $output ]]; then
+  echo "$output"
+  exit 0
+fi
+
+command -v go >/dev/null || die "no 'go' on PATH: install Go 1.26 or later to build '$family'"
+mkdir -p "$cache"
+
+# One build of a family at a time; who waited finds it done.
+exec 9>"$cache/.$family.lock"
+flock 9
+if [[ -d $output ]]; then
+  echo "$output"
+  exit 0
+fi
+
+temporary=$(mktemp -d "$cache/.$family.XXXXXX")
+trap 'rm -rf "$temporary"' EXIT
+chmod 755 "$temporary"
+
+started=$SECONDS
+for package in $(tools); do
+  binary=$(binary_of "$package")
+  echo "build.sh: building $binary from $package" >&2
+  (
+    cd "$module"
+    CGO_ENABLED=0 GOWORK=off go build -mod=readonly -trimpath -buildvcs=false \
+      -ldflags "$ldflags" -o "$temporary/$binary" "$package" >&2
+  )
+done
+mv -T "$temporary" "$output"
+echo "build.sh: built $family in $((SECONDS - started)) s" >&2
+echo "$output"

@@ -1,0 +1,1 @@
+//! Exchange calendars: sessions, early closes and the instants at which bars are complete.

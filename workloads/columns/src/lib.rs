@@ -1,0 +1,1 @@
+//! Frames, Parquet, and the evaluation of expressions over columns.

@@ -1,0 +1,1 @@
+//! Stages features and publish: expressions over columns, selection, cross-sectional features.

@@ -1,0 +1,1 @@
+//! Orders, fills, positions, halts and runs in SQLite or PostgreSQL.

@@ -1,0 +1,1 @@
+//! Stages train and select: labels, purged validation, models, gates.

@@ -1,0 +1,1 @@
+//! Metrics and a web page for the objects of a namespace.

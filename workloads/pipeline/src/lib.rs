@@ -1,0 +1,1 @@
+//! Stage specs, keys, the planner and the pod contract.

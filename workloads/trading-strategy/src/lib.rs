@@ -1,0 +1,1 @@
+//! Stages backtest and trade: signals, sizing, fills, statistics, the report and paper trading.
