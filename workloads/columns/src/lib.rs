@@ -1,1 +1,27 @@
 //! Frames, Parquet, and the evaluation of expressions over columns.
+//!
+//! - [`Bars`] and [`Actions`]: one ticker's raw history, checked on construction, to and from Parquet.
+//! - [`parquet`]: the one writer and reader of Parquet files, with pinned settings, so that equal frames give
+//!   equal bytes.
+//! - [`adjust`]: forward-adjusted columns.
+//!
+//! Everything is a pure function of its arguments. Transcendental maths comes from `libm` and reductions have a
+//! fixed order, so results are equal bit for bit between runs, thread counts and machines of one architecture.
+
+pub mod actions;
+pub mod adjust;
+pub mod bars;
+pub mod column;
+pub mod error;
+pub mod kernels;
+pub mod kleene;
+pub mod parquet;
+
+pub use actions::{Action, ActionKind, Actions};
+pub use adjust::{Adjustment, Prices};
+pub use bars::{BarColumns, Bars};
+pub use error::ColumnsError;
+pub use parquet::{expect_columns, read_parquet, write_parquet};
+
+/// The column and frame types that Parquet files are read into and written from.
+pub use polars_core::prelude::{Column, DataFrame, DataType};
