@@ -1,0 +1,351 @@
+//! `ModelTrainingJob`: one trained, validated, addressable model for each dataset.
+
+use std::collections::BTreeMap;
+
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    GateOperator, GateValue, NonNegativeDecimal, ObjectReference, PositiveDecimal, RunSettings, UnitFraction,
+    status::ModelStatus,
+};
+
+/// One trained, validated, addressable model for each dataset of a universe.
+#[derive(CustomResource, Debug, Clone, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[kube(
+    group = "trading.ats.dev",
+    version = "v1alpha1",
+    kind = "ModelTrainingJob",
+    plural = "modeltrainingjobs",
+    singular = "modeltrainingjob",
+    shortname = "mtj",
+    category = "all",
+    category = "trading",
+    namespaced,
+    status = "ModelStatus",
+    derive = "PartialEq",
+    doc = "One trained, validated, addressable model for each dataset of a universe.",
+    selectable = ".spec.universeRef.name",
+    validation = Rule::new("self.metadata.name.size() <= 40").message("metadata.name must have at most 40 characters"),
+    printcolumn(name = "Universe", type_ = "string", json_path = ".spec.universeRef.name"),
+    printcolumn(name = "Algorithm", type_ = "string", json_path = ".status.algorithm"),
+    printcolumn(name = "Rank IC", type_ = "string", json_path = ".status.metrics.rankIc"),
+    printcolumn(name = "Gates", type_ = "string", json_path = ".status.conditions[?(@.type=='GatesPassed')].status"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].status"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Message", type_ = "string", priority = 1, json_path = ".status.conditions[?(@.type=='Ready')].message")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct ModelTrainingJobSpec {
+    /// The universe whose dataset the model learns from; cannot be changed later.
+    #[x_kube(validation = Rule::new("self == oldSelf").message("universeRef cannot be changed: make a new object"))]
+    pub universe_ref: ObjectReference,
+    /// Which dataset of the universe.
+    #[serde(default)]
+    pub dataset: Dataset,
+    /// Features to learn from; left out: all of the universe's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 200), inner(length(min = 1, max = 63)))]
+    pub features: Vec<String>,
+    /// How features and labels are scaled.
+    #[serde(default)]
+    pub preprocess: Preprocess,
+    /// What is predicted; exactly one member.
+    pub label: Label,
+    /// How; exactly one member.
+    pub algorithm: Algorithm,
+    /// Specifications to try; left out: the algorithm's parameters as they stand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<Search>,
+    /// How out-of-sample predictions are made. Labels that meet a test window are always purged.
+    pub validation: Validation,
+    /// What the model must reach to be published.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    pub gates: Vec<ModelGate>,
+    /// Decides every random choice.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 9_007_199_254_740_991_i64))]
+    pub seed: i64,
+    /// Settings that every kind has.
+    #[serde(flatten)]
+    pub run: RunSettings,
+}
+
+/// Which dataset of the universe a model learns from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(validation = Rule::new("(self.policy == 'Pinned') == has(self.digest)")
+    .message("digest belongs to policy Pinned, and policy Pinned needs it"))]
+pub struct Dataset {
+    /// Train again on each new dataset, or stay with one.
+    #[serde(default)]
+    pub policy: DatasetPolicy,
+    /// The dataset to stay with: 64 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 64, max = 64), regex(pattern = r"^[0-9a-f]{64}$"))]
+    pub digest: Option<String>,
+}
+
+/// Whether a model follows its universe.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum DatasetPolicy {
+    /// Train again on each new dataset digest.
+    #[default]
+    Latest,
+    /// Stay with the dataset named by `digest`.
+    Pinned,
+}
+
+/// How features and labels are scaled before training.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct Preprocess {
+    /// Scaling of the features.
+    #[serde(default)]
+    pub features: FeatureScaling,
+    /// Scaling of the label.
+    #[serde(default)]
+    pub label: LabelScaling,
+}
+
+/// Scaling of the features.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum FeatureScaling {
+    /// Zero mean and unit deviation across the active tickers of each date.
+    #[default]
+    CrossSectionalZScore,
+    /// Zero mean and unit deviation of the training rows.
+    Standardize,
+    /// As they are.
+    None,
+}
+
+/// Scaling of the label.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum LabelScaling {
+    /// Divided by the deviation of the training rows' labels.
+    #[default]
+    UnitVariance,
+    /// As it is.
+    None,
+}
+
+/// What is predicted: exactly one member is set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("[has(self.forwardReturn), has(self.forwardDirection), has(self.tripleBarrier)].filter(x, x).size() == 1")
+    .message("set exactly one of forwardReturn, forwardDirection and tripleBarrier"))]
+pub struct Label {
+    /// The simple return over the coming bars.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forward_return: Option<ForwardLabel>,
+    /// The sign of that return.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forward_direction: Option<ForwardLabel>,
+    /// Which of three barriers is touched first: -1, 0 or 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub triple_barrier: Option<TripleBarrier>,
+}
+
+/// A label over a fixed number of bars.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ForwardLabel {
+    /// Bars held.
+    #[schemars(range(min = 1, max = 1000))]
+    pub horizon_bars: i32,
+    /// Where the holding begins.
+    #[serde(default)]
+    pub entry: LabelEntry,
+}
+
+/// Where a label's holding begins.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum LabelEntry {
+    /// The next bar's open.
+    #[default]
+    NextOpen,
+    /// The same bar's close.
+    Close,
+}
+
+/// A triple-barrier label (Lopez de Prado 2018, chapter 3).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TripleBarrier {
+    /// The vertical barrier, in bars.
+    #[schemars(range(min = 1, max = 1000))]
+    pub horizon_bars: i32,
+    /// The upper barrier, in multiples of the trailing 21-bar volatility.
+    pub profit_taking: PositiveDecimal,
+    /// The lower barrier, in multiples of the trailing 21-bar volatility.
+    pub stop_loss: PositiveDecimal,
+}
+
+/// How the model learns: exactly one member is set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("[has(self.elasticNet), has(self.logistic), has(self.randomForest)].filter(x, x).size() == 1")
+    .message("set exactly one of elasticNet, logistic and randomForest"))]
+pub struct Algorithm {
+    /// Linear regression with L1 and L2 penalties.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elastic_net: Option<ElasticNet>,
+    /// Logistic regression with an L2 penalty; for `forwardDirection`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logistic: Option<Logistic>,
+    /// A forest of randomised trees; regression, or classification for `forwardDirection`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub random_forest: Option<RandomForest>,
+}
+
+/// Elastic net, minimising `1/(2n) |y - Xw|^2 + penalty (l1Ratio |w|_1 + (1 - l1Ratio)/2 |w|^2)`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ElasticNet {
+    /// Overall strength (scikit-learn's `alpha`).
+    #[serde(default = "default_penalty")]
+    pub penalty: NonNegativeDecimal,
+    /// Share of the L1 part.
+    #[serde(default = "default_l1_ratio")]
+    pub l1_ratio: UnitFraction,
+}
+
+fn default_penalty() -> NonNegativeDecimal {
+    NonNegativeDecimal::new("0.001")
+}
+
+fn default_l1_ratio() -> UnitFraction {
+    UnitFraction::new("0.5")
+}
+
+/// Logistic regression.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct Logistic {
+    /// Strength of the L2 penalty.
+    #[serde(default = "default_penalty")]
+    pub penalty: NonNegativeDecimal,
+}
+
+/// Random forest.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RandomForest {
+    /// Number of trees.
+    #[serde(default = "default_trees")]
+    #[schemars(range(min = 1, max = 2000))]
+    pub trees: i32,
+    /// Greatest depth of a tree.
+    #[serde(default = "default_max_depth")]
+    #[schemars(range(min = 1, max = 32))]
+    pub max_depth: i32,
+    /// Fewest rows in a leaf.
+    #[serde(default = "default_min_samples_leaf")]
+    #[schemars(range(min = 1, max = 100_000))]
+    pub min_samples_leaf: i32,
+}
+
+fn default_trees() -> i32 {
+    100
+}
+
+fn default_max_depth() -> i32 {
+    6
+}
+
+fn default_min_samples_leaf() -> i32 {
+    20
+}
+
+/// Specifications to try.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Search {
+    /// A parameter of the algorithm to the values it takes; every combination is a trial.
+    #[schemars(extend("minProperties" = 1, "maxProperties" = 6))]
+    pub grid: BTreeMap<String, GridValues>,
+    /// By which a fold's winner is picked, inside the fold's training span.
+    #[serde(default)]
+    pub metric: SearchMetric,
+    /// More combinations than this are an error.
+    #[serde(default = "default_max_trials")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub max_trials: i32,
+}
+
+fn default_max_trials() -> i32 {
+    20
+}
+
+/// The values that one parameter takes, as decimal strings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct GridValues(#[schemars(length(min = 1, max = 100))] pub Vec<NonNegativeDecimal>);
+
+/// A score by which trials are compared.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum SearchMetric {
+    /// Mean Spearman correlation of prediction and outcome across the tickers of a date; needs five names a date.
+    #[default]
+    RankIc,
+    /// Mean Pearson correlation; needs five names a date.
+    Ic,
+    /// Mean squared error, lowest first.
+    MeanSquaredError,
+    /// Share of predictions with the outcome's sign.
+    HitRate,
+}
+
+/// How out-of-sample predictions are made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Validation {
+    /// Test windows one after the other, each trained on what lies before it.
+    pub walk_forward: WalkForward,
+}
+
+/// Walk-forward validation over sessions.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WalkForward {
+    /// Number of test windows; they end at the last labelled session.
+    #[schemars(range(min = 1, max = 200))]
+    pub folds: i32,
+    /// Sessions in a test window.
+    #[schemars(range(min = 1, max = 5000))]
+    pub test_bars: i32,
+    /// Sessions of training before each window; left out: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 20, max = 20_000))]
+    pub train_bars: Option<i32>,
+}
+
+/// A bound that a figure of the model card must hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ModelGate {
+    /// The figure.
+    pub metric: ModelMetric,
+    /// How it is held against the value.
+    pub operator: GateOperator,
+    /// The bound.
+    pub value: GateValue,
+}
+
+/// A figure of the model card, over the stitched out-of-sample predictions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum ModelMetric {
+    /// Mean Spearman correlation across the tickers of a date.
+    RankIc,
+    /// Mean Pearson correlation across the tickers of a date.
+    Ic,
+    /// Mean over deviation of the rank IC over non-overlapping dates.
+    Icir,
+    /// Share of predictions with the outcome's sign.
+    HitRate,
+    /// Mean squared error.
+    MeanSquaredError,
+    /// Probabilistic Sharpe ratio of the top minus the bottom quintile.
+    ProbabilisticSharpe,
+    /// Deflated Sharpe ratio with the number of trials.
+    DeflatedSharpe,
+}

@@ -1,0 +1,296 @@
+//! What the operator (and `ats run`) writes back: conditions, stages, figures, lineage, failures.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Most failures kept.
+pub const MAX_FAILURES: usize = 20;
+/// Most entries of history kept.
+pub const MAX_HISTORY: usize = 5;
+/// Most figures kept.
+pub const MAX_METRICS: usize = 32;
+/// Most bytes of a message.
+pub const MAX_MESSAGE: usize = 1024;
+
+/// A stage of a pipeline, by the name that stands in labels, folders and keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum StageName {
+    /// Bars and corporate actions from the source.
+    Acquire,
+    /// Time-series features of each ticker.
+    Features,
+    /// Selection, cross-sectional features, quality report, dataset.
+    Publish,
+    /// Trials times folds.
+    Train,
+    /// The winner, the model, its card.
+    Select,
+    /// A strategy over history.
+    Backtest,
+    /// A strategy bar by bar.
+    Trade,
+}
+
+impl StageName {
+    /// The text in labels, folders and keys.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Acquire => "acquire",
+            Self::Features => "features",
+            Self::Publish => "publish",
+            Self::Train => "train",
+            Self::Select => "select",
+            Self::Backtest => "backtest",
+            Self::Trade => "trade",
+        }
+    }
+}
+
+impl std::fmt::Display for StageName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Where a stage is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum StageState {
+    /// Its inputs are not there yet.
+    Pending,
+    /// Its Job exists and no pod runs yet.
+    Queued,
+    /// At least one pod runs.
+    Running,
+    /// Done; something was computed.
+    Succeeded,
+    /// Done; everything was in the store already.
+    CacheHit,
+    /// Ended without a result.
+    Failed,
+    /// Held by `suspend`.
+    Suspended,
+}
+
+impl StageState {
+    /// Whether the stage has its output.
+    pub fn is_done(self) -> bool {
+        matches!(self, Self::Succeeded | Self::CacheHit)
+    }
+}
+
+/// One stage of the object's pipeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StageStatus {
+    /// The stage.
+    pub name: StageName,
+    /// Its key: sha256 of what decides its output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// Where it is.
+    pub state: StageState,
+    /// How many Jobs it has had for this key.
+    #[serde(default)]
+    pub attempt: i32,
+    /// The Job, or Deployment, that does it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_name: Option<String>,
+    /// Completed over total shards, `3/8`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<String>,
+    /// Units computed by this run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub computed: Option<i64>,
+    /// Units found in the store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reused: Option<i64>,
+    /// Digest of the output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// The last problem, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// When the Job was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Time>,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Time>,
+}
+
+/// The published output of an object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Artifact {
+    /// Stage that wrote it.
+    pub stage: StageName,
+    /// Key of that stage.
+    pub key: String,
+    /// Digest of the output: 64 hexadecimal digits.
+    pub digest: String,
+    /// Its first 12 digits, for tables.
+    pub short_digest: String,
+}
+
+/// An input of the published output.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct InputStatus {
+    /// `TradingUniverse/us-large-caps`, `acquire`.
+    pub name: String,
+    /// Its digest.
+    pub digest: String,
+}
+
+/// One of the last published outputs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HistoryEntry {
+    /// Digest of the output.
+    pub digest: String,
+    /// The spec's generation that gave it.
+    pub generation: i64,
+    /// When it was published.
+    pub at: Time,
+}
+
+/// One failure, in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Failure {
+    /// The stage it happened in.
+    pub stage: StageName,
+    /// The shard of the stage's Job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<i32>,
+    /// The ticker, or another unit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticker: Option<String>,
+    /// What sort of failure.
+    pub category: String,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+/// Figures by name, as decimal text, so that no client changes their digits.
+pub type Metrics = BTreeMap<String, String>;
+
+/// What the status of every kind holds.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CommonStatus {
+    /// The generation that this status speaks of; -1 before the first.
+    #[serde(default = "never_observed")]
+    pub observed_generation: i64,
+    /// The conditions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub conditions: Vec<Condition>,
+    /// The stages, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub stages: Vec<StageStatus>,
+    /// The published output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact: Option<Artifact>,
+    /// What the published output came from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub inputs: Vec<InputStatus>,
+    /// Figures.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metrics: Metrics,
+    /// The last published outputs, newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 5))]
+    pub history: Vec<HistoryEntry>,
+    /// The last failures.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    pub failures: Vec<Failure>,
+    /// The value of the retry annotation that has been acted on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_retry: Option<String>,
+}
+
+fn never_observed() -> i64 {
+    -1
+}
+
+/// Status of a `TradingUniverse`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UniverseStatus {
+    /// What every kind has.
+    #[serde(flatten)]
+    pub common: CommonStatus,
+    /// Tickers active at the dataset's last session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active_tickers: Option<i64>,
+    /// Tickers in focus at the dataset's last session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub focus_tickers: Option<i64>,
+    /// The last session acquired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of_session: Option<String>,
+    /// The schedule's latest tick that was acted on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_tick: Option<Time>,
+}
+
+/// Status of a `ModelTrainingJob`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ModelStatus {
+    /// What every kind has.
+    #[serde(flatten)]
+    pub common: CommonStatus,
+    /// The algorithm's name, for tables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub algorithm: Option<String>,
+}
+
+/// Status of a `Strategy`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StrategyStatus {
+    /// What every kind has.
+    #[serde(flatten)]
+    pub common: CommonStatus,
+    /// Whether a halt stands, for tables: `True` or `False`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub halted: Option<String>,
+    /// The halt that stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub halt: Option<Halt>,
+}
+
+/// A halt of trading.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Halt {
+    /// To be named in the annotation `trading.ats.dev/reset-halt`.
+    pub id: String,
+    /// Why.
+    pub reason: String,
+    /// Since when.
+    pub at: Time,
+}
+
+/// Status of any of the three kinds, for code that serves them alike.
+pub trait HasCommonStatus {
+    /// The shared part.
+    fn common(&self) -> &CommonStatus;
+    /// The shared part, to change.
+    fn common_mut(&mut self) -> &mut CommonStatus;
+}
+
+macro_rules! has_common_status {
+    ($($kind:ty),+) => {$(
+        impl HasCommonStatus for $kind {
+            fn common(&self) -> &CommonStatus { &self.common }
+            fn common_mut(&mut self) -> &mut CommonStatus { &mut self.common }
+        }
+    )+};
+}
+has_common_status!(UniverseStatus, ModelStatus, StrategyStatus);
