@@ -8,25 +8,26 @@
 # no service of the machine is needed: services stay as they were found.
 set -euo pipefail
 
-packages=(
-  containerd                # the container runtime, with ctr
-  runc
-  containernetworking-plugins
-  iproute2                  # ip: bridges and veth pairs
-  iptables                  # the portmap plugin's back end
-  nftables                  # kube-proxy's back end
-  conntrack
-  kmod
-  util-linux                # unshare, setpriv, mount
-  ca-certificates           # copied into images whose binary speaks TLS
-  postgresql-15             # the ledger of the system tests
-  shellcheck                # `make lint`
+# package=what shows that it, or another vendor's equivalent, is there already:
+# a command, or a path.
+needs=(
+  containerd=containerd # the container runtime, with ctr
+  runc=runc
+  containernetworking-plugins=/usr/lib/cni/bridge
+  iproute2=ip # the link between the machine and the node
+  iptables=iptables # the portmap plugin's back end
+  nftables=nft # kube-proxy's back end
+  conntrack=conntrack
+  util-linux=unshare
+  ca-certificates=/etc/ssl/certs/ca-certificates.crt # for images that speak TLS
+  postgresql-15=/usr/lib/postgresql/15/bin/postgres # the ledger of the system tests
 )
 
 missing=()
-for package in "${packages[@]}"; do
-  status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
-  [[ $status == installed ]] || missing+=("$package")
+for need in "${needs[@]}"; do
+  package=${need%%=*}
+  shown_by=${need#*=}
+  [[ -e $shown_by ]] || command -v "$shown_by" >/dev/null || missing+=("$package")
 done
 
 if [[ ${#missing[@]} -eq 0 ]]; then

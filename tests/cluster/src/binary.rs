@@ -1,0 +1,86 @@
+//! The project's own binaries, for tests and for images.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+
+use crate::error::{Error, Result, SystemContext as _};
+
+static BUILT: Mutex<Option<HashMap<(String, String), PathBuf>>> = Mutex::new(None);
+
+/// The path of a binary of this workspace, built with the profile of the running test.
+///
+/// Cargo builds the binaries of the package under test only. So under Cargo (`cargo test`, `cargo nextest`) this
+/// builds what is asked for, once for each test binary, which takes a second when there is nothing to do. Otherwise,
+/// or when `ATS_TEST_PREBUILT` is set, what is there is used. `ATS_TEST_BINARIES` names another folder to look in.
+///
+/// # Errors
+/// When it does not compile or is not there.
+pub fn binary(package: &str, name: &str) -> Result<PathBuf> {
+    let key = (package.to_owned(), name.to_owned());
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    let built = built.get_or_insert_default();
+    if let Some(path) = built.get(&key) {
+        return Ok(path.clone());
+    }
+    let path = find(package, name)?;
+    built.insert(key, path.clone());
+    Ok(path)
+}
+
+fn find(package: &str, name: &str) -> Result<PathBuf> {
+    if let Some(folder) = std::env::var_os("ATS_TEST_BINARIES") {
+        return existing(&PathBuf::from(folder).join(name));
+    }
+    let folder = profile_folder()?;
+    let path = folder.join(name);
+    let under_test = std::env::var("CARGO_PKG_NAME").is_ok_and(|under_test| under_test == package);
+    let cargo = std::env::var_os("CARGO");
+    let prebuilt = std::env::var_os("ATS_TEST_PREBUILT").is_some();
+    match cargo {
+        Some(cargo) if !prebuilt && !(under_test && path.is_file()) => build(&cargo, package, name, &folder)?,
+        _ => {}
+    }
+    existing(&path)
+}
+
+fn existing(path: &Path) -> Result<PathBuf> {
+    if path.is_file() {
+        return Ok(path.to_owned());
+    }
+    Err(Error::Missing { what: path.display().to_string(), remedy: "build it with `cargo build`".into() })
+}
+
+/// The folder of the running program's profile: `target/x86_64-unknown-linux-gnu/debug`.
+fn profile_folder() -> Result<PathBuf> {
+    let program = std::env::current_exe().system("find this program")?;
+    let folder = program.parent().unwrap_or(Path::new("/"));
+    // Test binaries are one level deeper.
+    let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
+    Ok(folder.to_owned())
+}
+
+fn build(cargo: &std::ffi::OsStr, package: &str, name: &str, folder: &Path) -> Result<()> {
+    let mut command = Command::new(cargo);
+    command.args(["build", "--quiet", "--package", package, "--bin", name]);
+    match folder.file_name().and_then(|profile| profile.to_str()) {
+        Some("debug") | None => {}
+        Some(profile) => {
+            command.args(["--profile", profile]);
+        }
+    }
+    let output = command
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdin(Stdio::null())
+        .output()
+        .system(format!("build {name}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(Error::Command {
+        program: format!("{command:?}"),
+        status: output.status.to_string(),
+        output: String::from_utf8_lossy(&output.stderr).into_owned(),
+    })
+}
