@@ -1,0 +1,45 @@
+//! Gates: a measured figure against a bound. Pure, and outside of every key: another bound computes nothing again.
+
+use std::collections::BTreeMap;
+
+use ats_crds::GateOperator;
+
+/// A gate with its bound as a number.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gate {
+    /// Name of the figure, as in `status.metrics`: `rankIc`, `sharpe`.
+    pub metric: String,
+    /// How it is held against the bound.
+    pub operator: GateOperator,
+    /// The bound.
+    pub bound: f64,
+}
+
+/// What became of a gate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    /// Whether it holds.
+    pub passed: bool,
+    /// `sharpe 0.21, the gate asks for >= 0.3`.
+    pub message: String,
+}
+
+/// Judges a gate; a figure that is missing or not a number fails.
+pub fn judge(gate: &Gate, figures: &BTreeMap<String, Option<f64>>) -> Verdict {
+    let Gate { metric, operator, bound } = gate;
+    match figures.get(metric).copied().flatten() {
+        Some(measured) => Verdict {
+            passed: operator.passes(measured, *bound),
+            message: format!("{metric} is {measured:.6}, the gate asks for {operator} {bound}"),
+        },
+        None => Verdict {
+            passed: false,
+            message: format!("{metric} is not defined on this data, the gate asks for {operator} {bound}"),
+        },
+    }
+}
+
+/// The messages of the gates that fail; empty when all hold.
+pub fn failures(gates: &[Gate], figures: &BTreeMap<String, Option<f64>>) -> Vec<String> {
+    gates.iter().map(|gate| judge(gate, figures)).filter(|verdict| !verdict.passed).map(|verdict| verdict.message).collect()
+}

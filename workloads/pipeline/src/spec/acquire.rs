@@ -1,0 +1,58 @@
+//! Stage `acquire`: bars and corporate actions of each ticker. Unit: the ticker.
+
+use std::collections::BTreeMap;
+
+use ats_calendar::Interval;
+use ats_crds::universe::{CalendarName, FileFormat, SyntheticModel};
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+/// Raised when the stage may give another output for the same spec.
+pub const REVISION: u32 = 1;
+
+/// All tickers of a universe.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AcquireSpec {
+    /// Sorted; benchmarks that expressions name included.
+    pub tickers: Vec<String>,
+    /// What every ticker's unit shares.
+    #[serde(flatten)]
+    pub common: AcquireUnitSpec,
+}
+
+/// What decides a ticker's bars, beside its name and the content of its files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AcquireUnitSpec {
+    /// What sort of source; not where it lies.
+    pub source: SourceSpec,
+    /// Length of a bar.
+    pub interval: Interval,
+    /// The exchange.
+    pub calendar: CalendarName,
+    /// First session that may appear.
+    pub start: Date,
+    /// Last session that may appear: the spec's end, or the as-of session of the schedule's latest tick.
+    pub end: Date,
+}
+
+/// What sort of source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SourceSpec {
+    /// Files; their contents' digests are inputs of each unit's key.
+    Files {
+        /// Their form.
+        format: FileFormat,
+        /// Our column names to the files'.
+        columns: BTreeMap<String, String>,
+    },
+    /// A random process.
+    Synthetic {
+        /// Its seed.
+        seed: i64,
+        /// Its kind.
+        model: SyntheticModel,
+    },
+}

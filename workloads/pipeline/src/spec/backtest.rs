@@ -1,0 +1,161 @@
+//! Stages `backtest` and `trade`: a strategy over history, and bar by bar. One unit.
+
+use ats_calendar::Interval;
+use ats_crds::{
+    Rebalance,
+    strategy::{Direction, DrawdownAction, FillTiming, HaltAction, TradedPrices},
+    universe::{Adjustment, CalendarName},
+};
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+/// Raised when stage `backtest` may give another output for the same spec.
+pub const REVISION: u32 = 1;
+/// Raised when stage `trade` may decide otherwise for the same spec.
+pub const TRADE_REVISION: u32 = 1;
+
+/// A backtest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BacktestSpec {
+    /// The strategy.
+    pub core: StrategyCore,
+    /// First session traded.
+    pub start: Date,
+    /// Last session; none: the dataset's last.
+    pub end: Option<Date>,
+    /// Which prices are traded on.
+    pub prices: TradedPrices,
+}
+
+/// Paper trading.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TradeSpec {
+    /// The strategy.
+    pub core: StrategyCore,
+    /// First session decided; the strategy starts flat with its initial cash.
+    pub start: Date,
+    /// What a halt does with positions.
+    pub halt_action: HaltAction,
+}
+
+/// What a strategy is, however live.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StrategyCore {
+    /// What says when to buy and sell.
+    pub signal: SignalSpec,
+    /// Whether shorts are allowed.
+    pub direction: Direction,
+    /// When a ranking is read and weights are restored.
+    pub rebalance: Rebalance,
+    /// Positions at most.
+    pub max_positions: u32,
+    /// Order of rule entries in canonical form, highest first.
+    pub rank_by: Option<String>,
+    /// Size of a position.
+    pub sizing: SizingSpec,
+    /// Fraction of equity lost at the stop.
+    pub risk_percentage: Decimal,
+    /// Dollars of notional a position may have.
+    pub max_position_size: Option<Decimal>,
+    /// Sum of open risk over equity.
+    pub max_portfolio_heat: Option<Decimal>,
+    /// Sum of absolute notional over equity.
+    pub max_gross_exposure: Decimal,
+    /// Where a position is given up.
+    pub stop: Option<StopSpec>,
+    /// Fraction of the peak that trips the latch, and what it does.
+    pub max_drawdown: Option<(Decimal, DrawdownAction)>,
+    /// What trading costs.
+    pub costs: CostsSpec,
+    /// When orders fill.
+    pub fill: FillTiming,
+    /// Dollars at the start.
+    pub initial_cash: Decimal,
+    /// The universe's features that expressions may use, by name with canonical formula, in dependency order.
+    pub features: Vec<super::features::NamedExpression>,
+    /// How `open … volume` in expressions are adjusted.
+    pub adjustment: Adjustment,
+    /// Length of a bar.
+    pub interval: Interval,
+    /// The exchange.
+    pub calendar: CalendarName,
+}
+
+/// What says when to buy and sell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum SignalSpec {
+    /// A model's out-of-sample predictions.
+    Model {
+        /// Only scores above it are held.
+        minimum_score: Decimal,
+        /// A holding leaves when its rank passes this.
+        exit_rank: u32,
+    },
+    /// Boolean expressions in canonical form.
+    Rules {
+        /// When to buy.
+        entry: String,
+        /// When to sell.
+        exit: String,
+        /// When to sell short.
+        short_entry: Option<String>,
+        /// When to cover.
+        short_exit: Option<String>,
+    },
+}
+
+/// Size of a position.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum SizingSpec {
+    /// By the distance of the stop.
+    RiskPerTrade,
+    /// A fixed share of equity.
+    TargetWeight {
+        /// The share.
+        weight: Decimal,
+        /// Share left in cash.
+        cash_buffer: Decimal,
+    },
+    /// The same share for each.
+    EqualWeight,
+}
+
+/// Where a position is given up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum StopSpec {
+    /// A multiple of the average true range.
+    Atr {
+        /// Bars of the average.
+        period: u32,
+        /// How many of them.
+        multiple: Decimal,
+    },
+    /// A fraction of the entry price.
+    Percent {
+        /// The fraction.
+        fraction: Decimal,
+    },
+}
+
+/// What trading costs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CostsSpec {
+    /// Dollars a share.
+    pub commission_per_share: Decimal,
+    /// Dollars an order, at least.
+    pub minimum_commission: Decimal,
+    /// Fraction of an order's value, at most.
+    pub maximum_commission_rate: Option<Decimal>,
+    /// Hundredths of a per cent.
+    pub slippage_basis_points: Decimal,
+    /// Fraction of a bar's volume.
+    pub max_volume_share: Option<Decimal>,
+}

@@ -1,0 +1,13 @@
+//! Stage `select`: each fold's winner, the stitched predictions, the refitted model, its card. One unit.
+
+use serde::{Deserialize, Serialize};
+
+use super::train::TrainSpec;
+
+/// Raised when the stage may give another output for the same spec.
+pub const REVISION: u32 = 1;
+
+/// Everything that decided the trials decides the winner. Gates do not: they are judged on the figures.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SelectSpec(pub TrainSpec);

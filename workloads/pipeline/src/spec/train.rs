@@ -1,0 +1,152 @@
+//! Stage `train`: every trial on every fold. Unit: trial and fold, named `trial-003-fold-07`.
+
+use std::collections::BTreeMap;
+
+use ats_calendar::Interval;
+use ats_crds::{
+    model::{FeatureScaling, LabelEntry, LabelScaling},
+    universe::CalendarName,
+};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+/// Raised when the stage may give another output for the same spec.
+pub const REVISION: u32 = 1;
+
+/// What decides all predictions of all trials.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TrainSpec {
+    /// Columns to learn from, sorted.
+    pub features: Vec<String>,
+    /// Scaling of the features.
+    pub feature_scaling: FeatureScaling,
+    /// Scaling of the label.
+    pub label_scaling: LabelScaling,
+    /// What is predicted.
+    pub label: LabelSpec,
+    /// The specifications, each once, in canonical order.
+    pub trials: Vec<TrialSpec>,
+    /// By which a fold's winner is picked.
+    pub metric: ats_crds::model::SearchMetric,
+    /// The folds.
+    pub walk_forward: WalkForwardSpec,
+    /// Length of a bar.
+    pub interval: Interval,
+    /// The exchange.
+    pub calendar: CalendarName,
+}
+
+impl TrainSpec {
+    /// Name of a unit of this stage; trial and fold count from 0.
+    pub fn unit_name(trial: usize, fold: usize) -> String {
+        format!("trial-{trial:03}-fold-{fold:03}")
+    }
+
+    /// Names of all units, trial by trial.
+    pub fn unit_names(&self) -> Vec<String> {
+        let folds = self.walk_forward.folds as usize;
+        (0..self.trials.len()).flat_map(|trial| (0..folds).map(move |fold| Self::unit_name(trial, fold))).collect()
+    }
+}
+
+/// One specification to try.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrialSpec {
+    /// The algorithm with all of its parameters.
+    pub algorithm: AlgorithmSpec,
+}
+
+/// An algorithm with all of its parameters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum AlgorithmSpec {
+    /// Elastic net.
+    ElasticNet {
+        /// Overall strength.
+        penalty: Decimal,
+        /// Share of the L1 part.
+        l1_ratio: Decimal,
+    },
+    /// Logistic regression.
+    Logistic {
+        /// Strength of the L2 penalty.
+        penalty: Decimal,
+    },
+    /// Random forest.
+    RandomForest {
+        /// Number of trees.
+        trees: u32,
+        /// Greatest depth.
+        max_depth: u32,
+        /// Fewest rows in a leaf.
+        min_samples_leaf: u32,
+    },
+}
+
+impl AlgorithmSpec {
+    /// The API's name of the algorithm.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::ElasticNet { .. } => "elasticNet",
+            Self::Logistic { .. } => "logistic",
+            Self::RandomForest { .. } => "randomForest",
+        }
+    }
+
+    /// The parameters by name, as text.
+    pub fn parameters(&self) -> BTreeMap<&'static str, String> {
+        match self {
+            Self::ElasticNet { penalty, l1_ratio } => {
+                BTreeMap::from([("penalty", penalty.to_string()), ("l1Ratio", l1_ratio.to_string())])
+            }
+            Self::Logistic { penalty } => BTreeMap::from([("penalty", penalty.to_string())]),
+            Self::RandomForest { trees, max_depth, min_samples_leaf } => BTreeMap::from([
+                ("trees", trees.to_string()),
+                ("maxDepth", max_depth.to_string()),
+                ("minSamplesLeaf", min_samples_leaf.to_string()),
+            ]),
+        }
+    }
+}
+
+/// What is predicted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum LabelSpec {
+    /// The simple return.
+    ForwardReturn {
+        /// Bars held.
+        horizon_bars: u32,
+        /// Where the holding begins.
+        entry: LabelEntry,
+    },
+    /// Its sign.
+    ForwardDirection {
+        /// Bars held.
+        horizon_bars: u32,
+        /// Where the holding begins.
+        entry: LabelEntry,
+    },
+    /// Which barrier is touched first.
+    TripleBarrier {
+        /// The vertical barrier.
+        horizon_bars: u32,
+        /// The upper one, in multiples of trailing volatility.
+        profit_taking: Decimal,
+        /// The lower one, in multiples of trailing volatility.
+        stop_loss: Decimal,
+    },
+}
+
+/// The folds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WalkForwardSpec {
+    /// Number of test windows.
+    pub folds: u32,
+    /// Sessions in each.
+    pub test_bars: u32,
+    /// Sessions of training before each; none: all.
+    pub train_bars: Option<u32>,
+}
