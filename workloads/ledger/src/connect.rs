@@ -1,0 +1,236 @@
+//! Opening the ledger: the pool, its bounds, the migrations, and errors without secrets.
+
+use crate::{Ledger, LedgerError};
+use sqlx::{
+    AnyConnection, AnyPool, Connection as _, Executor as _,
+    any::AnyPoolOptions,
+    migrate::{MigrateError, Migrator},
+};
+use std::{path::PathBuf, time::Duration};
+use url::Url;
+
+static MIGRATIONS: Migrator = sqlx::migrate!();
+
+/// Bounds of the connection pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LedgerOptions {
+    /// Connections at most. A trading process needs two: one to trade and one to read.
+    pub max_connections: u32,
+    /// How long to wait for a connection, to the server or from the pool.
+    pub acquire_timeout: Duration,
+}
+
+impl Default for LedgerOptions {
+    fn default() -> Self {
+        Self { max_connections: 4, acquire_timeout: Duration::from_secs(10) }
+    }
+}
+
+/// Which of the two databases is behind the ledger. They differ in how a connection is set up and a write
+/// transaction begins, in nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+impl Dialect {
+    /// What every connection is told first. SQLite waits for a lock instead of failing and syncs each commit: an
+    /// order is sent right after its row is committed, so that a power cut must not take the row back. PostgreSQL
+    /// ends transactions of a process that hangs, since the next holder of the lease waits for its row lock.
+    fn setup(self) -> &'static str {
+        match self {
+            Self::Sqlite => {
+                "PRAGMA busy_timeout = 10000; PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL"
+            }
+            Self::Postgres => {
+                "SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '30s'; \
+                 SET application_name = 'ats-ledger'"
+            }
+        }
+    }
+
+    /// SQLite takes its write lock at the start, since a read lock that becomes a write lock can fail at once.
+    pub(crate) fn begin(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN IMMEDIATE",
+            Self::Postgres => "BEGIN",
+        }
+    }
+}
+
+/// A checked URL: what the driver gets and what may be shown.
+struct Target {
+    dialect: Dialect,
+    url: String,
+    place: String,
+    file: Option<PathBuf>,
+}
+
+fn target(text: &str) -> Result<Target, LedgerError> {
+    let refuse = |problem: &str| LedgerError::Url { problem: problem.to_owned() };
+    match text.split_once(':').map(|(scheme, rest)| (scheme.to_ascii_lowercase(), rest)) {
+        Some((scheme, rest)) if scheme == "sqlite" => {
+            let path = rest.strip_prefix("//").unwrap_or(rest);
+            if path.is_empty() {
+                return Err(refuse("it names no file"));
+            }
+            if path.contains('?') || path.contains(":memory:") {
+                return Err(refuse("it must be the path of a file, without parameters"));
+            }
+            Ok(Target {
+                dialect: Dialect::Sqlite,
+                url: format!("sqlite://{path}?mode=rwc"),
+                place: path.to_owned(),
+                file: Some(PathBuf::from(path)),
+            })
+        }
+        Some((scheme, _)) if scheme == "postgres" || scheme == "postgresql" => {
+            // The parser's error never repeats the text, which holds the password.
+            let url = Url::parse(text).map_err(|error| refuse(&error.to_string()))?;
+            let host =
+                url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| refuse("it names no host"))?;
+            let database = url.path().trim_start_matches('/');
+            if database.is_empty() {
+                return Err(refuse("it names no database"));
+            }
+            let place = format!("{host}:{}, database {database}", url.port().unwrap_or(5432));
+            Ok(Target { dialect: Dialect::Postgres, url: text.to_owned(), place, file: None })
+        }
+        Some((scheme, _)) => Err(refuse(&format!("scheme {scheme:?} is not known"))),
+        None => Err(refuse("it has no scheme")),
+    }
+}
+
+/// What to check, by what the server said.
+fn hint(error: &sqlx::Error, dialect: Dialect) -> &'static str {
+    if dialect == Dialect::Sqlite {
+        return "check that the folder exists and is writable, and that the file is a SQLite database";
+    }
+    match error {
+        sqlx::Error::Database(refused) => match refused.code().as_deref() {
+            Some("28P01" | "28000") => "check the user and password of the URL, and pg_hba.conf",
+            Some("3D000") => "create the database, or correct its name in the URL",
+            Some("53300") => "the server has no connection left: raise max_connections or stop a client",
+            _ => "check the server's log",
+        },
+        sqlx::Error::Tls(_) => "check the server's certificate, or the sslmode parameter of the URL",
+        _ => {
+            "check host and port of the URL, that the server runs, and that a network policy lets this process through"
+        }
+    }
+}
+
+impl Target {
+    fn unreachable(&self, error: &sqlx::Error) -> LedgerError {
+        // A configuration error may repeat parts of the URL.
+        let problem = match error {
+            sqlx::Error::Configuration(_) => "the URL was not understood".to_owned(),
+            other => other.to_string(),
+        };
+        LedgerError::Unreachable { place: self.place.clone(), problem, hint: hint(error, self.dialect) }
+    }
+
+    fn migration(&self, error: MigrateError) -> LedgerError {
+        match error {
+            MigrateError::VersionMissing(version) => {
+                LedgerError::Newer { place: self.place.clone(), version }
+            }
+            other => LedgerError::Migration { place: self.place.clone(), problem: other.to_string() },
+        }
+    }
+
+    /// Brings the tables up to date. Several processes may do so at once: PostgreSQL's migrator takes an advisory
+    /// lock; on SQLite all of it is one write transaction.
+    async fn migrate(&self, connection: &mut AnyConnection) -> Result<(), LedgerError> {
+        match self.dialect {
+            Dialect::Postgres => {
+                MIGRATIONS.run_direct(None, connection, false).await.map_err(|error| self.migration(error))
+            }
+            Dialect::Sqlite => {
+                // Write-ahead logging is a property of the file; readers then never wait for the writer.
+                connection
+                    .execute("PRAGMA journal_mode = WAL")
+                    .await
+                    .map_err(|error| self.unreachable(&error))?;
+                let mut transaction = connection
+                    .begin_with(self.dialect.begin())
+                    .await
+                    .map_err(|error| self.unreachable(&error))?;
+                MIGRATIONS
+                    .run_direct(None, &mut *transaction, false)
+                    .await
+                    .map_err(|error| self.migration(error))?;
+                transaction.commit().await.map_err(|error| self.unreachable(&error))
+            }
+        }
+    }
+}
+
+pub(crate) async fn open(text: &str, options: LedgerOptions) -> Result<Ledger, LedgerError> {
+    sqlx::any::install_default_drivers();
+    let target = target(text)?;
+    if let Some(folder) = target.file.as_deref().and_then(|file| file.parent()) {
+        std::fs::create_dir_all(folder).map_err(|error| LedgerError::Unreachable {
+            place: target.place.clone(),
+            problem: error.to_string(),
+            hint: hint(&sqlx::Error::PoolClosed, Dialect::Sqlite),
+        })?;
+    }
+    // The first connection is made outside of the pool, which would try again until its time-out and forget why.
+    let first = tokio::time::timeout(options.acquire_timeout, AnyConnection::connect(&target.url));
+    let mut first = match first.await {
+        Ok(Ok(connection)) => connection,
+        Ok(Err(error)) => return Err(target.unreachable(&error)),
+        Err(_) => return Err(target.unreachable(&sqlx::Error::PoolTimedOut)),
+    };
+    let setup = target.dialect.setup();
+    first.execute(setup).await.map_err(|error| target.unreachable(&error))?;
+    target.migrate(&mut first).await?;
+    first.close().await.map_err(|error| target.unreachable(&error))?;
+
+    let pool: AnyPool = AnyPoolOptions::new()
+        .max_connections(options.max_connections)
+        .acquire_timeout(options.acquire_timeout)
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                connection.execute(setup).await?;
+                Ok(())
+            })
+        })
+        .connect(&target.url)
+        .await
+        .map_err(|error| target.unreachable(&error))?;
+    Ok(Ledger { pool, dialect: target.dialect })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_have_no_password() {
+        let target = target("postgres://trader:s3cret@db.example:6432/ats?sslmode=require").unwrap();
+        assert_eq!(target.place, "db.example:6432, database ats");
+        let shown = target.unreachable(&sqlx::Error::PoolTimedOut).to_string();
+        assert!(shown.contains("db.example:6432") && !shown.contains("s3cret"), "{shown}");
+    }
+
+    #[test]
+    fn refused_urls_say_what_to_write() {
+        for (url, word) in [
+            ("mysql://u:s3cret@h/d", "mysql"),
+            ("ledger.db", "no scheme"),
+            ("sqlite://", "no file"),
+            ("sqlite://x.db?mode=ro", "without parameters"),
+            ("sqlite::memory:", "path of a file"),
+            ("postgres://u:s3cret@h", "no database"),
+            ("postgres://u:s3cret@:5432/d", "host"),
+            ("postgres://u:s3cret@h:port/d", "port"),
+        ] {
+            let shown = target(url).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(shown.contains(word) && shown.contains("sqlite://PATH"), "{url}: {shown}");
+            assert!(!shown.contains("s3cret"), "{shown}");
+        }
+    }
+}
