@@ -91,6 +91,9 @@ pub struct StageStatus {
     /// Its key: sha256 of what decides its output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    /// Digest of the place that its source's files lie at; the place is not in the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_digest: Option<String>,
     /// Where it is.
     pub state: StageState,
     /// How many Jobs it has had for this key.

@@ -6,19 +6,23 @@
 //! that are already known into stages with keys, a shell (operator or command line) runs each stage from its
 //! [`contract::StageFile`] and hands the [`contract::Outcome`]'s digest back to the planner.
 
+pub mod check;
 pub mod contract;
 pub mod digest;
 pub mod gate;
 pub mod key;
 pub mod manifest;
 pub mod merkle;
+pub mod plan;
 pub mod schedule;
 pub mod shard;
 pub mod spec;
 
 pub use ats_crds::status::StageName;
+pub use check::{CheckedModel, CheckedStrategy, CheckedUniverse, Problem};
 pub use contract::{Category, ExitCode, Outcome, StageFile, StageInput, StoreLocation};
 pub use digest::{Digest, DigestError};
 pub use key::{KeyError, StageKey};
 pub use manifest::{DatasetManifest, FileEntry, UnitManifest, UnitOutcome};
+pub use plan::{PlannedStage, StagePlan};
 pub use spec::StageSpec;

@@ -1,0 +1,268 @@
+//! Checks of a `Strategy` against the universe that it trades.
+
+use ats_crds::{
+    StrategySpec,
+    strategy::{Direction, Mode, Sizing, Stop, StrategyMetric},
+};
+use ats_expression::{Facts, Kind, Scope, Typed};
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+
+use super::{CheckedUniverse, Problem, Problems, bound, expression};
+use crate::{
+    gate::Gate,
+    spec::{BacktestSpec, SignalSpec, SizingSpec, StopSpec, StrategyCore, TradeSpec, backtest::CostsSpec},
+};
+
+/// A strategy whose every field is sound.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CheckedStrategy {
+    /// The backtest that always runs first.
+    pub backtest: BacktestSpec,
+    /// What follows when its gates hold.
+    pub trade: Option<TradeSpec>,
+    /// What the backtest's figures must hold.
+    pub gates: Vec<Gate>,
+    /// Name of the model, for a model's signal.
+    pub model: Option<String>,
+    /// Part of every key.
+    pub rerun_nonce: Option<String>,
+}
+
+/// Checks a strategy's spec.
+///
+/// # Errors
+/// Every problem found.
+pub fn strategy(spec: &StrategySpec, universe: &CheckedUniverse) -> Result<CheckedStrategy, Vec<Problem>> {
+    let mut problems = Problems::default();
+    let core = core(&mut problems, spec, universe);
+    let start = problems.date("spec.backtest.start", &spec.backtest.start.0);
+    let end = match &spec.backtest.end {
+        Some(end) => problems.date("spec.backtest.end", &end.0),
+        None => None,
+    };
+    if let (Some(start), Some(end)) = (start, end)
+        && start > end
+    {
+        problems.add("spec.backtest", "start must not lie after end");
+    }
+    span(&mut problems, universe, start, end);
+    let mut gates = Vec::new();
+    for (index, gate) in spec.backtest.gates.iter().enumerate() {
+        if let Some(value) = problems.take(&format!("spec.backtest.gates[{index}].value"), gate.value.decimal()) {
+            gates.push(Gate { metric: metric_name(gate.metric).to_owned(), operator: gate.operator, bound: bound(value) });
+        }
+    }
+    let checked = (|| {
+        let (core, start) = (core?, start?);
+        let trade = (spec.mode == Mode::Paper).then(|| TradeSpec { core: core.clone(), start, halt_action: spec.halt_action });
+        Some(CheckedStrategy {
+            backtest: BacktestSpec { core, start, end, prices: spec.backtest.prices },
+            trade,
+            gates,
+            model: spec.signal.model.as_ref().map(|model| model.name.clone()),
+            rerun_nonce: spec.run.rerun_nonce.clone(),
+        })
+    })();
+    problems.finish(checked)
+}
+
+/// Name of a figure in `statistics.json`, in `status.metrics` and in gates.
+pub fn metric_name(metric: StrategyMetric) -> &'static str {
+    match metric {
+        StrategyMetric::Sharpe => "sharpe",
+        StrategyMetric::Sortino => "sortino",
+        StrategyMetric::Cagr => "cagr",
+        StrategyMetric::Volatility => "volatility",
+        StrategyMetric::MaxDrawdown => "maxDrawdown",
+        StrategyMetric::Calmar => "calmar",
+        StrategyMetric::WinRate => "winRate",
+        StrategyMetric::ProfitFactor => "profitFactor",
+        StrategyMetric::Trades => "trades",
+        StrategyMetric::ProbabilisticSharpe => "probabilisticSharpe",
+    }
+}
+
+fn span(problems: &mut Problems, universe: &CheckedUniverse, start: Option<Date>, end: Option<Date>) {
+    if let Some(start) = start.filter(|start| *start < universe.start) {
+        problems.add("spec.backtest.start", format!("{start} lies before the universe's history, which starts {}", universe.start));
+    }
+    if let (Some(end), Some(last)) = (end, universe.end)
+        && end > last
+    {
+        problems.add("spec.backtest.end", format!("{end} lies after the universe's history, which ends {last}"));
+    }
+    if let (Some(start), Some(last)) = (start, universe.end)
+        && start > last
+    {
+        problems.add("spec.backtest.start", format!("{start} lies after the universe's history, which ends {last}"));
+    }
+}
+
+fn core(problems: &mut Problems, spec: &StrategySpec, universe: &CheckedUniverse) -> Option<StrategyCore> {
+    let signal = signal(problems, spec, universe);
+    let rank_by = spec
+        .portfolio
+        .rank_by
+        .as_ref()
+        .and_then(|source| rule(problems, "spec.portfolio.rankBy", source, universe, Kind::Number));
+    if spec.portfolio.rank_by.is_some() && spec.signal.model.is_some() {
+        problems.add("spec.portfolio.rankBy", "a model's scores order its entries: remove rankBy");
+    }
+    let sizing = sizing(problems, &spec.portfolio.sizing);
+    let risk = &spec.risk;
+    let stop = risk.stop.as_ref().map(|stop| self::stop(problems, stop));
+    if matches!(sizing, Some(SizingSpec::RiskPerTrade)) && stop.is_none() {
+        problems.add("spec", "sizing by riskPerTrade needs risk.stop: without a stop there is no risk to size by");
+    }
+    if risk.max_portfolio_heat.is_some() && stop.is_none() {
+        problems.add("spec.risk.maxPortfolioHeat", "open risk is measured to the stop: set risk.stop, or remove maxPortfolioHeat");
+    }
+    let risk_percentage = problems.take("spec.risk.riskPercentage", risk.risk_percentage.decimal());
+    let max_position_size = optional(problems, "spec.risk.maxPositionSize", risk.max_position_size.as_ref().map(|d| d.decimal()));
+    let max_portfolio_heat = optional(problems, "spec.risk.maxPortfolioHeat", risk.max_portfolio_heat.as_ref().map(|d| d.decimal()));
+    let max_gross_exposure = problems.take("spec.risk.maxGrossExposure", risk.max_gross_exposure.decimal());
+    let max_drawdown = match &risk.max_drawdown {
+        Some(latch) => problems.take("spec.risk.maxDrawdown.limit", latch.limit.decimal()).map(|limit| (limit, latch.action)),
+        None => None,
+    };
+    let costs = costs(problems, &spec.costs);
+    let initial_cash = problems.take("spec.backtest.initialCash", spec.backtest.initial_cash.decimal());
+    let max_positions = problems.count("spec.portfolio.maxPositions", spec.portfolio.max_positions);
+    Some(StrategyCore {
+        signal: signal?,
+        direction: spec.portfolio.direction,
+        rebalance: spec.portfolio.rebalance,
+        max_positions,
+        rank_by,
+        sizing: sizing?,
+        risk_percentage: risk_percentage?,
+        max_position_size,
+        max_portfolio_heat,
+        max_gross_exposure: max_gross_exposure?,
+        stop: match stop {
+            Some(stop) => Some(stop?),
+            None => None,
+        },
+        max_drawdown,
+        costs: costs?,
+        fill: spec.execution.fill,
+        initial_cash: initial_cash?,
+        features: universe.features(),
+        adjustment: universe.adjustment,
+        interval: universe.interval,
+        calendar: universe.calendar,
+    })
+}
+
+fn optional<E: std::fmt::Display>(problems: &mut Problems, path: &str, value: Option<Result<Decimal, E>>) -> Option<Decimal> {
+    value.and_then(|value| problems.take(path, value))
+}
+
+fn signal(problems: &mut Problems, spec: &StrategySpec, universe: &CheckedUniverse) -> Option<SignalSpec> {
+    match (&spec.signal.model, &spec.signal.rules) {
+        (Some(model), None) => {
+            let minimum_score = problems.take("spec.signal.model.minimumScore", model.minimum_score.decimal())?;
+            let slots = problems.count("spec.portfolio.maxPositions", spec.portfolio.max_positions);
+            let exit_rank = model.exit_rank.map_or(slots, |rank| problems.count("spec.signal.model.exitRank", rank));
+            if exit_rank < slots {
+                problems.add("spec.signal.model.exitRank", format!("{exit_rank} is below maxPositions ({slots}): what is bought would leave at once"));
+            }
+            Some(SignalSpec::Model { minimum_score, exit_rank })
+        }
+        (None, Some(rules)) => {
+            let path = |name: &str| format!("spec.signal.rules.{name}");
+            let entry = rule(problems, &path("entry"), &rules.entry, universe, Kind::Boolean);
+            let exit = rule(problems, &path("exit"), &rules.exit, universe, Kind::Boolean);
+            let mut short = |name: &str, source: &Option<String>| {
+                source.as_ref().map(|source| rule(problems, &path(name), source, universe, Kind::Boolean))
+            };
+            let (short_entry, short_exit) = (short("shortEntry", &rules.short_entry), short("shortExit", &rules.short_exit));
+            if spec.portfolio.direction == Direction::LongShort && (short_entry.is_none() || short_exit.is_none()) {
+                problems.add("spec", "direction LongShort with rules needs signal.rules.shortEntry and shortExit");
+            }
+            if spec.portfolio.direction == Direction::LongOnly && (short_entry.is_some() || short_exit.is_some()) {
+                problems.add("spec.signal.rules", "shortEntry and shortExit need portfolio.direction LongShort");
+            }
+            Some(SignalSpec::Rules { entry: entry?, exit: exit?, short_entry: short_entry.flatten(), short_exit: short_exit.flatten() })
+        }
+        _ => {
+            problems.add("spec.signal", "set exactly one of model and rules");
+            None
+        }
+    }
+}
+
+/// A strategy's expression in canonical form: over bars and the universe's features, not across tickers by itself.
+fn rule(problems: &mut Problems, path: &str, source: &str, universe: &CheckedUniverse, kind: Kind) -> Option<String> {
+    let typed: Typed = expression::typed(problems, path, source, universe.graph.scope(), kind)?;
+    for ticker in typed.tickers() {
+        let name = ticker.as_str();
+        if !universe.tickers.iter().chain(&universe.benchmarks).any(|known| known == name) {
+            problems.add(path, format!("the universe does not acquire {name}: add it to its tickers, or use it in one of its features"));
+        }
+    }
+    if compares_tickers_itself(source, universe) {
+        problems.add_as(
+            path,
+            ats_crds::Reason::InvalidExpression,
+            "functions across tickers (rank, zscore, demean, winsorize) belong to the universe's features: add one there and use it by name",
+        );
+    }
+    Some(typed.to_string())
+}
+
+/// Whether the expression itself, not a feature that it uses, compares tickers.
+fn compares_tickers_itself(source: &str, universe: &CheckedUniverse) -> bool {
+    let mut scope = Scope::new();
+    for (name, facts) in universe.graph.scope().iter() {
+        scope.insert(name.clone(), Facts { cross_sectional: false, ..facts });
+    }
+    let typed = ats_expression::parse(source).and_then(|parsed| ats_expression::check(&parsed, &scope));
+    typed.is_ok_and(|typed| typed.is_cross_sectional())
+}
+
+fn sizing(problems: &mut Problems, sizing: &Sizing) -> Option<SizingSpec> {
+    match (&sizing.risk_per_trade, &sizing.target_weight, &sizing.equal_weight) {
+        (Some(_), None, None) => Some(SizingSpec::RiskPerTrade),
+        (None, Some(target), None) => Some(SizingSpec::TargetWeight {
+            weight: problems.take("spec.portfolio.sizing.targetWeight.weight", target.weight.decimal())?,
+            cash_buffer: problems.take("spec.portfolio.sizing.targetWeight.cashBuffer", target.cash_buffer.decimal())?,
+        }),
+        (None, None, Some(_)) => Some(SizingSpec::EqualWeight),
+        _ => {
+            problems.add("spec.portfolio.sizing", "set exactly one of riskPerTrade, targetWeight and equalWeight");
+            None
+        }
+    }
+}
+
+fn stop(problems: &mut Problems, stop: &Stop) -> Option<StopSpec> {
+    match (&stop.atr, &stop.percent) {
+        (Some(atr), None) => Some(StopSpec::Atr {
+            period: problems.count("spec.risk.stop.atr.period", atr.period),
+            multiple: problems.take("spec.risk.stop.atr.multiple", atr.multiple.decimal())?,
+        }),
+        (None, Some(percent)) => Some(StopSpec::Percent { fraction: problems.take("spec.risk.stop.percent", percent.decimal())? }),
+        _ => {
+            problems.add("spec.risk.stop", "set exactly one of atr and percent");
+            None
+        }
+    }
+}
+
+fn costs(problems: &mut Problems, costs: &ats_crds::strategy::Costs) -> Option<CostsSpec> {
+    let commission_per_share = problems.take("spec.costs.commissionPerShare", costs.commission_per_share.decimal());
+    let minimum_commission = problems.take("spec.costs.minimumCommission", costs.minimum_commission.decimal());
+    let slippage_basis_points = problems.take("spec.costs.slippageBasisPoints", costs.slippage_basis_points.decimal());
+    let maximum_commission_rate =
+        optional(problems, "spec.costs.maximumCommissionRate", costs.maximum_commission_rate.as_ref().map(|d| d.decimal()));
+    let max_volume_share = optional(problems, "spec.costs.maxVolumeShare", costs.max_volume_share.as_ref().map(|d| d.decimal()));
+    Some(CostsSpec {
+        commission_per_share: commission_per_share?,
+        minimum_commission: minimum_commission?,
+        maximum_commission_rate,
+        slippage_basis_points: slippage_basis_points?,
+        max_volume_share,
+    })
+}
