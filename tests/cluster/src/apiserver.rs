@@ -60,7 +60,8 @@ pub(crate) async fn start(
         &["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"],
         &[IpAddr::V4(address), IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::new(a, b, c, 1))],
     )?;
-    let to_kubelet = pki.client("apiserver-kubelet-client", "kube-apiserver-kubelet-client", &["system:masters"])?;
+    let to_kubelet =
+        pki.client("apiserver-kubelet-client", "kube-apiserver-kubelet-client", &["system:masters"])?;
     let to_extension = pki.client("front-proxy-client", "front-proxy-client", &[])?;
     let policy = folder.join("audit-policy.json");
     std::fs::write(&policy, audit_policy().to_string()).file("write", &policy)?;

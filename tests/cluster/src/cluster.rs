@@ -100,7 +100,8 @@ impl Cluster {
     /// # Errors
     /// When the kubeconfig cannot be read, or there is no kubectl.
     pub fn existing(kubeconfig: &Path) -> Result<Self> {
-        let state = State { kubeconfig: kubeconfig.to_owned(), kubectl: tools::kubectl()?, ..State::default() };
+        let state =
+            State { kubeconfig: kubeconfig.to_owned(), kubectl: tools::kubectl()?, ..State::default() };
         Ok(Self { state, supervised: None })
     }
 
@@ -184,7 +185,8 @@ impl Cluster {
     fn audit_log(&self) -> Result<PathBuf> {
         if self.state.folder.as_os_str().is_empty() {
             return Err(Error::Unsupported(
-                "an existing cluster's audit log cannot be read: unset ATS_TEST_KUBECONFIG for this test".into(),
+                "an existing cluster's audit log cannot be read: unset ATS_TEST_KUBECONFIG for this test"
+                    .into(),
             ));
         }
         Ok(apiserver::audit_log(&self.state.folder))
@@ -198,7 +200,8 @@ impl Cluster {
     pub async fn namespace(&self, prefix: &str) -> Result<String> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let clock = SystemTime::now().duration_since(UNIX_EPOCH).map(|since| since.as_millis()).unwrap_or_default();
+        let clock =
+            SystemTime::now().duration_since(UNIX_EPOCH).map(|since| since.as_millis()).unwrap_or_default();
         let name = format!("{prefix}-{:x}-{count}", clock & 0xff_ffff);
         let client = self.client().await?;
         let labels = ["enforce", "warn"]
@@ -273,7 +276,8 @@ impl Cluster {
     /// # Errors
     /// When there is no such service account.
     pub async fn service_account_kubeconfig(&self, namespace: &str, name: &str, file: &Path) -> Result<()> {
-        let token = self.kubectl(["create", "token", "--duration=24h", "-n", namespace, name]).await?.success()?;
+        let token =
+            self.kubectl(["create", "token", "--duration=24h", "-n", namespace, name]).await?.success()?;
         let own = read_kubeconfig(&self.state.kubeconfig)?;
         let config = json!({
             "apiVersion": "v1",

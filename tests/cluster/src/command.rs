@@ -67,14 +67,18 @@ pub fn running() -> Result<Option<State>> {
 
 /// Where the state of the command line's cluster lies, beside the tools that were built.
 fn state_file() -> Result<PathBuf> {
-    let folder = match (std::env::var_os("ATS_CACHE_DIR"), std::env::var_os("XDG_CACHE_HOME"), std::env::home_dir()) {
-        (Some(folder), ..) => PathBuf::from(folder),
-        (None, Some(folder), _) => PathBuf::from(folder).join("ats"),
-        (None, None, Some(home)) => home.join(".cache/ats"),
-        (None, None, None) => {
-            return Err(Error::Missing { what: "the cache folder".into(), remedy: "set ATS_CACHE_DIR".into() });
-        }
-    };
+    let folder =
+        match (std::env::var_os("ATS_CACHE_DIR"), std::env::var_os("XDG_CACHE_HOME"), std::env::home_dir()) {
+            (Some(folder), ..) => PathBuf::from(folder),
+            (None, Some(folder), _) => PathBuf::from(folder).join("ats"),
+            (None, None, Some(home)) => home.join(".cache/ats"),
+            (None, None, None) => {
+                return Err(Error::Missing {
+                    what: "the cache folder".into(),
+                    remedy: "set ATS_CACHE_DIR".into(),
+                });
+            }
+        };
     std::fs::create_dir_all(&folder).file("make", &folder)?;
     Ok(folder.join("cluster.json"))
 }

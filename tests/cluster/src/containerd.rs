@@ -48,7 +48,11 @@ pub(crate) async fn load_pause(
         })
         .await?;
     let archive = folder.join("pause.tar");
-    Image::new(PAUSE).executable(pause, "/pause").entrypoint(["/pause"]).user("65535:65535").write(&archive)?;
+    Image::new(PAUSE)
+        .executable(pause, "/pause")
+        .entrypoint(["/pause"])
+        .user("65535:65535")
+        .write(&archive)?;
     import(node, &archive)
 }
 

@@ -39,7 +39,9 @@ pub enum Error {
     },
 
     /// A whole node makes namespaces, mounts and cgroups.
-    #[error("a whole node needs root (namespaces, mounts, cgroups): run it as root, or use a control plane only")]
+    #[error(
+        "a whole node needs root (namespaces, mounts, cgroups): run it as root, or use a control plane only"
+    )]
     NeedsRoot,
 
     /// A program that should end well did not.
@@ -80,7 +82,9 @@ pub enum Error {
     NotStarted(String),
 
     /// All numbers of a range are taken by other runs.
-    #[error("every {kind} that a test cluster may use is taken: stop other test clusters (`ats-cluster down`)")]
+    #[error(
+        "every {kind} that a test cluster may use is taken: stop other test clusters (`ats-cluster down`)"
+    )]
     NothingFree {
         /// What there is none left of: a port, a subnet.
         kind: &'static str,

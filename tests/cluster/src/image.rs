@@ -175,7 +175,8 @@ impl Image {
                 Entry::Folder { target, mode } => {
                     let mut header = header(0, *mode);
                     header.set_entry_type(tar::EntryType::Directory);
-                    tar.append_data(&mut header, format!("{target}/"), std::io::empty()).file("write", &path)?;
+                    tar.append_data(&mut header, format!("{target}/"), std::io::empty())
+                        .file("write", &path)?;
                 }
                 Entry::File { source, target, mode } => {
                     if source == Path::new(AUTHORITIES) && !source.exists() {

@@ -131,7 +131,11 @@ fn unprivileged(program: &Path, user: Option<&str>) -> Command {
     command.arg("--pdeathsig=QUIT");
     if let Some(user) = user {
         let group = process::run("id", ["--group", user]).unwrap_or_default();
-        command.args([format!("--reuid={user}"), format!("--regid={}", group.trim()), "--init-groups".into()]);
+        command.args([
+            format!("--reuid={user}"),
+            format!("--regid={}", group.trim()),
+            "--init-groups".into(),
+        ]);
     }
     command.arg(program);
     command

@@ -91,7 +91,11 @@ impl Processes {
                 Err(reason) => reason,
             };
             if started.elapsed() > limit {
-                return Err(Error::Timeout { what: what.to_owned(), after: limit, hint: format!("; {reason}") });
+                return Err(Error::Timeout {
+                    what: what.to_owned(),
+                    after: limit,
+                    hint: format!("; {reason}"),
+                });
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }

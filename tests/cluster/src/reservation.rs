@@ -37,11 +37,13 @@ fn reserve(kind: &'static str, range: Range<u16>, free: impl Fn(u16) -> bool) ->
     std::fs::create_dir_all(&folder).file("make", &folder)?;
     let count = usize::from(range.end - range.start);
     // Runs that begin at the same time should not all try the same numbers.
-    let clock = SystemTime::now().duration_since(UNIX_EPOCH).map(|since| since.subsec_nanos()).unwrap_or_default();
+    let clock =
+        SystemTime::now().duration_since(UNIX_EPOCH).map(|since| since.subsec_nanos()).unwrap_or_default();
     let offset = (clock / 1000 + std::process::id() * 7919) as usize;
     for number in range.clone().cycle().skip(offset % count).take(count) {
         let path = folder.join(format!("{kind}-{number}"));
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path).file("open", &path)?;
+        let lock =
+            OpenOptions::new().create(true).truncate(false).write(true).open(&path).file("open", &path)?;
         if lock.try_lock().is_ok() && free(number) {
             return Ok(Reservation { number, _lock: lock });
         }

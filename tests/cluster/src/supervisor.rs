@@ -164,8 +164,21 @@ async fn start(processes: &mut Processes, order: &Order, state: &mut State) -> R
     state.server.clone_from(&server.url);
     state.kubectl = tools.kubernetes("kubectl");
     let manager = tools.kubernetes("kube-controller-manager");
-    reservations.push(controller_manager::start(processes, &manager, &folder, &pki, &server, &order.options)?);
-    reservations.push(scheduler::start(processes, &tools.kubernetes("kube-scheduler"), &folder, &pki, &server)?);
+    reservations.push(controller_manager::start(
+        processes,
+        &manager,
+        &folder,
+        &pki,
+        &server,
+        &order.options,
+    )?);
+    reservations.push(scheduler::start(
+        processes,
+        &tools.kubernetes("kube-scheduler"),
+        &folder,
+        &pki,
+        &server,
+    )?);
     if let Some(node) = &state.node {
         if let Some(pause) = &order.pause {
             containerd::load_pause(processes, &folder, node, pause).await?;
@@ -253,8 +266,12 @@ async fn outer_until_end(
     };
     network::link(&mut node, process_one)?;
 
-    let state =
-        State { folder: run.folder.clone(), supervisor: std::process::id(), node: Some(node), ..State::default() };
+    let state = State {
+        folder: run.folder.clone(),
+        supervisor: std::process::id(),
+        node: Some(node),
+        ..State::default()
+    };
     let mut line = serde_json::to_vec(&InnerOrder { order, state }).json("the inner order")?;
     line.push(b'\n');
     orders.write_all(&line).system("give the inner supervisor its order")?;

@@ -30,7 +30,9 @@ impl Tools {
             wanted.extend(NODE);
         }
         Ok(Self {
-            kubernetes: find_family("kubernetes", &wanted, |folder| kubernetes_fits(&folder.join("kube-apiserver")))?,
+            kubernetes: find_family("kubernetes", &wanted, |folder| {
+                kubernetes_fits(&folder.join("kube-apiserver"))
+            })?,
             etcd: find_family("etcd", &["etcd"], |_| true)?,
         })
     }

@@ -122,7 +122,8 @@ fn explain(state: &State) {
 }
 
 fn state() -> Result<State> {
-    command::running()?.ok_or_else(|| Error::Unsupported("no cluster runs: start one with `ats-cluster up`".into()))
+    command::running()?
+        .ok_or_else(|| Error::Unsupported("no cluster runs: start one with `ats-cluster up`".into()))
 }
 
 fn cluster() -> Result<Cluster> {

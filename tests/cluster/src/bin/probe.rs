@@ -6,6 +6,7 @@
 //! terminate TEXT    writes the termination message
 //! version           asks the API server for its version through the service address, with the service account
 //! connect ADDRESS   opens a TCP connection
+//! write PATH TEXT   writes a file
 //! allocate MIB      takes that much memory
 //! sleep SECONDS
 //! exit CODE
@@ -28,6 +29,10 @@ fn main() -> ExitCode {
             "terminate" => std::fs::write("/dev/termination-log", next()).map_err(Into::into),
             "version" => version(),
             "connect" => connect(&next()),
+            "write" => {
+                let (path, text) = (next(), next());
+                std::fs::write(path, text).map_err(Into::into)
+            }
             "allocate" => allocate(&next()),
             "sleep" => sleep(&next()),
             "exit" => return ExitCode::from(next().parse::<u8>().unwrap_or(255)),
