@@ -1,1 +1,18 @@
-//! The artifact store: content-addressed objects and conditional manifests over object_store.
+//! The artifact store: content-addressed files and conditional manifests over `object_store` (a folder, S3, GCS,
+//! Azure), and the loop that every stage runs over its units.
+//!
+//! A crate of its own beside `pipeline`, so that the operator cannot link a store client by accident.
+
+mod artifact;
+mod context;
+mod error;
+mod location;
+mod runner;
+mod store;
+
+pub use artifact::{Stored, UnitFolder};
+pub use context::{NoProgress, Progress, StageContext};
+pub use error::{StageError, StoreError};
+pub use location::{Settings, settings_from_environment};
+pub use runner::{OutputFile, UnitOutput, UnitWork, run_single, run_units};
+pub use store::{Put, Store};

@@ -1,0 +1,226 @@
+//! The loop that every stage runs: units by hash, those in the store skipped, the dataset put together by whoever
+//! finishes last.
+//!
+//! Shards do not talk to each other. Each leaves an index of its units under the run's name and then lists the
+//! indices; puts are visible at once, so the last one to write its index sees all of them, and at least one shard
+//! writes the dataset manifest. Two that do write the same bytes.
+
+use std::{collections::BTreeMap, future::Future};
+
+use ats_crds::status::Failure;
+use ats_pipeline::{
+    Category, DatasetManifest, Outcome, StageFile, StageKey, UnitManifest, UnitOutcome, manifest::UnitEntry, shard,
+};
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
+use serde::{Deserialize, Serialize};
+
+use crate::{StageContext, StageError, artifact::Stored};
+
+/// Most failures told in an outcome.
+const MOST_FAILURES: usize = 20;
+
+/// A file that a unit gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputFile {
+    /// Logical name: `bars.parquet`.
+    pub name: String,
+    /// Its bytes.
+    pub bytes: Bytes,
+    /// Rows, where it is a table.
+    pub rows: Option<u64>,
+}
+
+/// What a unit gives.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UnitOutput {
+    /// Whether it has an output.
+    pub outcome: UnitOutcome,
+    /// Its files.
+    pub files: Vec<OutputFile>,
+    /// Counts for the manifest.
+    pub counts: BTreeMap<String, u64>,
+    /// Figures for the manifest and the status.
+    pub figures: BTreeMap<String, Option<f64>>,
+    /// Texts for the manifest and the status.
+    pub notes: BTreeMap<String, String>,
+}
+
+impl UnitOutput {
+    /// A finished unit with these files.
+    pub fn done(files: Vec<OutputFile>) -> Self {
+        Self { outcome: UnitOutcome::Done, files, counts: BTreeMap::new(), figures: BTreeMap::new(), notes: BTreeMap::new() }
+    }
+
+    /// A unit without usable data.
+    pub fn bad(category: impl Into<String>, message: impl Into<String>) -> Self {
+        let outcome = UnitOutcome::Bad { category: category.into(), message: message.into() };
+        Self { outcome, ..Self::done(Vec::new()) }
+    }
+}
+
+/// The work of a stage, unit by unit.
+pub trait UnitWork: Sync {
+    /// What [`UnitWork::prepare`] found out and [`UnitWork::compute`] can use.
+    type Prepared: Send;
+
+    /// Names of all units of the stage, over all shards.
+    fn units(&self) -> Vec<String>;
+
+    /// The unit's key; reads as little as a key needs.
+    fn prepare(&self, unit: &str) -> impl Future<Output = Result<(StageKey, Self::Prepared), StageError>> + Send;
+
+    /// The unit's output.
+    fn compute(&self, unit: &str, prepared: Self::Prepared) -> impl Future<Output = Result<UnitOutput, StageError>> + Send;
+}
+
+/// What a shard leaves for the others.
+#[derive(Serialize, Deserialize)]
+struct ShardIndex {
+    units: Vec<UnitEntry>,
+}
+
+/// Runs this shard's units and, where it is the last, puts the dataset together.
+///
+/// # Errors
+/// When a unit fails as a whole (bad data is an output, not a failure), or the store does.
+pub async fn run_units<W: UnitWork>(work: &W, file: &StageFile, context: &StageContext) -> Result<Outcome, StageError> {
+    let mine: Vec<String> =
+        work.units().into_iter().filter(|unit| shard::of_unit(unit, file.shards) == context.shard).collect();
+    let total = mine.len();
+    let mut finished = Vec::with_capacity(total);
+    let mut reused = 0;
+    let mut results = stream::iter(mine).map(|unit| run_unit(work, file, context, unit)).buffer_unordered(context.jobs.max(1));
+    while let Some((stored, was_there)) = results.try_next().await? {
+        reused += u64::from(was_there);
+        context.progress.unit_done(file.stage(), &stored.manifest.unit, finished.len() + 1, total, was_there);
+        finished.push(stored);
+    }
+    drop(results);
+    finished.sort_by(|left, right| left.manifest.unit.cmp(&right.manifest.unit));
+    let digest = assemble(file, context, &finished).await?;
+    let computed = total as u64 - reused;
+    let failures = finished.iter().filter_map(|stored| failure(file, context, &stored.manifest)).take(MOST_FAILURES).collect();
+    let (figures, notes) = match finished.as_slice() {
+        [only] if file.shards == 1 => (only.manifest.figures.clone(), only.manifest.notes.clone()),
+        many => (BTreeMap::new(), bounds(many)),
+    };
+    Ok(Outcome {
+        category: if computed == 0 { Category::CacheHit } else { Category::Done },
+        message: format!("{}: {computed} computed, {reused} reused", file.stage()),
+        digest,
+        computed,
+        reused,
+        figures,
+        notes,
+        failures,
+    })
+}
+
+/// Runs a stage that is one unit, whose key is the stage's.
+///
+/// # Errors
+/// When the computation or the store fails.
+pub async fn run_single<F, Fut>(file: &StageFile, context: &StageContext, compute: F) -> Result<Outcome, StageError>
+where
+    F: Fn() -> Fut + Sync,
+    Fut: Future<Output = Result<UnitOutput, StageError>> + Send,
+{
+    struct Single<'a, F>(StageKey, &'a F);
+    impl<F, Fut> UnitWork for Single<'_, F>
+    where
+        F: Fn() -> Fut + Sync,
+        Fut: Future<Output = Result<UnitOutput, StageError>> + Send,
+    {
+        type Prepared = ();
+
+        fn units(&self) -> Vec<String> {
+            vec![String::new()]
+        }
+
+        async fn prepare(&self, _: &str) -> Result<(StageKey, ()), StageError> {
+            Ok((self.0, ()))
+        }
+
+        async fn compute(&self, _: &str, (): ()) -> Result<UnitOutput, StageError> {
+            (self.1)().await
+        }
+    }
+    run_units(&Single(file.key, &compute), file, context).await
+}
+
+async fn run_unit<W: UnitWork>(
+    work: &W,
+    file: &StageFile,
+    context: &StageContext,
+    unit: String,
+) -> Result<(Stored, bool), StageError> {
+    context.check_cancelled()?;
+    let (key, prepared) = work.prepare(&unit).await?;
+    let folder = context.store.unit(file.stage(), key);
+    if let Some(stored) = folder.manifest().await? {
+        return Ok((stored, true));
+    }
+    let output = work.compute(&unit, prepared).await?;
+    let mut manifest = UnitManifest::done(file.stage(), key, unit);
+    manifest.outcome = output.outcome;
+    manifest.counts = output.counts;
+    manifest.figures = output.figures;
+    manifest.notes = output.notes;
+    for OutputFile { name, bytes, rows } in output.files {
+        manifest.files.push(folder.put_file(&name, bytes, rows).await?);
+    }
+    manifest.files.sort_by(|left, right| left.name.cmp(&right.name));
+    Ok((folder.finish(&manifest).await?, false))
+}
+
+async fn assemble(file: &StageFile, context: &StageContext, mine: &[Stored]) -> Result<Option<ats_pipeline::Digest>, StageError> {
+    let mut units: Vec<UnitEntry> = mine.iter().map(entry).collect();
+    if file.shards > 1 {
+        let folder = format!("{}/{}/runs/{}", file.stage(), file.key, file.run);
+        let name = format!("{folder}/{:05}.json", context.shard);
+        let index = serde_json::to_vec(&ShardIndex { units }).map_err(|error| StageError::internal(error.to_string()))?;
+        context.store.put(&name, index.into()).await?;
+        let names = context.store.list(&folder).await?;
+        if names.len() < file.shards as usize {
+            return Ok(None);
+        }
+        units = Vec::new();
+        for name in names {
+            let bytes = context.store.get(&format!("{folder}/{name}")).await?;
+            let index: ShardIndex = serde_json::from_slice(&bytes)
+                .map_err(|error| StageError::internal(format!("{folder}/{name} is not an index of units: {error}")))?;
+            units.extend(index.units);
+        }
+    }
+    let dataset = DatasetManifest::new(file.stage(), file.key, units);
+    Ok(Some(context.store.put_dataset(&dataset).await?))
+}
+
+fn entry(stored: &Stored) -> UnitEntry {
+    UnitEntry {
+        unit: stored.manifest.unit.clone(),
+        key: stored.manifest.key,
+        digest: stored.digest,
+        done: stored.manifest.outcome == UnitOutcome::Done,
+    }
+}
+
+fn failure(file: &StageFile, context: &StageContext, manifest: &UnitManifest) -> Option<Failure> {
+    let UnitOutcome::Bad { category, message } = &manifest.outcome else { return None };
+    Some(Failure {
+        stage: file.stage(),
+        shard: i32::try_from(context.shard).ok().filter(|_| file.shards > 1),
+        ticker: Some(manifest.unit.clone()).filter(|unit| !unit.is_empty()),
+        category: category.clone(),
+        message: message.clone(),
+    })
+}
+
+/// The first and the last session over all units, which a status shows.
+fn bounds(units: &[Stored]) -> BTreeMap<String, String> {
+    let values = |name: &'static str| units.iter().filter_map(move |stored| stored.manifest.notes.get(name));
+    let first = values("firstSession").min().map(|value| ("firstSession".to_owned(), value.clone()));
+    let last = values("lastSession").max().map(|value| ("lastSession".to_owned(), value.clone()));
+    [first, last].into_iter().flatten().collect()
+}
