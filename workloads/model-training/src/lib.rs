@@ -1,1 +1,32 @@
-//! Stages train and select: labels, purged validation, models, gates.
+//! Stages `train` and `select` of a `ModelTrainingJob`: from a dataset of features to a validated model.
+//!
+//! | module | question |
+//! | --- | --- |
+//! | [`label`] | what is predicted, and which sessions does it depend on |
+//! | [`dataset`] | which rows are there, and how are their features scaled |
+//! | [`validation`] | which rows may train, which are tested |
+//! | [`algorithm`] | how is it learned |
+//! | [`model`] | what was learned, as a file |
+//! | [`metric`], [`importance`] | how good is it, and on what does it rest |
+//! | [`search`] | which specifications are tried, and which wins |
+//! | [`train`], [`select`], [`card`] | the two stages and what they report |
+//! | [`spec`] | from the API's types to checked values |
+//!
+//! All of it is pure: same arguments, same bytes, whatever the number of threads.
+
+pub mod algorithm;
+pub mod card;
+pub mod dataset;
+pub mod error;
+pub mod importance;
+pub mod label;
+pub mod metric;
+pub mod model;
+pub mod random;
+pub mod search;
+pub mod select;
+pub mod spec;
+pub mod train;
+pub mod validation;
+
+pub use error::TrainingError;

@@ -1,0 +1,71 @@
+//! Elastic net through `linfa-elasticnet`: coordinate descent on
+//! `1/(2n) |y - Xw - b|^2 + penalty (l1Ratio |w|_1 + (1 - l1Ratio)/2 |w|^2)`, scikit-learn's objective.
+//!
+//! Columns are centred here, because the library takes the mean of the label alone for the intercept, which is the
+//! solution only for centred columns.
+
+use linfa::Dataset;
+use linfa::traits::Fit;
+use linfa_elasticnet::ElasticNet as Solver;
+use ndarray::{Array1, Array2, ShapeBuilder};
+
+use super::estimator::Linear;
+use super::{Algorithm, Estimator, Fitted, TrainingRows, check_rows, check_scales};
+use crate::error::TrainingError;
+use crate::metric::{Score, mean};
+
+const NAME: &str = "elasticNet";
+/// Relative change of the coefficients, and duality gap over the label's sum of squares, at which the solver stops.
+const TOLERANCE: f64 = 1e-10;
+const MAX_ITERATIONS: u32 = 10_000;
+
+/// Linear regression with L1 and L2 penalties.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ElasticNet {
+    /// Overall strength.
+    pub penalty: f64,
+    /// Share of the L1 part, 0 to 1.
+    pub l1_ratio: f64,
+}
+
+impl Algorithm for ElasticNet {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn score(&self, _label_is_direction: bool) -> Result<Score, TrainingError> {
+        Ok(Score::Value)
+    }
+
+    fn fit(&self, rows: &TrainingRows<'_>, _seed: u64) -> Result<Fitted, TrainingError> {
+        check_rows(NAME, rows)?;
+        check_scales(NAME, rows)?;
+        let fail = |message: String| TrainingError::Fit { algorithm: NAME, message };
+        let means: Vec<f64> = rows.columns.iter().map(|column| mean(column).unwrap_or(0.0)).collect();
+        let label_mean = mean(rows.label).unwrap_or(0.0);
+        let mut values = Vec::with_capacity(rows.label.len() * rows.columns.len());
+        for (column, mean) in rows.columns.iter().zip(&means) {
+            values.extend(column.iter().map(|value| value - mean));
+        }
+        let x = Array2::from_shape_vec((rows.label.len(), rows.columns.len()).f(), values)
+            .map_err(|error| fail(error.to_string()))?;
+        let y: Array1<f64> = rows.label.iter().map(|value| value - label_mean).collect();
+        let label_squares: f64 = y.iter().map(|value| value * value).sum();
+        let fitted = Solver::params()
+            .penalty(self.penalty)
+            .l1_ratio(self.l1_ratio)
+            .with_intercept(false)
+            .tolerance(TOLERANCE)
+            .max_iterations(MAX_ITERATIONS)
+            .fit(&Dataset::new(x, y))
+            .map_err(|error| fail(error.to_string()))?;
+        let coefficients = fitted.hyperplane().to_vec();
+        if coefficients.iter().any(|value| !value.is_finite()) {
+            return Err(fail("no finite solution; raise the penalty".to_owned()));
+        }
+        let shift: f64 = coefficients.iter().zip(&means).map(|(coefficient, mean)| coefficient * mean).sum();
+        let converged = fitted.n_steps() < MAX_ITERATIONS || fitted.duality_gap() < TOLERANCE * label_squares;
+        let linear = Linear { intercept: label_mean - shift, coefficients };
+        Ok(Fitted { estimator: Estimator::Linear(linear), converged })
+    }
+}

@@ -1,0 +1,216 @@
+//! What was learned, as plain data.
+//!
+//! Numbers are written as the shortest decimal text that reads back to the same bits: many JSON readers round
+//! numbers differently in their last digit, text they leave alone.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::TrainingError;
+
+/// Predicts from columns that are scaled as the training rows were.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Estimator {
+    /// `intercept + sum of coefficient x feature`.
+    Linear(Linear),
+    /// The logistic function of a linear predictor, less one half.
+    Logistic(Linear),
+    /// The mean over trees, plus `offset`.
+    Forest(Forest),
+}
+
+/// A linear predictor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Linear {
+    /// The value where all features are 0.
+    #[serde(with = "exact")]
+    pub intercept: f64,
+    /// One for each feature.
+    #[serde(with = "exact_list")]
+    pub coefficients: Vec<f64>,
+}
+
+/// A forest of binary trees.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Forest {
+    /// Added to the mean of the trees: -0.5 for probabilities.
+    #[serde(with = "exact")]
+    pub offset: f64,
+    /// The trees.
+    pub trees: Vec<Tree>,
+}
+
+/// A binary tree, one entry a node; node 0 is the root.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Tree {
+    /// The feature that a node splits on; -1 for a leaf.
+    pub feature: Vec<i32>,
+    /// A row goes left when its feature is at most this; 0 for a leaf.
+    #[serde(with = "exact_list")]
+    pub threshold: Vec<f64>,
+    /// The left child; 0 for a leaf.
+    pub left: Vec<u32>,
+    /// The right child; 0 for a leaf.
+    pub right: Vec<u32>,
+    /// The mean label of a leaf's training rows; 0 for a split.
+    #[serde(with = "exact_list")]
+    pub value: Vec<f64>,
+}
+
+impl Estimator {
+    /// Checks an estimator that was read from a file, so that predicting cannot fail.
+    ///
+    /// # Errors
+    /// Another number of coefficients than features, trees that refer outside themselves or go round in circles.
+    pub fn check(&self, features: usize) -> Result<(), TrainingError> {
+        match self {
+            Self::Linear(linear) | Self::Logistic(linear) if linear.coefficients.len() != features => {
+                let found = linear.coefficients.len();
+                Err(TrainingError::Model(format!("{found} coefficients for {features} features")))
+            }
+            Self::Linear(_) | Self::Logistic(_) => Ok(()),
+            Self::Forest(forest) if forest.trees.is_empty() => {
+                Err(TrainingError::Model("a forest without trees".to_owned()))
+            }
+            Self::Forest(forest) => forest.trees.iter().enumerate().try_for_each(|(place, tree)| {
+                tree.check(features).map_err(|problem| TrainingError::Model(format!("tree {place}: {problem}")))
+            }),
+        }
+    }
+
+    /// Predictions, one a row; `columns` has a column for each feature, all of `rows` values.
+    #[must_use]
+    pub fn predict(&self, columns: &[Vec<f64>], rows: usize) -> Vec<f64> {
+        match self {
+            Self::Linear(linear) => linear.predict(columns, rows),
+            Self::Logistic(linear) => {
+                linear.predict(columns, rows).into_iter().map(|x| logistic(x) - 0.5).collect()
+            }
+            Self::Forest(forest) => (0..rows).map(|row| forest.predict(columns, row)).collect(),
+        }
+    }
+
+    /// The coefficients of a linear predictor, in the order of the features.
+    #[must_use]
+    pub fn coefficients(&self) -> Option<&[f64]> {
+        match self {
+            Self::Linear(linear) | Self::Logistic(linear) => Some(&linear.coefficients),
+            Self::Forest(_) => None,
+        }
+    }
+}
+
+impl Linear {
+    /// The linear predictor, features added in their order.
+    #[must_use]
+    pub fn predict(&self, columns: &[Vec<f64>], rows: usize) -> Vec<f64> {
+        let mut predictions = vec![self.intercept; rows];
+        for (coefficient, column) in self.coefficients.iter().zip(columns) {
+            for (prediction, value) in predictions.iter_mut().zip(column) {
+                *prediction += coefficient * value;
+            }
+        }
+        predictions
+    }
+}
+
+impl Forest {
+    fn predict(&self, columns: &[Vec<f64>], row: usize) -> f64 {
+        let total: f64 = self.trees.iter().map(|tree| tree.predict(columns, row)).sum();
+        total / self.trees.len() as f64 + self.offset
+    }
+}
+
+impl Tree {
+    fn predict(&self, columns: &[Vec<f64>], row: usize) -> f64 {
+        let mut node = 0;
+        while let Ok(feature) = usize::try_from(self.feature[node]) {
+            let left = columns[feature][row] <= self.threshold[node];
+            node = if left { self.left[node] } else { self.right[node] } as usize;
+        }
+        self.value[node]
+    }
+
+    fn check(&self, features: usize) -> Result<(), String> {
+        let nodes = self.feature.len();
+        let lengths = [self.threshold.len(), self.left.len(), self.right.len(), self.value.len()];
+        if nodes == 0 || lengths.iter().any(|length| *length != nodes) {
+            return Err("its columns are empty or differ in length".to_owned());
+        }
+        for node in 0..nodes {
+            let Ok(feature) = usize::try_from(self.feature[node]) else { continue };
+            if feature >= features {
+                return Err(format!("node {node} splits on feature {feature} of {features}"));
+            }
+            // Children come after their parent, so a walk ends.
+            for child in [self.left[node], self.right[node]] {
+                if child as usize <= node || child as usize >= nodes {
+                    return Err(format!("node {node} has child {child}; it must lie after its parent"));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `1 / (1 + e^-x)` without overflow.
+#[must_use]
+pub fn logistic(x: f64) -> f64 {
+    if x >= 0.0 {
+        1.0 / (1.0 + libm::exp(-x))
+    } else {
+        let e = libm::exp(x);
+        e / (1.0 + e)
+    }
+}
+
+/// A number as its shortest exact text.
+pub mod exact {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    /// Writes the number.
+    ///
+    /// # Errors
+    /// The serialiser's.
+    pub fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{value:?}"))
+    }
+
+    /// Reads the number.
+    ///
+    /// # Errors
+    /// Text that is not a finite number.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+
+    /// A finite number from text.
+    pub(super) fn parse(text: &str) -> Result<f64, String> {
+        match text.parse::<f64>() {
+            Ok(value) if value.is_finite() => Ok(value),
+            _ => Err(format!("{text:?} is not a finite number")),
+        }
+    }
+}
+
+/// A list of numbers as their shortest exact texts.
+pub mod exact_list {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    /// Writes the numbers.
+    ///
+    /// # Errors
+    /// The serialiser's.
+    pub fn serialize<S: Serializer>(values: &[f64], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(values.iter().map(|value| format!("{value:?}")))
+    }
+
+    /// Reads the numbers.
+    ///
+    /// # Errors
+    /// Text that is not a finite number.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
+        let texts = Vec::<String>::deserialize(deserializer)?;
+        texts.iter().map(|text| super::exact::parse(text).map_err(D::Error::custom)).collect()
+    }
+}

@@ -1,0 +1,160 @@
+//! The model card, `card.json`: what was tried, on what, and how good it is. No time, path or host stands in it, and
+//! no gate: those are judged on the figures, so that another bound computes nothing again.
+
+use std::collections::BTreeMap;
+
+use ats_crds::model::{FeatureScaling, LabelScaling, SearchMetric};
+use ats_pipeline::spec::AlgorithmSpec;
+use serde::{Deserialize, Serialize};
+
+use crate::dataset::RowCounts;
+use crate::error::TrainingError;
+use crate::metric::{Figures, Score};
+use crate::model::Training;
+use crate::search::InnerScores;
+use crate::train::SplitReport;
+
+/// The version of the form of `card.json`.
+pub const VERSION: u32 = 1;
+
+/// The model card.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Card {
+    /// [`VERSION`].
+    pub version: u32,
+    /// Digest of the dataset.
+    pub dataset: String,
+    /// The features.
+    pub features: Vec<String>,
+    /// How they are scaled.
+    pub feature_scaling: FeatureScaling,
+    /// How the label is scaled.
+    pub label_scaling: LabelScaling,
+    /// What is predicted, in words.
+    pub label: String,
+    /// What a prediction means.
+    pub score: Score,
+    /// Rows left out of the dataset, and why.
+    pub rows: RowCounts,
+    /// Decides every random choice.
+    pub seed: u64,
+    /// By which trials were compared; none without a search.
+    pub search_metric: Option<SearchMetric>,
+    /// How many distinct specifications were tried: N of the deflated Sharpe ratio.
+    pub number_of_trials: usize,
+    /// The specifications, in canonical order.
+    pub trials: Vec<TrialCard>,
+    /// The folds, earliest first.
+    pub folds: Vec<FoldCard>,
+    /// Figures of the stitched out-of-sample predictions.
+    pub figures: Figures,
+    /// Sharpe ratio, a period, that the best of so many trials without skill is expected to show.
+    pub expected_best_sharpe: Option<f64>,
+    /// Probability that the Sharpe ratio is above that.
+    pub deflated_sharpe: Option<f64>,
+    /// The features, most important first.
+    pub importance: Vec<FeatureCard>,
+    /// The specification that was fitted on everything.
+    pub specification: AlgorithmSpec,
+    /// What that fit learned from.
+    pub training: Training,
+    /// Whether every fit that the model and its predictions rest on reached its tolerance.
+    pub converged: bool,
+    /// What a reader should know about these figures.
+    pub notes: Vec<String>,
+}
+
+/// A specification that was tried.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TrialCard {
+    /// The specification.
+    pub specification: AlgorithmSpec,
+    /// Its scores inside the folds' training spans; none without a search.
+    pub inner_scores: Option<InnerScores>,
+    /// Figures of its own stitched test predictions; nothing was selected by them.
+    pub figures: Figures,
+}
+
+/// A fold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FoldCard {
+    /// From 1.
+    pub fold: usize,
+    /// Place in `trials` of the one that predicted the test window.
+    pub trial: usize,
+    /// The split.
+    pub split: SplitReport,
+    /// The split inside the training span, by which trials are compared.
+    pub inner_split: SplitReport,
+    /// Figures of the test window.
+    pub figures: Figures,
+    /// Whether the fold's fits reached their tolerance.
+    pub converged: bool,
+}
+
+/// A feature's weight.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FeatureCard {
+    /// The feature.
+    pub feature: String,
+    /// Mean rise of the out-of-sample mean squared error when the feature is shuffled.
+    pub permutation: Option<f64>,
+    /// The coefficient of the model fitted on everything, for scaled features; none for a forest.
+    pub coefficient: Option<f64>,
+}
+
+impl Card {
+    /// The file's bytes, indented for readers.
+    ///
+    /// # Errors
+    /// When it does not serialise, which is a defect.
+    pub fn to_json(&self) -> Result<Vec<u8>, TrainingError> {
+        let mut bytes = serde_json::to_vec_pretty(self).map_err(|error| TrainingError::Data(error.to_string()))?;
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+
+    /// The figures by the names that a status and gates know; none: not defined.
+    ///
+    /// A constant prediction has no figures, so that every gate on it fails.
+    #[must_use]
+    pub fn metrics(&self) -> BTreeMap<String, Option<f64>> {
+        let figures = &self.figures;
+        let mut metrics = BTreeMap::from([
+            ("deflatedSharpe".to_owned(), self.deflated_sharpe),
+            ("hitRate".to_owned(), figures.hit_rate),
+            ("ic".to_owned(), figures.ic),
+            ("icir".to_owned(), figures.icir),
+            ("meanSquaredError".to_owned(), figures.mean_squared_error),
+            ("probabilisticSharpe".to_owned(), figures.probabilistic_sharpe),
+            ("rankIc".to_owned(), figures.rank_ic),
+            ("sharpe".to_owned(), figures.sharpe),
+        ]);
+        if self.score == Score::ProbabilityMinusHalf {
+            metrics.insert("accuracy".to_owned(), figures.accuracy);
+            metrics.insert("logLoss".to_owned(), figures.log_loss);
+        }
+        if figures.constant_prediction {
+            metrics.values_mut().for_each(|value| *value = None);
+        }
+        metrics.insert("trials".to_owned(), Some(self.number_of_trials as f64));
+        metrics
+    }
+}
+
+/// Why the figures across names are missing.
+#[must_use]
+pub fn why_undefined(figures: &Figures) -> String {
+    if figures.rows == 0 {
+        return "no prediction has an outcome yet".to_owned();
+    }
+    format!(
+        "of {} dates {} have fewer than five names, on {} all predictions or all outcomes are equal; \
+         {} periods of the quintile spread",
+        figures.dates, figures.dates_with_few_names, figures.dates_undefined, figures.periods
+    )
+}

@@ -1,0 +1,48 @@
+//! Which features a model's predictions rest on.
+
+use serde::{Deserialize, Serialize};
+
+use crate::dataset::{Matrix, pick};
+use crate::metric::mean_squared_error;
+use crate::model::Pipeline;
+use crate::random::SplitMix64;
+
+/// How often each feature is shuffled.
+pub const REPEATS: u64 = 5;
+
+/// The weight of one feature.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Importance {
+    /// The feature.
+    pub feature: String,
+    /// Mean rise of the out-of-sample mean squared error when the feature's values are shuffled over the rows
+    /// (Breiman 2001): above 0 when the feature helps. None without rows that have an outcome.
+    pub permutation: Option<f64>,
+}
+
+/// Permutation importance of every feature on some rows. The seed, the fold and the feature decide the shuffles.
+#[must_use]
+pub fn permutation(matrix: &Matrix, pipeline: &Pipeline, rows: &[usize], seed: u64, fold: usize) -> Vec<Importance> {
+    let rows: Vec<usize> = rows.iter().copied().filter(|row| matrix.label_end[*row].is_some()).collect();
+    let columns = matrix.gather(&rows);
+    let outcomes = pick(&matrix.label, &rows);
+    let error = |columns: Vec<Vec<f64>>| {
+        let predictions = pipeline.predict(columns, rows.len());
+        mean_squared_error(pipeline.score, predictions.into_iter().zip(outcomes.iter().copied()))
+    };
+    let base = error(columns.clone());
+    let importance = |feature: usize| {
+        let mut total = 0.0;
+        for repeat in 0..REPEATS {
+            let stream = ((fold as u64) << 32) | ((feature as u64) << 8) | repeat;
+            let mut shuffled = columns.clone();
+            SplitMix64::new(seed, stream).shuffle(&mut shuffled[feature]);
+            total += error(shuffled)?;
+        }
+        Some(total / REPEATS as f64 - base?)
+    };
+    (0..matrix.features.len())
+        .map(|feature| Importance { feature: matrix.features[feature].clone(), permutation: importance(feature) })
+        .collect()
+}
