@@ -1,13 +1,35 @@
-//! The expression language: parse, types, dependency graph.
+//! The expression language in which features, rankings and trading rules are written.
+//!
+//! [`parse`] reads an expression, [`check`] resolves its names and finds its types, units of measure and history,
+//! [`FeatureGraph`] does so for all features of a universe at once. The result, [`Typed`], is what an evaluator
+//! matches on and prints as a canonical text. There is no way to write a look at a later bar.
+//!
+//! No I/O; everything is bounded, so an expression of any length and depth gives a value or an error.
 
+mod ast;
+mod check;
+mod display;
+mod error;
 mod function;
+mod graph;
+mod lexer;
 mod names;
+mod parser;
+mod scope;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod typed;
 mod unit;
 mod walk;
 
+pub use ast::Expression;
+pub use check::{check, check_kind};
+pub use error::{Category, ExpressionError, Origin};
 pub use function::Function;
+pub use graph::{Feature, FeatureGraph, Phase};
 pub use names::{Name, NameError, Ticker, is_reserved};
+pub use parser::{MAX_HEIGHT, MAX_LENGTH, parse};
+pub use scope::Scope;
 pub use typed::{
     Arithmetic, Bars, BollingerOutput, Boolean, Calendar, Column, Compare, Constant, Cross, CrossSection,
     Extreme, Facts, History, Kind, Logic, MacdOutput, Map, Node, Number, PairWindow, Period,

@@ -88,8 +88,14 @@ impl Unit {
         self.adjusted_price != 0 || self.adjusted_volume != 0
     }
 
-    const fn is_raw(self) -> bool {
+    /// Whether it counts dollars or shares as traded.
+    pub(crate) const fn is_raw(self) -> bool {
         self.raw_price != 0 || self.raw_volume != 0
+    }
+
+    /// Whether it is the logarithm of an adjusted number.
+    pub(crate) const fn is_logarithm(self) -> bool {
+        self.logarithm
     }
 
     /// The unit that both numbers have, where they are compared or are alternatives of each other.
@@ -242,7 +248,14 @@ fn add(left: i8, right: i8) -> Result<i8, UnitError> {
 impl fmt::Display for Unit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, exponent) = match (self.adjusted_price, self.adjusted_volume) {
-            (0, 0) => return f.write_str("a plain number"),
+            (0, 0) => {
+                return f.write_str(match (self.raw_price, self.raw_volume) {
+                    (2, 0) => "a raw price",
+                    (0, 2) => "a raw volume",
+                    (2, 2) => "an amount of raw dollars",
+                    _ => "a plain number",
+                });
+            }
             (price, 0) => ("adjusted price", price),
             (_, volume) => ("adjusted volume", volume),
         };
