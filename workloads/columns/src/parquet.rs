@@ -24,7 +24,7 @@ const ZSTD_LEVEL: i32 = 3;
 /// parallel themselves. The file names the format's writer without its version, and holds no time and no path.
 pub fn write_parquet(frame: &DataFrame) -> Result<Vec<u8>, ColumnsError> {
     let doing = || ColumnsError::while_doing("cannot write the Parquet file");
-    let level = ZstdLevel::try_new(ZSTD_LEVEL).map_err(|error| doing()(error.into()))?;
+    let level = ZstdLevel::try_new(ZSTD_LEVEL).map_err(doing())?;
     let statistics = StatisticsOptions {
         min_value: true,
         max_value: true,

@@ -1,4 +1,5 @@
 //! Bars and actions: their checks, their Parquet files, and what a reader of a wrong file is told.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use ats_calendar::Session;
 use ats_columns::column::{floats_column, frame, strings_column};

@@ -16,14 +16,6 @@ pub fn delay(x: &[f64], n: usize) -> Vec<f64> {
     against(x, n, |_, before| before)
 }
 
-/// The condition n bars before. First value at n.
-#[must_use]
-pub fn delay_condition(x: &[Option<bool>], n: usize) -> Vec<Option<bool>> {
-    let mut out = vec![None; x.len().min(n)];
-    out.extend_from_slice(&x[..x.len() - out.len()]);
-    out
-}
-
 /// x - x[-n]. First value at n.
 #[must_use]
 pub fn delta(x: &[f64], n: usize) -> Vec<f64> {

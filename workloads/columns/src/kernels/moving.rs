@@ -81,11 +81,14 @@ pub fn macd(x: &[f64], fast: usize, slow: usize, signal: usize) -> Macd {
         for (line, slow_average) in line.iter_mut().zip(&slow_average) {
             *line -= slow_average;
         }
-        let out = &mut macd.signal[run.clone()];
-        ema_run(&line[slow - 1..], signal, &mut out[slow - 1..]);
-        for t in slow + signal - 2..x.len() {
-            macd.line[run.start + t] = line[t];
-            macd.histogram[run.start + t] = line[t] - macd.signal[run.start + t];
+        let first = slow + signal - 2;
+        let signals = &mut macd.signal[run.clone()];
+        ema_run(&line[slow - 1..], signal, &mut signals[slow - 1..]);
+        macd.line[run.clone()][first..].copy_from_slice(&line[first..]);
+        for ((out, line), signal) in
+            macd.histogram[run][first..].iter_mut().zip(&line[first..]).zip(&signals[first..])
+        {
+            *out = line - signal;
         }
     }
     macd

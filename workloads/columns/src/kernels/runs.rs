@@ -28,7 +28,7 @@ mod tests {
     fn runs_end_at_the_nulls_of_any_column() {
         let found: Vec<_> = runs([&[N, 1.0, 2.0, N, 3.0], &[1.0, 1.0, N, N, 1.0]]).collect();
         assert_eq!(found, [1..2, 4..5]);
-        assert_eq!(runs([&[1.0, 2.0]]).collect::<Vec<_>>(), [0..2]);
+        assert!(runs([&[1.0, 2.0]]).eq(std::iter::once(0..2)));
         assert_eq!(runs([&[N, N]]).count(), 0);
         assert_eq!(runs([&[]]).count(), 0);
     }

@@ -1,0 +1,148 @@
+//! What expressions over one ticker read.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+
+use ats_calendar::Calendar;
+use ats_expression::{Column as BarColumn, Name, Number, Ticker};
+
+use super::EvaluateError;
+use super::values::Column;
+use crate::adjust::{Adjustment, Prices};
+use crate::bars::Bars;
+use crate::error::ColumnsError;
+use crate::segments::{MAX_GAP_SESSIONS, segments};
+
+/// One ticker's bars with everything else that expressions over it may read, aligned to its bars.
+#[derive(Debug)]
+pub struct Inputs<'a> {
+    bars: &'a Bars,
+    prices: Prices<'a>,
+    segments: Vec<Range<usize>>,
+    features: BTreeMap<Name, Column>,
+    benchmarks: BTreeMap<Ticker, Vec<f64>>,
+    cross_section: HashMap<Number, Vec<f64>>,
+}
+
+impl<'a> Inputs<'a> {
+    /// The bars, adjusted, and divided where more than [`MAX_GAP_SESSIONS`] sessions of the calendar are missing.
+    ///
+    /// # Errors
+    /// A bar whose date is not a session of the calendar.
+    pub fn new(bars: &'a Bars, adjustment: Adjustment, calendar: &Calendar) -> Result<Self, ColumnsError> {
+        Ok(Self {
+            bars,
+            prices: Prices::new(bars, adjustment),
+            segments: segments(bars.ticker(), calendar, bars.session(), MAX_GAP_SESSIONS)?,
+            features: BTreeMap::new(),
+            benchmarks: BTreeMap::new(),
+            cross_section: HashMap::new(),
+        })
+    }
+
+    /// Adds the values of an earlier feature, one for each bar.
+    ///
+    /// # Errors
+    /// Another number of values than bars.
+    pub fn with_feature(mut self, name: Name, values: Column) -> Result<Self, EvaluateError> {
+        self.check_length(values.len(), || format!("the feature `{name}`"))?;
+        self.features.insert(name, values);
+        Ok(self)
+    }
+
+    /// Adds a benchmark's closes (for `beta`), joined on the timestamp: null at bars that the benchmark lacks.
+    #[must_use]
+    pub fn with_benchmark(mut self, ticker: Ticker, benchmark: &Bars, adjustment: Adjustment) -> Self {
+        let closes = Prices::new(benchmark, adjustment).close;
+        let mut next = 0;
+        let joined = self
+            .bars
+            .timestamp()
+            .iter()
+            .map(|timestamp| {
+                let others = &benchmark.timestamp()[next..];
+                next += others.partition_point(|other| other < timestamp);
+                match benchmark.timestamp().get(next) {
+                    Some(other) if other == timestamp => closes[next],
+                    _ => f64::NAN,
+                }
+            })
+            .collect();
+        self.benchmarks.insert(ticker, joined);
+        self
+    }
+
+    /// Adds the values of a function across tickers (a `CrossSection` or `Winsorize` node) for this ticker, one for
+    /// each bar; null is NaN.
+    ///
+    /// # Errors
+    /// Another number of values than bars.
+    pub fn with_cross_section(mut self, node: Number, values: Vec<f64>) -> Result<Self, EvaluateError> {
+        self.check_length(values.len(), || "a cross-sectional function".to_owned())?;
+        self.cross_section.insert(node, values);
+        Ok(self)
+    }
+
+    fn check_length(&self, found: usize, what: impl FnOnce() -> String) -> Result<(), EvaluateError> {
+        if found == self.rows() {
+            return Ok(());
+        }
+        Err(EvaluateError::Length {
+            ticker: self.ticker().to_owned(),
+            what: what(),
+            found,
+            expected: self.rows(),
+        })
+    }
+
+    /// The ticker.
+    #[must_use]
+    pub fn ticker(&self) -> &str {
+        self.bars.ticker()
+    }
+
+    /// The bars.
+    #[must_use]
+    pub fn bars(&self) -> &'a Bars {
+        self.bars
+    }
+
+    /// The number of bars.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.bars.len()
+    }
+
+    /// The segments of the history (ranges of rows).
+    #[must_use]
+    pub fn segments(&self) -> &[Range<usize>] {
+        &self.segments
+    }
+
+    pub(super) fn feature(&self, name: &Name) -> Option<&Column> {
+        self.features.get(name)
+    }
+
+    pub(super) fn benchmark(&self, ticker: &Ticker) -> Option<&[f64]> {
+        self.benchmarks.get(ticker).map(Vec::as_slice)
+    }
+
+    pub(super) fn cross_section(&self, node: &Number) -> Option<&[f64]> {
+        self.cross_section.get(node).map(Vec::as_slice)
+    }
+
+    pub(super) fn column(&self, column: BarColumn) -> &[f64] {
+        match column {
+            BarColumn::Open => &self.prices.open,
+            BarColumn::High => &self.prices.high,
+            BarColumn::Low => &self.prices.low,
+            BarColumn::Close => &self.prices.close,
+            BarColumn::Volume => &self.prices.volume,
+            BarColumn::RawOpen => self.bars.open(),
+            BarColumn::RawHigh => self.bars.high(),
+            BarColumn::RawLow => self.bars.low(),
+            BarColumn::RawClose => self.bars.close(),
+            BarColumn::RawVolume => self.bars.volume(),
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Subexpressions that are needed more than once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use ats_expression::{Boolean, Node, Number};
+
+use super::values::Values;
+
+/// How often each subexpression is still needed, and the values of those that were computed.
+///
+/// The maps are only looked up, never walked: their order decides nothing.
+pub(super) struct Memo<'e, 'i> {
+    numbers: HashMap<&'e Number, Entry<Values<'i>>>,
+    booleans: HashMap<&'e Boolean, Entry<Arc<Vec<Option<bool>>>>>,
+    /// Outputs of functions that have several, with how many nodes read them.
+    outputs: HashMap<Several<'e>, Entry<[Values<'i>; 3]>>,
+}
+
+struct Entry<T> {
+    /// How many readers have not read yet.
+    readers: usize,
+    values: Option<T>,
+}
+
+impl<T> Default for Entry<T> {
+    fn default() -> Self {
+        Self { readers: 0, values: None }
+    }
+}
+
+impl<T: Clone> Entry<T> {
+    /// The values, for one reader; the last one takes them.
+    fn read(&mut self) -> Option<T> {
+        if self.values.is_some() {
+            self.readers = self.readers.saturating_sub(1);
+        }
+        if self.readers == 0 { self.values.take() } else { self.values.clone() }
+    }
+
+    /// Keeps computed values if anyone but their first reader needs them.
+    fn keep(&mut self, values: &T) {
+        self.readers = self.readers.saturating_sub(1);
+        if self.readers > 0 {
+            self.values = Some(values.clone());
+        }
+    }
+}
+
+/// A call of a function with several outputs, whichever is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Several<'e> {
+    /// Input, fast, slow and signal periods.
+    Macd(&'e Number, usize, usize, usize),
+    /// Input, period, bits of the width.
+    Bollinger(&'e Number, usize, u64),
+    /// Periods k, s and d.
+    Stochastic(usize, usize, usize),
+}
+
+impl<'e> Several<'e> {
+    pub(super) fn of(number: &'e Number) -> Option<Self> {
+        match number {
+            Number::Macd { input, fast, slow, signal, output: _ } => {
+                Some(Self::Macd(input, fast.get(), slow.get(), signal.get()))
+            }
+            Number::Bollinger { input, n, k, output: _ } => {
+                Some(Self::Bollinger(input, n.get(), k.get().to_bits()))
+            }
+            Number::Stochastic { k, s, d, output: _ } => Some(Self::Stochastic(k.get(), s.get(), d.get())),
+            _ => None,
+        }
+    }
+}
+
+impl<'e, 'i> Memo<'e, 'i> {
+    /// Counts the readers of every subexpression.
+    pub(super) fn new(nodes: impl IntoIterator<Item = &'e Node>) -> Self {
+        let mut memo = Self { numbers: HashMap::new(), booleans: HashMap::new(), outputs: HashMap::new() };
+        for node in nodes {
+            match node {
+                Node::Number(number) => memo.count_number(number),
+                Node::Boolean(boolean) => memo.count_boolean(boolean),
+            }
+        }
+        memo
+    }
+
+    fn count_number(&mut self, number: &'e Number) {
+        let entry = self.numbers.entry(number).or_default();
+        entry.readers += 1;
+        if entry.readers > 1 {
+            return;
+        }
+        if let Some(several) = Several::of(number) {
+            let entry = self.outputs.entry(several).or_default();
+            entry.readers += 1;
+            if entry.readers > 1 {
+                return;
+            }
+        }
+        match number {
+            Number::Constant(_)
+            | Number::Column(_)
+            | Number::Feature(_)
+            | Number::Stochastic { .. }
+            | Number::Bars { .. }
+            | Number::Obv
+            | Number::Beta { .. }
+            | Number::Calendar(_)
+            // The values of these are an input: what they are made of is not evaluated here.
+            | Number::CrossSection { .. }
+            | Number::Winsorize { .. } => {}
+            Number::Negate(input)
+            | Number::Map { input, .. }
+            | Number::Window { input, .. }
+            | Number::Quantile { input, .. }
+            | Number::Macd { input, .. }
+            | Number::Bollinger { input, .. } => self.count_number(input),
+            Number::Arithmetic { left, right, .. }
+            | Number::Extreme { left, right, .. }
+            | Number::PairWindow { left, right, .. } => {
+                self.count_number(left);
+                self.count_number(right);
+            }
+            Number::Clip { input, low, high } => {
+                self.count_number(input);
+                self.count_number(low);
+                self.count_number(high);
+            }
+            Number::If { condition, then, otherwise } => {
+                self.count_boolean(condition);
+                self.count_number(then);
+                self.count_number(otherwise);
+            }
+            Number::Count { condition, .. } => self.count_boolean(condition),
+        }
+    }
+
+    fn count_boolean(&mut self, boolean: &'e Boolean) {
+        let entry = self.booleans.entry(boolean).or_default();
+        entry.readers += 1;
+        if entry.readers > 1 {
+            return;
+        }
+        match boolean {
+            Boolean::Feature(_) => {}
+            Boolean::Not(input) => self.count_boolean(input),
+            Boolean::Logic { left, right, .. } => {
+                self.count_boolean(left);
+                self.count_boolean(right);
+            }
+            Boolean::Compare { left, right, .. } | Boolean::Cross { left, right, .. } => {
+                self.count_number(left);
+                self.count_number(right);
+            }
+            Boolean::If { condition, then, otherwise } => {
+                self.count_boolean(condition);
+                self.count_boolean(then);
+                self.count_boolean(otherwise);
+            }
+        }
+    }
+
+    pub(super) fn number(&mut self, number: &Number) -> Option<Values<'i>> {
+        self.numbers.get_mut(number)?.read()
+    }
+
+    pub(super) fn keep_number(&mut self, number: &Number, values: &Values<'i>) {
+        if let Some(entry) = self.numbers.get_mut(number) {
+            entry.keep(values);
+        }
+    }
+
+    pub(super) fn boolean(&mut self, boolean: &Boolean) -> Option<Arc<Vec<Option<bool>>>> {
+        self.booleans.get_mut(boolean)?.read()
+    }
+
+    pub(super) fn keep_boolean(&mut self, boolean: &Boolean, values: &Arc<Vec<Option<bool>>>) {
+        if let Some(entry) = self.booleans.get_mut(boolean) {
+            entry.keep(values);
+        }
+    }
+
+    pub(super) fn outputs(&mut self, several: &Several<'e>) -> Option<[Values<'i>; 3]> {
+        self.outputs.get_mut(several)?.read()
+    }
+
+    pub(super) fn keep_outputs(&mut self, several: &Several<'e>, values: &[Values<'i>; 3]) {
+        if let Some(entry) = self.outputs.get_mut(several) {
+            entry.keep(values);
+        }
+    }
+}

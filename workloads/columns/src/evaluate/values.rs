@@ -1,0 +1,125 @@
+//! Columns while and after they are computed.
+
+use std::sync::Arc;
+
+/// The values of an expression: one for each bar.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Column {
+    /// Numbers; null is NaN, and every other value is finite.
+    Number(Arc<Vec<f64>>),
+    /// Booleans of Kleene's logic, one byte each; null is `None`.
+    Boolean(Arc<Vec<Option<bool>>>),
+}
+
+impl Column {
+    /// The number of values.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Number(values) => values.len(),
+            Self::Boolean(values) => values.len(),
+        }
+    }
+
+    /// Whether there is no value.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The values as a file stores them: numbers as they are, true as 1, false as 0, null as NaN.
+    #[must_use]
+    pub fn to_floats(&self) -> Arc<Vec<f64>> {
+        match self {
+            Self::Number(values) => Arc::clone(values),
+            Self::Boolean(values) => Arc::new(
+                values
+                    .iter()
+                    .map(|value| match value {
+                        Some(true) => 1.0,
+                        Some(false) => 0.0,
+                        None => f64::NAN,
+                    })
+                    .collect(),
+            ),
+        }
+    }
+
+    /// A boolean column from its stored form: 0 is false, NaN is null, any other number is true.
+    #[must_use]
+    pub fn boolean_from_floats(values: &[f64]) -> Self {
+        let boolean = |value: &f64| if value.is_nan() { None } else { Some(*value != 0.0) };
+        Self::Boolean(Arc::new(values.iter().map(boolean).collect()))
+    }
+}
+
+/// Numbers on their way through an expression; copied only where a function makes new ones.
+#[derive(Debug, Clone)]
+pub(super) enum Values<'i> {
+    /// The same number at every bar.
+    Constant(f64),
+    /// A column of the inputs.
+    Borrowed(&'i [f64]),
+    /// A computed column.
+    Shared(Arc<Vec<f64>>),
+}
+
+impl Values<'_> {
+    /// A computed column; what is not finite becomes null.
+    pub(super) fn computed(mut values: Vec<f64>) -> Self {
+        for value in &mut values {
+            if !value.is_finite() {
+                *value = f64::NAN;
+            }
+        }
+        Self::Shared(Arc::new(values))
+    }
+
+    pub(super) fn into_column(self, rows: usize) -> Arc<Vec<f64>> {
+        match self {
+            Self::Constant(value) => Arc::new(vec![value; rows]),
+            Self::Borrowed(values) => Arc::new(values.to_vec()),
+            Self::Shared(values) => values,
+        }
+    }
+
+    /// Calls `f` with the values as a slice.
+    pub(super) fn with_slice<R>(&self, rows: usize, f: impl FnOnce(&[f64]) -> R) -> R {
+        match self {
+            Self::Constant(value) => f(&vec![*value; rows]),
+            Self::Borrowed(values) => f(values),
+            Self::Shared(values) => f(values),
+        }
+    }
+
+    fn as_operand(&self) -> Operand<'_> {
+        match self {
+            Self::Constant(value) => Operand::Constant(*value),
+            Self::Borrowed(values) => Operand::Slice(values),
+            Self::Shared(values) => Operand::Slice(values),
+        }
+    }
+}
+
+enum Operand<'a> {
+    Constant(f64),
+    Slice(&'a [f64]),
+}
+
+/// `f` of each value.
+pub(super) fn map<R>(a: &Values<'_>, rows: usize, f: impl Fn(f64) -> R) -> Vec<R> {
+    match a.as_operand() {
+        Operand::Constant(a) => (0..rows).map(|_| f(a)).collect(),
+        Operand::Slice(a) => a.iter().map(|a| f(*a)).collect(),
+    }
+}
+
+/// `f` of each pair of values; constants are not spread out.
+pub(super) fn zip<R>(a: &Values<'_>, b: &Values<'_>, rows: usize, f: impl Fn(f64, f64) -> R) -> Vec<R> {
+    match (a.as_operand(), b.as_operand()) {
+        (Operand::Constant(a), Operand::Constant(b)) => (0..rows).map(|_| f(a, b)).collect(),
+        (Operand::Constant(a), Operand::Slice(b)) => b.iter().map(|b| f(a, *b)).collect(),
+        (Operand::Slice(a), Operand::Constant(b)) => a.iter().map(|a| f(*a, b)).collect(),
+        (Operand::Slice(a), Operand::Slice(b)) => a.iter().zip(b).map(|(a, b)| f(*a, *b)).collect(),
+    }
+}
