@@ -37,9 +37,10 @@ fn find(package: &str, name: &str) -> Result<PathBuf> {
     let path = folder.join(name);
     let under_test = std::env::var("CARGO_PKG_NAME").is_ok_and(|under_test| under_test == package);
     let cargo = std::env::var_os("CARGO");
-    let prebuilt = std::env::var_os("ATS_TEST_PREBUILT").is_some();
+    // Cargo has built the binaries of the package under test already.
+    let built = std::env::var_os("ATS_TEST_PREBUILT").is_some() || (under_test && path.is_file());
     match cargo {
-        Some(cargo) if !prebuilt && !(under_test && path.is_file()) => build(&cargo, package, name, &folder)?,
+        Some(cargo) if !built => build(&cargo, package, name, &folder)?,
         _ => {}
     }
     existing(&path)

@@ -21,6 +21,7 @@ use crate::audit::{Audit, Mark};
 use crate::error::{Error, FileContext as _, JsonContext as _, Result, SystemContext as _};
 use crate::image::Image;
 use crate::options::{Node, Options, Order, Parts, PostgresAddress, State};
+use crate::process::Frozen;
 use crate::supervisor::Report;
 use crate::tools::{self, Tools};
 use crate::{apiserver, binary, containerd};
@@ -100,17 +101,15 @@ impl Cluster {
     /// # Errors
     /// When the kubeconfig cannot be read, or there is no kubectl.
     pub fn existing(kubeconfig: &Path) -> Result<Self> {
+        // Ours has more than an API: an audit log, a node that images are loaded into.
+        if let Some(state) = crate::command::running()?
+            && state.kubeconfig == kubeconfig
+        {
+            return Ok(Self { state, supervised: None });
+        }
         let state =
             State { kubeconfig: kubeconfig.to_owned(), kubectl: tools::kubectl()?, ..State::default() };
         Ok(Self { state, supervised: None })
-    }
-
-    /// The cluster that `ats-cluster up` has started, if it runs. It is not ended.
-    ///
-    /// # Errors
-    /// When its state cannot be read.
-    pub fn of_command_line() -> Result<Option<Self>> {
-        Ok(crate::command::running()?.map(|state| Self { state, supervised: None }))
     }
 
     /// Addresses, paths and ids.
@@ -156,6 +155,15 @@ impl Cluster {
     pub fn postgres(&self) -> Result<&PostgresAddress> {
         let without = || Error::Unsupported("this cluster has no PostgreSQL: set Options::postgres".into());
         self.state.postgres.as_ref().ok_or_else(without)
+    }
+
+    /// Stops a component in its tracks, by its program's name, such as `kube-apiserver` or `kubelet`: it holds its
+    /// connections and answers nothing. It goes on when the result is dropped.
+    ///
+    /// # Errors
+    /// When no such component runs, as with an existing cluster.
+    pub fn freeze(&self, component: &str) -> Result<Frozen> {
+        Frozen::find(self.state.supervisor, component)
     }
 
     /// All requests so far.
@@ -383,8 +391,11 @@ pub async fn eventually<T>(
 /// What a supervisor needs to know, all of it found (or built) beforehand.
 pub(crate) async fn order(parts: Parts, options: Options, detached: bool) -> Result<Order> {
     let node = parts == Parts::WholeNode;
-    if node && !rustix::process::geteuid().is_root() {
-        return Err(Error::NeedsRoot);
+    if node {
+        if !rustix::process::geteuid().is_root() {
+            return Err(Error::NeedsRoot);
+        }
+        containerd::check_machine()?;
     }
     blocking(move || {
         let pause = if node { Some(binary::binary(env!("CARGO_PKG_NAME"), "pause")?) } else { None };

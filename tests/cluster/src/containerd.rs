@@ -66,6 +66,26 @@ pub(crate) fn import(node: &Node, archive: &Path) -> Result<()> {
     run(ctr, arguments.chain([archive.as_os_str()])).map(drop)
 }
 
+/// Names all that a node needs and the machine lacks, at once and before anything is started.
+pub(crate) fn check_machine() -> Result<()> {
+    let programs = [
+        "containerd",
+        "containerd-shim-runc-v2",
+        "ctr",
+        "runc",
+        "ip",
+        "iptables",
+        "nft",
+        "conntrack",
+        "unshare",
+    ];
+    let mut lacks: Vec<_> = programs.into_iter().filter(|program| on_path(program).is_none()).collect();
+    if plugins().is_err() {
+        lacks.push("the CNI plugins");
+    }
+    if lacks.is_empty() { Ok(()) } else { Err(missing(&lacks.join(", "))) }
+}
+
 fn missing(what: &str) -> Error {
     Error::Missing { what: what.into(), remedy: INSTALL.into() }
 }
@@ -76,7 +96,7 @@ fn plugins() -> Result<PathBuf> {
         .map(PathBuf::from)
         .into_iter()
         .find(|folder| folder.join("bridge").is_file())
-        .ok_or_else(|| missing("containernetworking-plugins"))
+        .ok_or_else(|| missing("the CNI plugins"))
 }
 
 fn configuration(folder: &Path, networks: &Path, plugins: &Path, node: &Node) -> String {
@@ -98,6 +118,8 @@ state = "/run/containerd"
   sandbox_image = "{PAUSE}"
   # In a container this process may not lower a score.
   restrict_oom_score_adj = true
+  # A profile would be loaded into the machine's kernel, and stay.
+  disable_apparmor = true
   stream_server_address = "127.0.0.1"
 
   [plugins."io.containerd.grpc.v1.cri".containerd]

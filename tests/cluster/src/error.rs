@@ -30,7 +30,7 @@ pub enum Error {
     },
 
     /// A program, user or capability of the machine is missing.
-    #[error("{what} is missing: {remedy}")]
+    #[error("missing: {what}; {remedy}")]
     Missing {
         /// What is missing.
         what: String,

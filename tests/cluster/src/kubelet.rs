@@ -67,7 +67,7 @@ fn configuration(folder: &Path, pki: &Pki, node: &Node) -> Result<Value> {
         "failCgroupV1": false,
         "failSwapOn": false,
         "enforceNodeAllocatable": [],
-        "localStorageCapacityIsolation": false,
+        "localStorageCapacityIsolation": true,
 
         // A full disk is the machine's affair: no pod is evicted and no image is dropped for it.
         "evictionHard": {"memory.available": "100Mi", "nodefs.available": "0%", "imagefs.available": "0%",

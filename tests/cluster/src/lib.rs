@@ -39,3 +39,5 @@ pub use error::{Error, Result};
 pub use image::Image;
 pub use options::{Node, Options, PostgresAddress, State};
 pub use postgres::Postgres;
+pub use process::Frozen;
+pub use tools::tool;

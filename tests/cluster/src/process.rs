@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -12,7 +13,7 @@ use rustix::process::{Pid, Signal, WaitOptions};
 
 use crate::error::{Error, FileContext as _, Result, SystemContext as _};
 
-/// The argument that makes `ats-cluster` a wrapper: see [`exec_bound_to_parent`].
+/// The argument, for the harness itself, that makes `ats-cluster` a wrapper: see [`exec_bound_to_parent`].
 pub const BOUND: &str = "bound";
 
 /// The processes that one supervisor has started, in the order of their start.
@@ -218,6 +219,39 @@ pub(crate) fn is_alive(process: u32) -> bool {
 /// The kernel's name for a process id.
 pub(crate) fn pid(process: u32) -> Option<Pid> {
     Pid::from_raw(i32::try_from(process).ok()?)
+}
+
+/// A component that is stopped in its tracks until this value is dropped.
+#[derive(Debug)]
+pub struct Frozen(Pid);
+
+impl Frozen {
+    /// Finds a program among the descendants of a supervisor, and stops it.
+    pub(crate) fn find(supervisor: u32, program: &str) -> Result<Self> {
+        let is_it = |process: &u32| {
+            std::fs::read(format!("/proc/{process}/cmdline")).is_ok_and(|line| {
+                let first = line.split(|byte| *byte == 0).next().unwrap_or_default();
+                Path::new(OsStr::from_bytes(first)).file_name() == Some(OsStr::new(program))
+            })
+        };
+        let mut parents = if supervisor == 0 { Vec::new() } else { vec![supervisor] };
+        while !parents.is_empty() {
+            let processes: Vec<_> = parents.into_iter().flat_map(children_of).collect();
+            if let Some(found) = processes.iter().copied().find(is_it).and_then(pid) {
+                rustix::process::kill_process(found, Signal::STOP).system(format!("stop {program}"))?;
+                return Ok(Self(found));
+            }
+            parents = processes;
+        }
+        Err(Error::Unsupported(format!("this cluster has no component {program} of its own")))
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        // It fails only when the component has been killed meanwhile.
+        let _ = rustix::process::kill_process(self.0, Signal::CONT);
+    }
 }
 
 /// Runs a program to its end; its output, or an error with its output.

@@ -40,7 +40,7 @@ fn reserve(kind: &'static str, range: Range<u16>, free: impl Fn(u16) -> bool) ->
     let clock =
         SystemTime::now().duration_since(UNIX_EPOCH).map(|since| since.subsec_nanos()).unwrap_or_default();
     let offset = (clock / 1000 + std::process::id() * 7919) as usize;
-    for number in range.clone().cycle().skip(offset % count).take(count) {
+    for number in range.cycle().skip(offset % count).take(count) {
         let path = folder.join(format!("{kind}-{number}"));
         let lock =
             OpenOptions::new().create(true).truncate(false).write(true).open(&path).file("open", &path)?;

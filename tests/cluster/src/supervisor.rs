@@ -85,7 +85,9 @@ pub async fn supervise() -> Result<()> {
         let state = State { folder: run.folder.clone(), supervisor: std::process::id(), ..State::default() };
         let mut processes = Processes::new(&run.logs());
         let ended = EndOfTest::new(input, order.detached)?;
-        start_and_wait(&mut processes, &order, state, ended).await
+        let result = start_and_wait(&mut processes, &order, state, ended).await;
+        processes.stop();
+        result
     }
 }
 
@@ -104,6 +106,7 @@ pub async fn inside() -> Result<()> {
         return report(&Report::Failed(error.to_string()));
     }
     let ended = EndOfTest::new(input, false)?;
+    // Nothing is stopped afterwards: the kernel ends the whole namespace with this process.
     start_and_wait(&mut processes, &order, state, ended).await
 }
 
@@ -129,7 +132,6 @@ async fn start_and_wait(
         Ok(None) => {}
         Err(error) => report(&Report::Failed(error.to_string()))?,
     }
-    processes.stop();
     Ok(())
 }
 

@@ -48,9 +48,18 @@ impl Tools {
 
 /// The kubectl to use with an existing cluster: the one on PATH, or else the built one.
 pub(crate) fn kubectl() -> Result<PathBuf> {
-    match on_path("kubectl") {
-        Some(kubectl) => Ok(kubectl),
-        None => Ok(build("kubernetes")?.join("kubectl")),
+    tool("kubernetes", "kubectl")
+}
+
+/// A tool of another family of `tools/`, such as `("kustomize", "kustomize")` or `("kwok", "kwok")`: the one on PATH,
+/// or else built.
+///
+/// # Errors
+/// When there is no such family or it cannot be built.
+pub fn tool(family: &str, name: &str) -> Result<PathBuf> {
+    match on_path(name) {
+        Some(tool) => Ok(tool),
+        None => Ok(build(family)?.join(name)),
     }
 }
 

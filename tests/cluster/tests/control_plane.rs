@@ -1,8 +1,9 @@
 //! A control plane without a node: the API is real, and the test plays the kubelet.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test is told by a panic")]
 
 use std::time::Duration;
 
-use ats_test_cluster::{Cluster, eventually};
+use ats_test_cluster::{Cluster, Options, eventually};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
@@ -94,6 +95,18 @@ async fn a_service_account_has_its_own_rights_only() {
     let maps: Api<ConfigMap> = Api::default_namespaced(client);
     let refusal = maps.list(&ListParams::default()).await.unwrap_err();
     assert!(refusal.to_string().contains(&format!("system:serviceaccount:{namespace}:someone")), "{refusal}");
+}
+
+#[tokio::test]
+async fn a_frozen_api_server_does_not_answer() {
+    let cluster = Cluster::control_plane(Options::default()).await.unwrap();
+    let client = cluster.client().await.unwrap();
+    let frozen = cluster.freeze("kube-apiserver").unwrap();
+    let silence = tokio::time::timeout(Duration::from_secs(1), client.apiserver_version()).await;
+    assert!(silence.is_err(), "{silence:?}");
+    drop(frozen);
+    client.apiserver_version().await.unwrap();
+    assert!(cluster.freeze("kubelet").is_err());
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
 //! Nothing is left of a run, however the test that asked for it ends. The whole node needs root.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test is told by a panic")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -113,7 +114,7 @@ async fn hold_a_whole_node() {
 async fn hold(cluster: Cluster) {
     let file = PathBuf::from(std::env::var_os("ATS_HOLDER_STATE").expect("only another test runs this"));
     std::fs::write(file, serde_json::to_vec(cluster.state()).unwrap()).unwrap();
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// What there is of a run on this machine.

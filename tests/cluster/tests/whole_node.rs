@@ -1,4 +1,5 @@
 //! A whole node: containers run, fail, reach the API server and each other's servers. It needs root.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test is told by a panic")]
 
 use std::net::TcpListener;
 use std::path::PathBuf;

@@ -9,7 +9,7 @@
 set -euo pipefail
 
 # package=what shows that it, or another vendor's equivalent, is there already:
-# a command, or a path.
+# a command, or a pattern of paths.
 needs=(
   containerd=containerd # the container runtime, with ctr
   runc=runc
@@ -20,14 +20,14 @@ needs=(
   conntrack=conntrack
   util-linux=unshare
   ca-certificates=/etc/ssl/certs/ca-certificates.crt # for images that speak TLS
-  postgresql-15=/usr/lib/postgresql/15/bin/postgres # the ledger of the system tests
+  postgresql='/usr/lib/postgresql/*/bin/postgres' # the ledger of the system tests
 )
 
 missing=()
 for need in "${needs[@]}"; do
   package=${need%%=*}
   shown_by=${need#*=}
-  [[ -e $shown_by ]] || command -v "$shown_by" >/dev/null || missing+=("$package")
+  compgen -G "$shown_by" >/dev/null || command -v "$shown_by" >/dev/null || missing+=("$package")
 done
 
 if [[ ${#missing[@]} -eq 0 ]]; then

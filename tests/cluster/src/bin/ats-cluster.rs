@@ -91,7 +91,9 @@ async fn run(command: Subcommands) -> Result<ExitCode> {
             }
         },
         Subcommands::Kubeconfig => println!("{}", state()?.kubeconfig.display()),
-        Subcommands::Load { archive } => cluster()?.load_archive(&archive).await?,
+        Subcommands::Load { archive } => {
+            Cluster::existing(&state()?.kubeconfig)?.load_archive(&archive).await?;
+        }
         Subcommands::Kubectl { arguments } => {
             let state = state()?;
             let source = std::process::Command::new(&state.kubectl)
@@ -124,11 +126,6 @@ fn explain(state: &State) {
 fn state() -> Result<State> {
     command::running()?
         .ok_or_else(|| Error::Unsupported("no cluster runs: start one with `ats-cluster up`".into()))
-}
-
-fn cluster() -> Result<Cluster> {
-    state()?;
-    Cluster::of_command_line()?.ok_or_else(|| Error::Unsupported("no cluster runs".into()))
 }
 
 fn json(state: &State) -> Result<String> {
