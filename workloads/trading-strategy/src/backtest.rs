@@ -1,0 +1,286 @@
+//! Stage `backtest`: a strategy over history. Pure: a spec and a market in, files and figures out.
+
+use std::collections::BTreeMap;
+
+use ats_calendar::{Calendar, CalendarError};
+use ats_columns::ColumnsError;
+use ats_crds::strategy::TradedPrices;
+use ats_pipeline::spec::{BacktestSpec, SignalSpec};
+use jiff::civil::Date;
+
+use crate::convert::{ConvertError, engine_config};
+use crate::describe;
+use crate::engine::{Control, Engine, EngineError, NumberError, Trade};
+use crate::market::Market;
+use crate::record::Record;
+use crate::report::{self, ReportInput};
+use crate::slices::{SliceError, Slices};
+use crate::statistics::{self, Close, Statistics};
+use crate::tables::{self, OutputFile};
+
+/// A backtest that cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub enum BacktestError {
+    /// The strategy's settings.
+    #[error(transparent)]
+    Convert(#[from] ConvertError),
+    /// The signals or bars.
+    #[error(transparent)]
+    Slice(#[from] SliceError),
+    /// The engine refused a bar.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A sum left its range.
+    #[error(transparent)]
+    Number(#[from] NumberError),
+    /// The calendar does not know a date.
+    #[error(transparent)]
+    Calendar(#[from] CalendarError),
+    /// A file cannot be written.
+    #[error(transparent)]
+    Columns(#[from] ColumnsError),
+    /// A file cannot be written.
+    #[error("statistics.json: {0}")]
+    Json(#[from] serde_json::Error),
+    /// The universe has no bar at all.
+    #[error("the universe's dataset has no bar: there is nothing to trade on")]
+    NoBars,
+    /// No session lies in the span.
+    #[error(
+        "the backtest from {start} to {end} meets no session of the dataset, which has {first} to {last}: change backtest.start or backtest.end"
+    )]
+    NoSessions {
+        /// `backtest.start`.
+        start: Date,
+        /// `backtest.end`.
+        end: Date,
+        /// First session with a bar.
+        first: Date,
+        /// Last session with a bar.
+        last: Date,
+    },
+    /// A model without predictions.
+    #[error(
+        "the model has no out-of-sample prediction for any ticker of the universe: there is nothing to trade on"
+    )]
+    NoPredictions,
+    /// The span begins in what the model was trained on.
+    #[error(
+        "backtest.start {start} lies before the model's first out-of-sample prediction, of {first}: a backtest there would trade on what the model was trained with. Begin on {first} or later"
+    )]
+    BeforeFirstPrediction {
+        /// `backtest.start`.
+        start: Date,
+        /// Session of the first prediction.
+        first: Date,
+    },
+}
+
+/// What a backtest gives.
+#[derive(Debug, Clone)]
+pub struct BacktestOutput {
+    /// `orders.parquet`, `trades.parquet`, `lots.parquet`, `equity.parquet`, `statistics.json`, `report.html`.
+    pub files: Vec<OutputFile>,
+    /// Figures for gates and the status; one that is not defined is none.
+    pub figures: BTreeMap<String, Option<f64>>,
+    /// Texts for the status.
+    pub notes: BTreeMap<String, String>,
+    /// All rows.
+    pub record: Record,
+    /// All numbers.
+    pub statistics: Statistics,
+}
+
+/// Figures that gates and the status know, by their names in `statistics.json`.
+const FIGURES: [&str; 14] = [
+    "calmar",
+    "cagr",
+    "exposure",
+    "maxDrawdown",
+    "probabilisticSharpe",
+    "profitFactor",
+    "sessions",
+    "sharpe",
+    "sortino",
+    "totalReturn",
+    "trades",
+    "turnover",
+    "volatility",
+    "winRate",
+];
+
+/// Runs a backtest. `identity` begins the client order ids; `lineage` names what it is computed from.
+pub fn run(
+    spec: &BacktestSpec,
+    market: &Market,
+    calendar: &Calendar,
+    identity: &str,
+    lineage: &[(String, String)],
+) -> Result<BacktestOutput, BacktestError> {
+    let config = engine_config(&spec.core, identity)?;
+    let (from, to) = span(spec, market, calendar)?;
+    let slices = Slices::new(&spec.core, market, calendar, spec.prices)?;
+    let mut engine = Engine::new(config).map_err(ConvertError::from)?;
+    let mut record = Record::default();
+    for slice in slices.between(from, to, Control::Run) {
+        record.extend(engine.step(&slice?)?)?;
+    }
+
+    let closes = record.closes();
+    let open = engine.state().account.open_trades()?;
+    let initial_cash = engine.config().initial_cash.to_f64();
+    let statistics = statistics::compute(&statistics::Record {
+        initial_cash,
+        closes: &closes,
+        trades: &record.results(),
+        traded_value: record
+            .fills()
+            .map(|fill| fill.price.value_of(fill.quantity).map(crate::engine::Money::to_f64))
+            .sum::<Result<f64, NumberError>>()?,
+        commission: record.fills().map(|fill| fill.commission.to_f64()).sum(),
+        slippage: record.fills().map(|fill| fill.slippage.to_f64()).sum(),
+        dividends: record.dividends.to_f64(),
+    });
+    let benchmark = buy_and_hold(market, &closes, initial_cash);
+    let warnings = warnings(spec, market, &record, &engine, to);
+    let page = report::render(&ReportInput {
+        lead: describe::lead(spec, market),
+        initial_cash,
+        closes: &closes,
+        benchmark: &benchmark,
+        statistics: &statistics,
+        trades: &record.trades,
+        open: &open,
+        orders: &record.order_counts(),
+        warnings: &warnings,
+        settings: &describe::settings(spec),
+        lineage,
+    });
+    let files = files(&record, &open, &statistics, page)?;
+    let mut figures: BTreeMap<String, Option<f64>> =
+        FIGURES.iter().map(|name| ((*name).to_owned(), statistics.value(name))).collect();
+    figures.insert("equity".to_owned(), statistics.value("finalEquity"));
+    let mut notes = BTreeMap::new();
+    if let (Some(first), Some(last)) = (closes.first(), closes.last()) {
+        notes.insert("firstSession".to_owned(), first.session.to_string());
+        notes.insert("lastSession".to_owned(), last.session.to_string());
+    }
+    if let Some(latch) = record.latched.first() {
+        notes.insert("drawdownLatched".to_owned(), latch.session.to_string());
+    }
+    Ok(BacktestOutput { files, figures, notes, record, statistics })
+}
+
+/// First and last session to trade, checked against what there is.
+fn span(spec: &BacktestSpec, market: &Market, calendar: &Calendar) -> Result<(Date, Date), BacktestError> {
+    let data = market.span().ok_or(BacktestError::NoBars)?;
+    let (first, last) = (*data.start(), *data.end());
+    let end = spec.end.unwrap_or(last);
+    let (from, to) = (spec.start.max(first), end.min(last));
+    if from > to || calendar.sessions(from, to).is_empty() {
+        return Err(BacktestError::NoSessions { start: spec.start, end, first, last });
+    }
+    if matches!(spec.core.signal, SignalSpec::Model { .. }) {
+        let predicted = market.first_score().ok_or(BacktestError::NoPredictions)?;
+        if calendar.session_on_or_after(spec.start)?.date() < predicted {
+            return Err(BacktestError::BeforeFirstPrediction { start: spec.start, first: predicted });
+        }
+    }
+    Ok((from, to))
+}
+
+/// Equal parts of the cash in every ticker that has a bar on the first session, at its close, dividends
+/// reinvested, costless; its worth at each session's close. Empty when no ticker has that bar.
+fn buy_and_hold(market: &Market, closes: &[Close], cash: f64) -> Vec<f64> {
+    let Some(first) = closes.first() else { return Vec::new() };
+    let mut sum = vec![0.0; closes.len()];
+    let mut count = 0.0;
+    for history in market.tickers.values() {
+        let bars = &history.bars;
+        // The close of the session's last bar, with everything that was paid reinvested.
+        let worth = |row: usize| bars.close()[row] * bars.split_factor()[row] * bars.dividend_factor()[row];
+        let after = |date: Date| bars.session().partition_point(|session| session.date() <= date);
+        let Some(start) =
+            after(first.session).checked_sub(1).filter(|row| bars.session()[*row].date() == first.session)
+        else {
+            continue;
+        };
+        count += 1.0;
+        let mut row = start;
+        for (total, close) in sum.iter_mut().zip(closes) {
+            while bars.session().get(row + 1).is_some_and(|session| session.date() <= close.session) {
+                row += 1;
+            }
+            *total += worth(row) / worth(start);
+        }
+    }
+    if count == 0.0 { Vec::new() } else { sum.iter().map(|total| cash * total / count).collect() }
+}
+
+fn warnings(spec: &BacktestSpec, market: &Market, record: &Record, engine: &Engine, to: Date) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if market.is_fixed_list {
+        warnings.push(
+            "Survivorship: the tickers are a fixed list, chosen knowing which companies would still be there. Results are better than they could have been."
+                .to_owned(),
+        );
+    }
+    if spec.prices == TradedPrices::Adjusted {
+        warnings.push(
+            "Adjusted prices: trades are at prices adjusted back from the end of the history, which nobody could trade at. Quantities, commissions and stops differ from real ones."
+                .to_owned(),
+        );
+    }
+    if spec.core.fill == ats_crds::strategy::FillTiming::SameClose {
+        warnings.push(
+            "Same-close fills: orders fill at the close on which they were decided, as if it were known just before."
+                .to_owned(),
+        );
+    }
+    let costs = &spec.core.costs;
+    if costs.slippage_basis_points.is_zero()
+        && costs.commission_per_share.is_zero()
+        && costs.minimum_commission.is_zero()
+    {
+        warnings.push("Costless: neither commission nor slippage is reckoned with.".to_owned());
+    }
+    for latch in &record.latched {
+        warnings.push(format!(
+            "The drawdown limit was reached at the close of {}: from then on nothing was opened, and the flat sessions count.",
+            latch.session
+        ));
+    }
+    for (ticker, position) in &engine.state().account.positions {
+        if position.marked < to {
+            warnings.push(format!(
+                "{ticker} is still held and has had no bar since {}: it is counted at its last close.",
+                position.marked
+            ));
+        }
+    }
+    if record.trades.len() < 30 {
+        warnings.push(format!(
+            "Only {} closed trades: figures of so few say little about the next ones.",
+            record.trades.len()
+        ));
+    }
+    warnings
+}
+
+fn files(
+    record: &Record,
+    open: &[Trade],
+    statistics: &Statistics,
+    page: String,
+) -> Result<Vec<OutputFile>, BacktestError> {
+    let mut json = serde_json::to_vec_pretty(statistics)?;
+    json.push(b'\n');
+    Ok(vec![
+        tables::orders(&record.orders)?,
+        tables::trades(&record.trades, open)?,
+        tables::lots(&record.lots)?,
+        tables::equity(&record.equity)?,
+        OutputFile { name: "statistics.json", bytes: json, rows: None },
+        OutputFile { name: "report.html", bytes: page.into_bytes(), rows: None },
+    ])
+}

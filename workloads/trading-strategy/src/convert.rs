@@ -1,0 +1,117 @@
+//! From a stage's spec to the engine's settings.
+
+use ats_crds::strategy as api;
+use ats_pipeline::spec::{SignalSpec, SizingSpec, StopSpec, StrategyCore};
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
+
+use crate::engine::{
+    ConfigError, Costs, Direction, DrawdownAction, EngineConfig, FillTiming, Fraction, MaxDrawdown, Money,
+    NumberError, Price, Risk, Selection, Sizing, Stop,
+};
+
+/// A spec that the engine cannot trade by.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConvertError {
+    /// A number that the engine's fixed-point numbers cannot hold.
+    #[error("{field}: {source}")]
+    Number {
+        /// The field, as in the object.
+        field: &'static str,
+        /// What is wrong.
+        source: NumberError,
+    },
+    /// Settings that contradict each other.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+}
+
+fn money(field: &'static str, value: Decimal) -> Result<Money, ConvertError> {
+    Money::try_from(value).map_err(|source| ConvertError::Number { field, source })
+}
+
+fn fraction(field: &'static str, value: Decimal) -> Result<Fraction, ConvertError> {
+    Fraction::try_from(value).map_err(|source| ConvertError::Number { field, source })
+}
+
+/// The engine's settings. `identity` begins every client order id.
+pub fn engine_config(core: &StrategyCore, identity: &str) -> Result<EngineConfig, ConvertError> {
+    let costs = &core.costs;
+    let config = EngineConfig {
+        identity: identity.to_owned(),
+        initial_cash: money("backtest.initialCash", core.initial_cash)?,
+        selection: match &core.signal {
+            SignalSpec::Model { minimum_score, exit_rank } => Selection::Scores {
+                minimum: minimum_score.to_f64().unwrap_or(f64::NAN),
+                exit_rank: *exit_rank as usize,
+            },
+            SignalSpec::Rules { .. } => Selection::Rules,
+        },
+        direction: match core.direction {
+            api::Direction::LongOnly => Direction::LongOnly,
+            api::Direction::LongShort => Direction::LongShort,
+        },
+        max_positions: core.max_positions as usize,
+        sizing: match &core.sizing {
+            SizingSpec::RiskPerTrade => {
+                Sizing::RiskPerTrade { fraction: fraction("risk.riskPercentage", core.risk_percentage)? }
+            }
+            SizingSpec::TargetWeight { weight, cash_buffer } => Sizing::TargetWeight {
+                weight: fraction("portfolio.sizing.targetWeight.weight", *weight)?,
+                cash_buffer: fraction("portfolio.sizing.targetWeight.cashBuffer", *cash_buffer)?,
+            },
+            SizingSpec::EqualWeight => Sizing::EqualWeight,
+        },
+        risk: Risk {
+            max_position_size: core
+                .max_position_size
+                .map(|value| money("risk.maxPositionSize", value))
+                .transpose()?,
+            max_heat: core
+                .max_portfolio_heat
+                .map(|value| fraction("risk.maxPortfolioHeat", value))
+                .transpose()?,
+            max_gross_exposure: fraction("risk.maxGrossExposure", core.max_gross_exposure)?,
+            stop: match &core.stop {
+                None => None,
+                Some(StopSpec::Atr { multiple, .. }) => {
+                    Some(Stop::Atr { multiple: fraction("risk.stop.atr.multiple", *multiple)? })
+                }
+                Some(StopSpec::Percent { fraction: share }) => {
+                    Some(Stop::Percent { fraction: fraction("risk.stop.percent", *share)? })
+                }
+            },
+            max_drawdown: match core.max_drawdown {
+                None => None,
+                Some((limit, action)) => Some(MaxDrawdown {
+                    limit: fraction("risk.maxDrawdown.limit", limit)?,
+                    action: match action {
+                        api::DrawdownAction::NoNewEntries => DrawdownAction::NoNewEntries,
+                        api::DrawdownAction::Flatten => DrawdownAction::Flatten,
+                    },
+                }),
+            },
+        },
+        costs: Costs {
+            commission_per_share: Price::try_from(costs.commission_per_share)
+                .map_err(|source| ConvertError::Number { field: "costs.commissionPerShare", source })?,
+            minimum_commission: money("costs.minimumCommission", costs.minimum_commission)?,
+            maximum_commission_rate: costs
+                .maximum_commission_rate
+                .map(|value| fraction("costs.maximumCommissionRate", value))
+                .transpose()?,
+            slippage: Fraction::from_basis_points(costs.slippage_basis_points)
+                .map_err(|source| ConvertError::Number { field: "costs.slippageBasisPoints", source })?,
+            max_volume_share: costs
+                .max_volume_share
+                .map(|value| fraction("costs.maxVolumeShare", value))
+                .transpose()?,
+        },
+        fill: match core.fill {
+            api::FillTiming::NextOpen => FillTiming::NextOpen,
+            api::FillTiming::SameClose => FillTiming::SameClose,
+        },
+    };
+    config.validate()?;
+    Ok(config)
+}

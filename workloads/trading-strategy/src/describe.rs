@@ -1,0 +1,121 @@
+//! A strategy in words, for the report.
+
+use ats_crds::strategy::{Direction, FillTiming, TradedPrices};
+use ats_pipeline::spec::{BacktestSpec, SignalSpec, SizingSpec, StopSpec};
+use rust_decimal::Decimal;
+
+use crate::market::Market;
+
+/// `0.025` as `2.5%`.
+fn percent(value: Decimal) -> String {
+    format!("{}%", (value * Decimal::ONE_HUNDRED).normalize())
+}
+
+fn direction(direction: Direction) -> &'static str {
+    match direction {
+        Direction::LongOnly => "long only",
+        Direction::LongShort => "long and short",
+    }
+}
+
+/// One sentence on what was traded and how.
+pub(crate) fn lead(spec: &BacktestSpec, market: &Market) -> String {
+    let signal = match spec.core.signal {
+        SignalSpec::Model { .. } => "A model's out-of-sample predictions",
+        SignalSpec::Rules { .. } => "Rules",
+    };
+    let tickers = match market.tickers.len() {
+        1 => "1 ticker".to_owned(),
+        count => format!("{count} tickers"),
+    };
+    let positions = match spec.core.max_positions {
+        1 => "1 position".to_owned(),
+        count => format!("{count} positions"),
+    };
+    format!("{signal} over {tickers}, {}, at most {positions} at a time.", direction(spec.core.direction))
+}
+
+/// The settings, by name.
+pub(crate) fn settings(spec: &BacktestSpec) -> Vec<(String, String)> {
+    let core = &spec.core;
+    let mut rows: Vec<(String, String)> = Vec::new();
+    let mut row = |name: &str, text: String| rows.push((name.to_owned(), text));
+    match &core.signal {
+        SignalSpec::Model { minimum_score, exit_rank } => {
+            row("Held", format!("scores above {minimum_score}, until the rank passes {exit_rank}"));
+        }
+        SignalSpec::Rules { entry, exit, short_entry, short_exit } => {
+            row("Entry", entry.clone());
+            row("Exit", exit.clone());
+            if let Some(rule) = short_entry {
+                row("Short entry", rule.clone());
+            }
+            if let Some(rule) = short_exit {
+                row("Short exit", rule.clone());
+            }
+        }
+    }
+    if let Some(rank_by) = &core.rank_by {
+        row("Entries in order of", rank_by.clone());
+    }
+    row("Direction", direction(core.direction).to_owned());
+    row("Positions at most", core.max_positions.to_string());
+    row("Rebalance", format!("{:?}", core.rebalance).to_lowercase());
+    row(
+        "Sizing",
+        match &core.sizing {
+            SizingSpec::RiskPerTrade => {
+                format!("{} of equity at risk a trade", percent(core.risk_percentage))
+            }
+            SizingSpec::TargetWeight { weight, cash_buffer } => {
+                format!("{} of equity, {} left in cash", percent(*weight), percent(*cash_buffer))
+            }
+            SizingSpec::EqualWeight => "equal weights".to_owned(),
+        },
+    );
+    row(
+        "Stop",
+        match &core.stop {
+            None => "none".to_owned(),
+            Some(StopSpec::Atr { period, multiple }) => format!("{multiple} x ATR({period})"),
+            Some(StopSpec::Percent { fraction }) => percent(*fraction),
+        },
+    );
+    if let Some(most) = core.max_position_size {
+        row("Position at most", format!("${most}"));
+    }
+    if let Some(heat) = core.max_portfolio_heat {
+        row("Open risk at most", format!("{} of equity", percent(heat)));
+    }
+    row("Gross exposure at most", percent(core.max_gross_exposure));
+    if let Some((limit, action)) = core.max_drawdown {
+        row("Drawdown limit", format!("{}, then {action:?}", percent(limit)));
+    }
+    let costs = &core.costs;
+    let mut commission =
+        format!("${} a share, ${} an order at least", costs.commission_per_share, costs.minimum_commission);
+    if let Some(rate) = costs.maximum_commission_rate {
+        commission.push_str(&format!(", {} of the value at most", percent(rate)));
+    }
+    row("Commission", commission);
+    row("Slippage", format!("{} basis points", costs.slippage_basis_points));
+    if let Some(share) = costs.max_volume_share {
+        row("Share of the volume at most", percent(share));
+    }
+    row(
+        "Fills",
+        match core.fill {
+            FillTiming::NextOpen => "at the open of the next bar".to_owned(),
+            FillTiming::SameClose => "at the close of the same bar".to_owned(),
+        },
+    );
+    row(
+        "Prices",
+        match spec.prices {
+            TradedPrices::Raw => "raw, with splits and dividends on the positions".to_owned(),
+            TradedPrices::Adjusted => "adjusted back from the end of the history".to_owned(),
+        },
+    );
+    row("Initial cash", format!("${}", core.initial_cash));
+    rows
+}

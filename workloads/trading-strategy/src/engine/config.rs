@@ -1,0 +1,318 @@
+//! What the engine trades by: checked values, no API types.
+
+use serde::{Deserialize, Serialize};
+
+use super::money::{Checked, Fraction, Money, Price};
+
+/// Everything that decides how signals become orders and fills.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EngineConfig {
+    /// Prefix of every client order id: what tells this strategy's orders from another's.
+    pub identity: String,
+    /// Cash at the start.
+    pub initial_cash: Money,
+    /// How tickers are chosen.
+    pub selection: Selection,
+    /// Whether shorts are allowed.
+    pub direction: Direction,
+    /// Positions held at most.
+    pub max_positions: usize,
+    /// The size of a position.
+    pub sizing: Sizing,
+    /// Caps and stops.
+    pub risk: Risk,
+    /// Commission, slippage and the share of a bar's volume.
+    pub costs: Costs,
+    /// When a decision fills.
+    pub fill: FillTiming,
+}
+
+/// How tickers are chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub enum Selection {
+    /// By a model's scores, at each rebalance.
+    Scores {
+        /// Only scores above it are held (below its negative for shorts).
+        minimum: f64,
+        /// A holding leaves when its rank passes this.
+        exit_rank: usize,
+    },
+    /// By rules, at every close.
+    Rules,
+}
+
+/// Whether shorts are allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Direction {
+    /// Long positions only.
+    LongOnly,
+    /// Long and short positions.
+    LongShort,
+}
+
+/// The size of a position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Sizing {
+    /// This fraction of equity is lost if the stop is hit.
+    RiskPerTrade {
+        /// Fraction of equity.
+        fraction: Fraction,
+    },
+    /// A fixed share of equity.
+    TargetWeight {
+        /// Share of equity.
+        weight: Fraction,
+        /// Share of equity left in cash.
+        cash_buffer: Fraction,
+    },
+    /// The gross exposure over the positions selected.
+    EqualWeight,
+}
+
+impl Sizing {
+    /// Whether a rebalance restores the size.
+    #[must_use]
+    pub const fn is_weight(self) -> bool {
+        !matches!(self, Self::RiskPerTrade { .. })
+    }
+}
+
+/// Caps and stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Risk {
+    /// Notional of a position, when an order makes it larger.
+    pub max_position_size: Option<Money>,
+    /// Sum of open risk over equity. A position's open risk is what it loses from its last price to its stop;
+    /// without a stop, its whole value.
+    pub max_heat: Option<Fraction>,
+    /// Sum of absolute notional over equity.
+    pub max_gross_exposure: Fraction,
+    /// Where a position is given up.
+    pub stop: Option<Stop>,
+    /// The latch on session-close equity.
+    pub max_drawdown: Option<MaxDrawdown>,
+}
+
+/// Where a position is given up; the distance is fixed on the signal bar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stop {
+    /// A multiple of the signal bar's average true range.
+    Atr {
+        /// How many of them.
+        multiple: Fraction,
+    },
+    /// A fraction of the signal bar's close.
+    Percent {
+        /// The fraction.
+        fraction: Fraction,
+    },
+}
+
+/// The latch on session-close equity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MaxDrawdown {
+    /// Fraction of the peak.
+    pub limit: Fraction,
+    /// What the latch does.
+    pub action: DrawdownAction,
+}
+
+/// What the drawdown latch does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DrawdownAction {
+    /// Nothing is opened or enlarged.
+    NoNewEntries,
+    /// The same, and everything is closed.
+    Flatten,
+}
+
+/// When a decision on a close fills.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FillTiming {
+    /// At the open of the ticker's next bar.
+    NextOpen,
+    /// At the close on which it was taken.
+    SameClose,
+}
+
+/// Commission, slippage and the share of a bar's volume.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Costs {
+    /// Dollars a share.
+    pub commission_per_share: Price,
+    /// Dollars an order, at least.
+    pub minimum_commission: Money,
+    /// Fraction of an order's value, at most; wins over the minimum.
+    pub maximum_commission_rate: Option<Fraction>,
+    /// Fraction of the price by which a fill is worse.
+    pub slippage: Fraction,
+    /// Fraction of a bar's volume that a fill may take.
+    pub max_volume_share: Option<Fraction>,
+}
+
+impl Costs {
+    /// Commission of an order of which `quantity` shares filled at `price`:
+    /// min(max(minimum, perShare x quantity), maximumRate x value).
+    pub fn commission(&self, quantity: i64, price: Price) -> Checked<Money> {
+        if quantity == 0 {
+            return Ok(Money::ZERO);
+        }
+        let by_share = self.commission_per_share.value_of(quantity)?;
+        let least = by_share.max(self.minimum_commission);
+        match self.maximum_commission_rate {
+            Some(rate) => Ok(least.min(price.value_of(quantity)?.times(rate)?)),
+            None => Ok(least),
+        }
+    }
+
+    /// The price at which a buy or a sale fills, slippage against the trader.
+    pub fn slipped(&self, side: Side, price: Price) -> Checked<Price> {
+        match side {
+            Side::Buy => price.raised(self.slippage),
+            Side::Sell => price.lowered(self.slippage),
+        }
+    }
+
+    /// The largest quantity up to `most` whose value with slippage and commission stays within `cash`.
+    pub fn affordable(&self, most: i64, price: Price, cash: Money) -> Checked<i64> {
+        let paid = self.slipped(Side::Buy, price)?;
+        let fits = |quantity: i64| -> Checked<bool> {
+            Ok(paid.value_of(quantity)?.plus(self.commission(quantity, paid)?)? <= cash)
+        };
+        // Value and commission both rise with the quantity, so halving finds the last one that fits.
+        let (mut fitting, mut high) = (0, most.min(cash.units_of(paid)).max(0));
+        while fitting < high {
+            let middle = fitting + (high - fitting + 1) / 2;
+            if fits(middle)? {
+                fitting = middle;
+            } else {
+                high = middle - 1;
+            }
+        }
+        Ok(fitting)
+    }
+}
+
+/// Buy or sell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Side {
+    /// Shares come in.
+    Buy,
+    /// Shares go out.
+    Sell,
+}
+
+impl Side {
+    /// 1 for a buy, -1 for a sale.
+    #[must_use]
+    pub const fn sign(self) -> i64 {
+        match self {
+            Self::Buy => 1,
+            Self::Sell => -1,
+        }
+    }
+
+    /// The side that takes a position back.
+    #[must_use]
+    pub const fn opposite(self) -> Self {
+        match self {
+            Self::Buy => Self::Sell,
+            Self::Sell => Self::Buy,
+        }
+    }
+}
+
+/// A setting that contradicts another.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// No risk to size by.
+    #[error("sizing by riskPerTrade needs risk.stop: without a stop there is no risk to size by")]
+    RiskWithoutStop,
+    /// A value outside its range.
+    #[error("{field} must be {expected}")]
+    Range {
+        /// The field.
+        field: &'static str,
+        /// What is accepted.
+        expected: &'static str,
+    },
+}
+
+impl EngineConfig {
+    /// Checks what the types alone cannot.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let range = |field, expected| Err(ConfigError::Range { field, expected });
+        if matches!(self.sizing, Sizing::RiskPerTrade { .. }) && self.risk.stop.is_none() {
+            return Err(ConfigError::RiskWithoutStop);
+        }
+        if self.initial_cash <= Money::ZERO {
+            return range("backtest.initialCash", "above 0");
+        }
+        if self.max_positions == 0 {
+            return range("portfolio.maxPositions", "1 or more");
+        }
+        if self.risk.max_gross_exposure <= Fraction::ZERO {
+            return range("risk.maxGrossExposure", "above 0");
+        }
+        if let Selection::Scores { minimum, exit_rank } = self.selection {
+            if !minimum.is_finite() {
+                return range("signal.model.minimumScore", "a finite number");
+            }
+            if exit_rank < self.max_positions {
+                return range("signal.model.exitRank", "at least portfolio.maxPositions");
+            }
+        }
+        if self.costs.slippage < Fraction::ZERO || self.costs.slippage >= Fraction::ONE {
+            return range("costs.slippageBasisPoints", "from 0 to less than 10000");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn costs(per_share: i64, minimum: i64, rate: Option<i64>) -> Costs {
+        Costs {
+            commission_per_share: Price::from_micros(per_share),
+            minimum_commission: Money::from_micros(minimum),
+            maximum_commission_rate: rate.map(Fraction::from_nanos),
+            slippage: Fraction::ZERO,
+            max_volume_share: None,
+        }
+    }
+
+    /// $0.005 a share, $1 at least, 0.5% at most, by hand:
+    ///
+    /// | shares | price | per share | minimum | maximum | commission |
+    /// |---|---|---|---|---|---|
+    /// | 100 | 50 | 0.50 | 1 | 25 | 1.00 (minimum) |
+    /// | 1000 | 50 | 5.00 | 1 | 250 | 5.00 (per share) |
+    /// | 10 | 10 | 0.05 | 1 | 0.50 | 0.50 (maximum wins over the minimum) |
+    /// | 1000 | 0.50 | 5.00 | 1 | 2.50 | 2.50 (maximum) |
+    #[test]
+    fn commission_is_bounded_below_and_above() {
+        let costs = costs(5_000, 1_000_000, Some(5_000_000));
+        for (shares, price, commission) in
+            [(100, 50.0, 1_000_000), (1000, 50.0, 5_000_000), (10, 10.0, 500_000), (1000, 0.5, 2_500_000)]
+        {
+            let price = Price::from_f64(price).unwrap();
+            assert_eq!(costs.commission(shares, price).unwrap(), Money::from_micros(commission), "{shares}");
+        }
+    }
+
+    /// $1000 at $10 and $1 an order: 99 x 10 + 1 = 991 fits, 100 x 10 + 1 = 1001 does not.
+    #[test]
+    fn affordable_counts_commission_and_slippage() {
+        let ten = Price::from_f64(10.0).unwrap();
+        let thousand = Money::from_micros(1_000_000_000);
+        assert_eq!(costs(0, 1_000_000, None).affordable(500, ten, thousand).unwrap(), 99);
+        assert_eq!(costs(0, 0, None).affordable(500, ten, thousand).unwrap(), 100);
+        assert_eq!(costs(0, 0, None).affordable(7, ten, thousand).unwrap(), 7);
+        // 1% slippage: 10.10 a share, 99 x 10.10 = 999.90.
+        let slipping = Costs { slippage: Fraction::from_nanos(10_000_000), ..costs(0, 0, None) };
+        assert_eq!(slipping.affordable(500, ten, thousand).unwrap(), 99);
+        assert_eq!(costs(0, 2_000_000_000, None).affordable(500, ten, thousand).unwrap(), 0);
+    }
+}

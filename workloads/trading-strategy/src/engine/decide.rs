@@ -1,0 +1,268 @@
+//! From a plan to orders: exits, then reductions, then what opens in rank order, each within what is left.
+
+use std::collections::BTreeSet;
+
+use super::config::{FillTiming, Side};
+use super::event::{CutReason, Event, Intent, Order, OrderReason};
+use super::money::{Checked, Money, Price};
+use super::select::{self, Candidate};
+use super::sizing::{self, Opening, Room};
+use super::slice::{Control, Slice, Ticker, TickerSlice};
+use super::{Engine, EngineState};
+use crate::engine::config::{DrawdownAction, EngineConfig};
+
+/// Whether a close blocks entries, and why everything is to be closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Blocks {
+    pub(super) entries: Option<CutReason>,
+    pub(super) flatten: Option<OrderReason>,
+}
+
+/// What the control and the latch ask for; the control goes first.
+pub(super) fn blocks(state: &EngineState, control: Control) -> Blocks {
+    let latched = state.latch.as_ref();
+    let entries = match (control, latched) {
+        (Control::BlockEntries | Control::Flatten, _) => Some(CutReason::Halt),
+        (Control::Run, Some(_)) => Some(CutReason::Drawdown),
+        (Control::Run, None) => None,
+    };
+    let flatten = match (control, latched) {
+        (Control::Flatten, _) => Some(OrderReason::Halt),
+        (_, Some(latch)) if latch.action == DrawdownAction::Flatten => Some(OrderReason::Drawdown),
+        _ => None,
+    };
+    Blocks { entries, flatten }
+}
+
+impl Engine {
+    /// Decides on the close of a slice: pushes an `Ordered` event for each order, also for those that the caps
+    /// left nothing of, and queues the rest.
+    pub(super) fn decide(
+        config: &EngineConfig,
+        state: &mut EngineState,
+        slice: &Slice,
+        stopped: &BTreeSet<Ticker>,
+        events: &mut Vec<Event>,
+    ) -> Checked<()> {
+        let waiting: BTreeSet<Ticker> = state.pending.iter().map(|order| order.ticker.clone()).collect();
+        let blocks = blocks(state, slice.control);
+        let nobody = BTreeSet::new();
+        // A same-close entry would fill on the bar of the stop.
+        let barred = if config.fill == FillTiming::SameClose { stopped } else { &nobody };
+        let mut plan = select::plan(config, &state.account, slice, &waiting, barred);
+        if let Some(reason) = blocks.flatten {
+            plan.wanted.clear();
+            plan.exits = state
+                .account
+                .positions
+                .keys()
+                .filter(|ticker| !waiting.contains(*ticker))
+                .map(|ticker| (ticker.clone(), reason))
+                .collect();
+        }
+
+        let equity = state.account.equity()?;
+        let exposure = state.account.exposure()?;
+        let mut room = Room {
+            equity,
+            cash: state.account.free_cash()?,
+            gross: exposure.long.plus(exposure.short)?,
+            risk: exposure.risk,
+        };
+        let mut desk = Desk { config, slice, room: &mut room, events };
+        for (ticker, reason) in &plan.exits {
+            desk.exit(state, ticker, *reason)?;
+        }
+        let openings = desk.resize(state, &plan.wanted, equity)?;
+        for opening in openings {
+            if blocks.entries.is_none() {
+                desk.open(state, &opening)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Something to open or enlarge.
+struct Planned<'a> {
+    candidate: &'a Candidate,
+    part: &'a TickerSlice,
+    close: Price,
+    distance: Result<Option<Price>, CutReason>,
+    quantity: i64,
+}
+
+struct Desk<'a> {
+    config: &'a EngineConfig,
+    slice: &'a Slice,
+    room: &'a mut Room,
+    events: &'a mut Vec<Event>,
+}
+
+impl<'a> Desk<'a> {
+    fn exit(&mut self, state: &mut EngineState, ticker: &Ticker, reason: OrderReason) -> Checked<()> {
+        let Some(position) = state.account.positions.get(ticker) else { return Ok(()) };
+        let (side, quantity, mark) = (position.side().opposite(), position.size(), position.mark);
+        let risk = risk_of(position.quantity, mark, position.stop);
+        self.room.release(&self.config.costs, side, quantity, mark, risk)?;
+        self.push(state, ticker, side, Intent::Exit, reason, mark, quantity);
+        Ok(())
+    }
+
+    /// Orders the reductions and returns, in rank order, what is to be opened or enlarged.
+    fn resize(
+        &mut self,
+        state: &mut EngineState,
+        wanted: &'a [Candidate],
+        equity: Money,
+    ) -> Checked<Vec<Planned<'a>>> {
+        let restores = self.config.sizing.is_weight() && self.slice.rebalance;
+        let slice = self.slice;
+        let mut openings = Vec::new();
+        for candidate in wanted {
+            // Without a bar there is no close to size by: a holding stays as it is.
+            let Some(part) = slice.get(&candidate.ticker) else { continue };
+            let Some(bar) = part.bar else { continue };
+            if candidate.held && !restores {
+                continue;
+            }
+            let held = if candidate.held {
+                state.account.positions.get(&candidate.ticker).map_or(0, super::Position::size)
+            } else {
+                0
+            };
+            let distance = sizing::stop_distance(self.config.risk.stop, part, bar.close)?;
+            let target =
+                sizing::wanted(self.config, equity, bar.close, held, distance.ok().flatten(), wanted.len())?;
+            if target < held {
+                let risk = state
+                    .account
+                    .positions
+                    .get(&candidate.ticker)
+                    .map_or(bar.close, |position| risk_of(position.quantity, bar.close, position.stop));
+                let side = candidate.side.opposite();
+                self.room.release(&self.config.costs, side, held - target, bar.close, risk)?;
+                self.push(
+                    state,
+                    &candidate.ticker,
+                    side,
+                    Intent::Reduce,
+                    OrderReason::Rebalance,
+                    bar.close,
+                    held - target,
+                );
+            } else if target > held || !candidate.held {
+                openings.push(Planned {
+                    candidate,
+                    part,
+                    close: bar.close,
+                    distance,
+                    quantity: target - held,
+                });
+            }
+        }
+        Ok(openings)
+    }
+
+    fn open(&mut self, state: &mut EngineState, planned: &Planned<'_>) -> Checked<()> {
+        let Candidate { ticker, side, held } = planned.candidate;
+        let position = if *held { state.account.positions.get(ticker) } else { None };
+        let mut cuts = Vec::new();
+        let (intent, reason) = if *held {
+            (Intent::Increase, OrderReason::Rebalance)
+        } else {
+            (Intent::Entry, OrderReason::Signal)
+        };
+        let (quantity, distance) = match (position, planned.distance) {
+            // An enlarged position keeps the stop that its entry fixed.
+            (Some(position), _) => {
+                let risk = risk_of(position.quantity, planned.close, position.stop);
+                (self.admit(planned, position.size(), risk, &mut cuts)?, None)
+            }
+            (None, Ok(distance)) => {
+                (self.admit(planned, 0, distance.unwrap_or(planned.close), &mut cuts)?, distance)
+            }
+            (None, Err(reason)) => {
+                cuts.push(super::Cut { reason, from: planned.quantity, to: 0 });
+                (0, None)
+            }
+        };
+        let id = state.next_id(&self.config.identity, self.slice.session, ticker, *side);
+        let order = Order {
+            id,
+            session: self.slice.session,
+            timestamp: self.slice.timestamp,
+            ticker: ticker.clone(),
+            side: *side,
+            intent,
+            reason,
+            wanted: planned.quantity,
+            quantity,
+            cuts,
+            reference: planned.close,
+            stop_distance: distance,
+        };
+        self.events.push(Event::Ordered(order.clone()));
+        if quantity > 0 {
+            state.pending.push(order);
+        }
+        Ok(())
+    }
+
+    fn admit(
+        &mut self,
+        planned: &Planned<'_>,
+        held: i64,
+        risk: Price,
+        cuts: &mut Vec<super::Cut>,
+    ) -> Checked<i64> {
+        let opening = Opening {
+            side: planned.candidate.side,
+            held,
+            quantity: planned.quantity,
+            price: planned.close,
+            risk,
+            average_volume: planned.part.average_volume,
+        };
+        self.room.admit(self.config, &opening, cuts)
+    }
+
+    /// Queues an order that shrinks a position; the caps do not touch it.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one order")]
+    fn push(
+        &mut self,
+        state: &mut EngineState,
+        ticker: &Ticker,
+        side: Side,
+        intent: Intent,
+        reason: OrderReason,
+        reference: Price,
+        quantity: i64,
+    ) {
+        let order = Order {
+            id: state.next_id(&self.config.identity, self.slice.session, ticker, side),
+            session: self.slice.session,
+            timestamp: self.slice.timestamp,
+            ticker: ticker.clone(),
+            side,
+            intent,
+            reason,
+            wanted: quantity,
+            quantity,
+            cuts: Vec::new(),
+            reference,
+            stop_distance: None,
+        };
+        self.events.push(Event::Ordered(order.clone()));
+        state.pending.push(order);
+    }
+}
+
+/// What a share loses from a price to the stop, at least 0; the price without a stop.
+fn risk_of(quantity: i64, price: Price, stop: Option<Price>) -> Price {
+    match stop {
+        None => price,
+        Some(stop) if quantity > 0 => price.minus(stop),
+        Some(stop) => stop.minus(price),
+    }
+}

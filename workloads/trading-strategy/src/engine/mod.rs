@@ -1,0 +1,283 @@
+//! The trading engine: a pure, incremental state machine that backtests and paper trading share.
+//!
+//! [`Engine::step`] takes one [`Slice`] (a bar of time for all tickers with what was known at its close) and says
+//! what happened as [`Event`]s. Within a slice, in this order:
+//!
+//! 1. dividends, then splits, on what was held overnight; open orders and stops are rescaled;
+//! 2. at the open: exits, stops that gapped, reductions, then what opens in rank order, within volume and cash;
+//! 3. inside the bar: stops, also of what opened at this open;
+//! 4. at the close: marks, the drawdown latch, the decision. `SameClose` fills it here, `NextOpen` in the next
+//!    slice.
+//!
+//! The engine is deterministic: positions, orders and events are in order of ticker or rank, numbers are fixed
+//! point ([`money`]). Its state serialises, and a step that fails leaves it as it was.
+//!
+//! Choices where a market leaves room:
+//! - An exit whose ticker has no bar waits for its next one; everything else is cancelled. A position without a
+//!   bar is marked at its last close.
+//! - A stop that a bar's volume takes in part stays where it is for the rest.
+//! - A short sale is not limited by cash but by gross exposure; its proceeds do not buy shares.
+//! - A rank counts only tickers whose score passes the minimum.
+//! - Rules that say long and short at once say nothing; a reversal closes at an open and opens at the same one,
+//!   if the close was filled whole.
+
+mod account;
+mod config;
+mod decide;
+mod event;
+pub mod money;
+mod position;
+mod select;
+mod simulate;
+mod sizing;
+mod slice;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+pub use account::{Account, Exposure};
+pub use config::{
+    ConfigError, Costs, Direction, DrawdownAction, EngineConfig, FillTiming, MaxDrawdown, Risk, Selection,
+    Side, Sizing, Stop,
+};
+pub use event::{
+    ClientOrderId, ClosedLot, Cut, CutReason, EquityPoint, Event, Fill, Intent, Order, OrderReason, Trade,
+};
+pub use money::{Fraction, Money, NumberError, Price, Ratio};
+pub use position::{Lot, OpenTrade, Position};
+pub use slice::{Action, ActionKind, Bar, Control, Signal, Slice, Ticker, TickerSlice};
+
+/// A closed drawdown latch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Latch {
+    /// At which session's close it closed.
+    pub session: Date,
+    /// What it does.
+    pub action: DrawdownAction,
+}
+
+/// All that the engine remembers. Serialise it to go on later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EngineState {
+    /// Cash and positions.
+    pub account: Account,
+    /// Orders that wait for the next bar, in the order in which they fill.
+    pub pending: Vec<Order>,
+    /// Highest session-close equity since the last reset, the initial cash counted in.
+    pub peak: Money,
+    /// The drawdown latch, when closed.
+    pub latch: Option<Latch>,
+    /// Session and bar start of the last slice.
+    pub last: Option<(Date, Timestamp)>,
+    /// Orders of the last session so far, by ticker and side.
+    sequences: BTreeMap<String, u32>,
+}
+
+impl EngineState {
+    fn next_id(&mut self, identity: &str, session: Date, ticker: &Ticker, side: Side) -> ClientOrderId {
+        let count = self.sequences.entry(format!("{ticker} {side:?}")).or_default();
+        *count += 1;
+        ClientOrderId::new(identity, session, ticker, side, *count)
+    }
+}
+
+/// A slice that the engine refuses.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// The slice does not lie after the last one.
+    #[error(
+        "the bar of {timestamp} does not lie after the last one, of {last}: bars must come in order, once"
+    )]
+    OutOfOrder {
+        /// Start of the refused bar.
+        timestamp: Timestamp,
+        /// Start of the last bar.
+        last: Timestamp,
+    },
+    /// The tickers of a slice are not ascending.
+    #[error("the tickers of {session} are not in ascending order at {ticker}")]
+    Unsorted {
+        /// The session.
+        session: Date,
+        /// The first one out of order.
+        ticker: String,
+    },
+    /// A number left its range.
+    #[error("on {session}: {source}")]
+    Number {
+        /// The session.
+        session: Date,
+        /// What happened.
+        source: NumberError,
+    },
+}
+
+/// The state machine.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Engine {
+    config: EngineConfig,
+    state: EngineState,
+}
+
+impl Engine {
+    /// A flat account with the initial cash.
+    pub fn new(config: EngineConfig) -> Result<Self, ConfigError> {
+        config.validate()?;
+        let state = EngineState {
+            account: Account::new(config.initial_cash),
+            pending: Vec::new(),
+            peak: config.initial_cash,
+            latch: None,
+            last: None,
+            sequences: BTreeMap::new(),
+        };
+        Ok(Self { config, state })
+    }
+
+    /// Goes on from a saved state.
+    pub fn resume(config: EngineConfig, state: EngineState) -> Result<Self, ConfigError> {
+        config.validate()?;
+        Ok(Self { config, state })
+    }
+
+    /// What it trades by.
+    #[must_use]
+    pub const fn config(&self) -> &EngineConfig {
+        &self.config
+    }
+
+    /// What it remembers.
+    #[must_use]
+    pub const fn state(&self) -> &EngineState {
+        &self.state
+    }
+
+    /// One bar of time. An error leaves the state as it was.
+    pub fn step(&mut self, slice: &Slice) -> Result<Vec<Event>, EngineError> {
+        self.check(slice)?;
+        let mut state = self.state.clone();
+        let events = Self::run(&self.config, &mut state, slice)
+            .map_err(|source| EngineError::Number { session: slice.session, source })?;
+        self.state = state;
+        Ok(events)
+    }
+
+    fn check(&self, slice: &Slice) -> Result<(), EngineError> {
+        if let Some((session, last)) = self.state.last
+            && (slice.timestamp <= last || slice.session < session)
+        {
+            return Err(EngineError::OutOfOrder { timestamp: slice.timestamp, last });
+        }
+        for pair in slice.tickers.windows(2) {
+            if let [first, second] = pair
+                && first.ticker >= second.ticker
+            {
+                return Err(EngineError::Unsorted {
+                    session: slice.session,
+                    ticker: second.ticker.to_string(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn run(config: &EngineConfig, state: &mut EngineState, slice: &Slice) -> Result<Vec<Event>, NumberError> {
+        let mut events = Vec::new();
+        if state.last.is_none_or(|(session, _)| session != slice.session) {
+            state.sequences.clear();
+        }
+        state.last = Some((slice.session, slice.timestamp));
+        if slice.reset_latch {
+            state.latch = None;
+            state.peak = state.account.equity()?;
+            events.push(Event::LatchReset);
+        }
+        rescale_orders(state, slice, &mut events)?;
+        state.account.apply_actions(slice, &mut events)?;
+        let stopped = Self::trade_bar(config, state, slice, &mut events)?;
+        if slice.session_close {
+            // A same-close fill still costs something before this close's equity is known.
+            latch(config, state, slice, config.fill == FillTiming::NextOpen, &mut events)?;
+        }
+        Self::decide(config, state, slice, &stopped, &mut events)?;
+        if config.fill == FillTiming::SameClose {
+            Self::trade_close(config, state, slice, &mut events)?;
+        }
+        if slice.session_close {
+            latch(config, state, slice, true, &mut events)?;
+            for position in state.account.positions.values_mut() {
+                position.hold();
+            }
+        }
+        events.push(Event::Equity(state.account.point(
+            slice.session,
+            slice.timestamp,
+            slice.session_close,
+        )?));
+        Ok(events)
+    }
+}
+
+/// Rescales waiting orders by the session's splits.
+fn rescale_orders(
+    state: &mut EngineState,
+    slice: &Slice,
+    events: &mut Vec<Event>,
+) -> Result<(), NumberError> {
+    for action in &slice.actions {
+        let ActionKind::Split(ratio) = action.kind else { continue };
+        let mut kept = Vec::with_capacity(state.pending.len());
+        for mut order in std::mem::take(&mut state.pending) {
+            if order.ticker == action.ticker {
+                let (quantity, _) = ratio.shares(order.quantity)?;
+                if quantity == 0 {
+                    events.push(Event::Cancelled {
+                        order: order.id,
+                        quantity: order.quantity,
+                        reason: CutReason::Split,
+                    });
+                    continue;
+                }
+                order.quantity = quantity;
+                order.reference = order.reference.split(ratio)?;
+                order.stop_distance =
+                    order.stop_distance.map(|distance| distance.split(ratio)).transpose()?;
+            }
+            kept.push(order);
+        }
+        state.pending = kept;
+    }
+    Ok(())
+}
+
+/// Judges session-close equity against its peak, which it may raise.
+fn latch(
+    config: &EngineConfig,
+    state: &mut EngineState,
+    slice: &Slice,
+    raise: bool,
+    events: &mut Vec<Event>,
+) -> Result<(), NumberError> {
+    let equity = state.account.equity()?;
+    if raise {
+        state.peak = state.peak.max(equity);
+    }
+    if let Some(limit) = config.risk.max_drawdown
+        && state.latch.is_none()
+        && equity <= state.peak.times(limit.limit.complement())?
+    {
+        state.latch = Some(Latch { session: slice.session, action: limit.action });
+        events.push(Event::Latched {
+            session: slice.session,
+            equity,
+            peak: state.peak,
+            action: limit.action,
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,457 @@
+//! Fixed-point numbers of the engine: exact, checked, equal on every machine.
+//!
+//! Money and prices are whole micro-dollars in an `i64` (about 9.2 trillion dollars), shares are whole.
+//! Products are taken in `i128` and checked on the way back. Rounding:
+//!
+//! | what | rounding |
+//! |---|---|
+//! | a price read from a file (`f64`) | nearest micro-dollar |
+//! | a price with slippage | against the trader: a buy up, a sale down |
+//! | a commission, a drawdown limit, an allocated cost | nearest, ties away from zero |
+//! | a quantity | down, toward zero exposure |
+
+use std::fmt;
+
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
+use serde::{Deserialize, Serialize};
+
+/// Micro-dollars in a dollar.
+pub const MICROS: i64 = 1_000_000;
+/// Units of a [`Fraction`] in one.
+pub const NANOS: i64 = 1_000_000_000;
+
+/// A number that does not fit, or is finer than the engine's unit.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NumberError {
+    /// The result leaves the range of the fixed-point type.
+    #[error("{what} is outside the range of the engine's fixed-point numbers")]
+    Overflow {
+        /// What was computed.
+        what: &'static str,
+    },
+    /// A decimal has more digits than the unit can hold.
+    #[error("{value} has more than {digits} decimal places")]
+    TooFine {
+        /// The decimal as given.
+        value: Decimal,
+        /// Places that the unit holds.
+        digits: u32,
+    },
+    /// A price or a ratio that is not a positive finite number.
+    #[error("{value} is not a positive finite {what}")]
+    NotPositive {
+        /// The number as given.
+        value: String,
+        /// What it was read as.
+        what: &'static str,
+    },
+}
+
+/// Result of a checked operation.
+pub type Checked<T> = Result<T, NumberError>;
+
+fn narrow(wide: i128, what: &'static str) -> Checked<i64> {
+    i64::try_from(wide).map_err(|_| NumberError::Overflow { what })
+}
+
+/// `numerator / denominator`, nearest, ties away from zero. The denominator is positive.
+pub(crate) fn divide_nearest(numerator: i128, denominator: i128) -> i128 {
+    let half = denominator / 2;
+    if numerator >= 0 { (numerator + half) / denominator } else { (numerator - half) / denominator }
+}
+
+fn fixed(value: Decimal, scale: i64, digits: u32) -> Checked<i64> {
+    let scaled = value
+        .checked_mul(Decimal::from(scale))
+        .ok_or(NumberError::Overflow { what: "a decimal" })?
+        .normalize();
+    if scaled.scale() > 0 {
+        return Err(NumberError::TooFine { value, digits });
+    }
+    scaled.to_i64().ok_or(NumberError::Overflow { what: "a decimal" })
+}
+
+/// A signed amount of dollars, in micro-dollars. Serialised as a decimal string.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(into = "Decimal", try_from = "Decimal")]
+pub struct Money(i64);
+
+impl Money {
+    /// No money.
+    pub const ZERO: Self = Self(0);
+
+    /// From micro-dollars.
+    #[must_use]
+    pub const fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// In micro-dollars.
+    #[must_use]
+    pub const fn micros(self) -> i64 {
+        self.0
+    }
+
+    /// Nearest `f64`, in dollars; for statistics and charts only.
+    #[must_use]
+    pub fn to_f64(self) -> f64 {
+        self.0 as f64 / MICROS as f64
+    }
+
+    /// Sum.
+    pub fn plus(self, other: Self) -> Checked<Self> {
+        self.0.checked_add(other.0).map(Self).ok_or(NumberError::Overflow { what: "a sum of money" })
+    }
+
+    /// Difference.
+    pub fn minus(self, other: Self) -> Checked<Self> {
+        self.0.checked_sub(other.0).map(Self).ok_or(NumberError::Overflow { what: "a difference of money" })
+    }
+
+    /// `part / whole` of the amount, nearest micro-dollar; `whole` is positive.
+    pub fn share(self, part: i64, whole: i64) -> Checked<Self> {
+        let wide = divide_nearest(i128::from(self.0) * i128::from(part), i128::from(whole.max(1)));
+        narrow(wide, "a share of an amount").map(Self)
+    }
+
+    /// The amount times a fraction, nearest micro-dollar.
+    pub fn times(self, fraction: Fraction) -> Checked<Self> {
+        let wide = divide_nearest(i128::from(self.0) * i128::from(fraction.0), i128::from(NANOS));
+        narrow(wide, "a fraction of an amount").map(Self)
+    }
+
+    /// How many whole units of `price` the amount holds, 0 when it is not positive or the price is zero.
+    #[must_use]
+    pub fn units_of(self, price: Price) -> i64 {
+        if self.0 <= 0 || price.0 <= 0 { 0 } else { self.0 / price.0 }
+    }
+
+    /// How many whole units of `price` a fraction of the amount holds, exactly; 0 as in [`Money::units_of`].
+    pub fn units_of_fraction(self, fraction: Fraction, price: Price) -> Checked<i64> {
+        if self.0 <= 0 || price.0 <= 0 || fraction.0 <= 0 {
+            return Ok(0);
+        }
+        let wide = i128::from(self.0) * i128::from(fraction.0) / (i128::from(NANOS) * i128::from(price.0));
+        narrow(wide, "a quantity")
+    }
+}
+
+impl From<Money> for Decimal {
+    fn from(money: Money) -> Self {
+        Self::new(money.0, 6).normalize()
+    }
+}
+
+impl TryFrom<Decimal> for Money {
+    type Error = NumberError;
+
+    fn try_from(value: Decimal) -> Checked<Self> {
+        fixed(value, MICROS, 6).map(Self)
+    }
+}
+
+impl fmt::Display for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Decimal::from(*self).fmt(f)
+    }
+}
+
+/// Dollars a share, not negative, in micro-dollars. Serialised as a decimal string.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(into = "Decimal", try_from = "Decimal")]
+pub struct Price(i64);
+
+impl Price {
+    /// From micro-dollars; a negative number becomes zero (a stop below zero can never be touched).
+    #[must_use]
+    pub const fn from_micros(micros: i64) -> Self {
+        if micros < 0 { Self(0) } else { Self(micros) }
+    }
+
+    /// In micro-dollars.
+    #[must_use]
+    pub const fn micros(self) -> i64 {
+        self.0
+    }
+
+    /// Nearest `f64`, in dollars.
+    #[must_use]
+    pub fn to_f64(self) -> f64 {
+        self.0 as f64 / MICROS as f64
+    }
+
+    /// From a file's number: positive, finite, at most a billion dollars; nearest micro-dollar.
+    pub fn from_f64(value: f64) -> Checked<Self> {
+        if !value.is_finite() || value <= 0.0 || value > 1e9 {
+            return Err(NumberError::NotPositive { value: value.to_string(), what: "price" });
+        }
+        let micros = (value * MICROS as f64).round();
+        if micros < 1.0 {
+            return Err(NumberError::NotPositive { value: value.to_string(), what: "price" });
+        }
+        Ok(Self(micros as i64))
+    }
+
+    /// Value of a quantity; a negative quantity gives a negative value.
+    pub fn value_of(self, quantity: i64) -> Checked<Money> {
+        narrow(i128::from(self.0) * i128::from(quantity), "a value").map(Money)
+    }
+
+    /// Value of `part / whole` of a share, nearest micro-dollar; `whole` is positive.
+    pub fn value_of_part(self, part: i64, whole: i64) -> Checked<Money> {
+        let wide = divide_nearest(i128::from(self.0) * i128::from(part), i128::from(whole.max(1)));
+        narrow(wide, "the value of a part of a share").map(Money)
+    }
+
+    /// The price plus a distance.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
+    /// The price less a distance, not below zero.
+    #[must_use]
+    pub const fn minus(self, other: Self) -> Self {
+        Self::from_micros(self.0.saturating_sub(other.0))
+    }
+
+    /// The distance between two prices.
+    #[must_use]
+    pub const fn distance(self, other: Self) -> Self {
+        Self(self.0.abs_diff(other.0) as i64)
+    }
+
+    /// Price times a fraction, nearest.
+    pub fn times(self, fraction: Fraction) -> Checked<Self> {
+        let wide = divide_nearest(i128::from(self.0) * i128::from(fraction.0), i128::from(NANOS));
+        narrow(wide, "a fraction of a price").map(Self::from_micros)
+    }
+
+    /// Price times `1 + fraction`, rounded up.
+    pub fn raised(self, fraction: Fraction) -> Checked<Self> {
+        let wide = i128::from(self.0) * (i128::from(NANOS) + i128::from(fraction.0));
+        narrow((wide + i128::from(NANOS) - 1) / i128::from(NANOS), "a price").map(Self)
+    }
+
+    /// Price times `1 - fraction`, rounded down, not below zero.
+    pub fn lowered(self, fraction: Fraction) -> Checked<Self> {
+        let wide = i128::from(self.0) * (i128::from(NANOS) - i128::from(fraction.0)).max(0);
+        narrow(wide / i128::from(NANOS), "a price").map(Self)
+    }
+
+    /// The price in shares after a split, nearest.
+    pub fn split(self, ratio: Ratio) -> Checked<Self> {
+        let wide =
+            divide_nearest(i128::from(self.0) * i128::from(ratio.denominator), i128::from(ratio.numerator));
+        narrow(wide, "a price after a split").map(Self)
+    }
+}
+
+impl From<Price> for Decimal {
+    fn from(price: Price) -> Self {
+        Self::new(price.0, 6).normalize()
+    }
+}
+
+impl TryFrom<Decimal> for Price {
+    type Error = NumberError;
+
+    fn try_from(value: Decimal) -> Checked<Self> {
+        if value.is_sign_negative() && !value.is_zero() {
+            return Err(NumberError::NotPositive { value: value.to_string(), what: "price" });
+        }
+        fixed(value, MICROS, 6).map(Self)
+    }
+}
+
+impl fmt::Display for Price {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Decimal::from(*self).fmt(f)
+    }
+}
+
+/// A ratio such as a weight or a rate, nine decimal places. Serialised as a decimal string.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(into = "Decimal", try_from = "Decimal")]
+pub struct Fraction(i64);
+
+impl Fraction {
+    /// Nothing.
+    pub const ZERO: Self = Self(0);
+    /// The whole.
+    pub const ONE: Self = Self(NANOS);
+
+    /// From billionths.
+    #[must_use]
+    pub const fn from_nanos(nanos: i64) -> Self {
+        Self(nanos)
+    }
+
+    /// In billionths.
+    #[must_use]
+    pub const fn nanos(self) -> i64 {
+        self.0
+    }
+
+    /// From basis points (hundredths of a percent).
+    pub fn from_basis_points(points: Decimal) -> Checked<Self> {
+        fixed(points, NANOS / 10_000, 5).map(Self)
+    }
+
+    /// One less the fraction.
+    #[must_use]
+    pub const fn complement(self) -> Self {
+        Self(NANOS - self.0)
+    }
+
+    /// The fraction divided by a count; a count of zero gives the fraction.
+    #[must_use]
+    pub fn divided(self, count: usize) -> Self {
+        Self(self.0 / i64::try_from(count.max(1)).unwrap_or(i64::MAX))
+    }
+
+    /// Whole part of a quantity times the fraction.
+    pub fn of(self, quantity: i64) -> Checked<i64> {
+        narrow(i128::from(quantity) * i128::from(self.0) / i128::from(NANOS), "a share of a volume")
+    }
+
+    /// Nearest `f64`.
+    #[must_use]
+    pub fn to_f64(self) -> f64 {
+        self.0 as f64 / NANOS as f64
+    }
+}
+
+impl From<Fraction> for Decimal {
+    fn from(fraction: Fraction) -> Self {
+        Self::new(fraction.0, 9).normalize()
+    }
+}
+
+impl TryFrom<Decimal> for Fraction {
+    type Error = NumberError;
+
+    fn try_from(value: Decimal) -> Checked<Self> {
+        fixed(value, NANOS, 9).map(Self)
+    }
+}
+
+/// New shares for each old one, as a ratio of whole numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ratio {
+    numerator: i64,
+    denominator: i64,
+}
+
+impl Ratio {
+    /// From a file's number. The simplest fraction within 1e-9 of it with a denominator up to 10,000 is taken,
+    /// so that 0.333333333 is one for three; otherwise nine decimal places.
+    pub fn from_f64(value: f64) -> Checked<Self> {
+        if !value.is_finite() || !(1e-6..=1e6).contains(&value) {
+            return Err(NumberError::NotPositive { value: value.to_string(), what: "split ratio" });
+        }
+        // Continued fraction: (h, k) and (h1, k1) are the last two convergents.
+        let (mut h1, mut k1, mut h, mut k) = (0_i64, 1_i64, 1_i64, 0_i64);
+        let mut rest = value;
+        for _ in 0..16 {
+            let whole = rest.floor();
+            let term = whole as i64;
+            let (next_h, next_k) =
+                (term.saturating_mul(h).saturating_add(h1), term.saturating_mul(k).saturating_add(k1));
+            if next_k > 10_000 {
+                break;
+            }
+            (h1, k1, h, k) = (h, k, next_h, next_k);
+            if (h as f64 / k as f64 - value).abs() <= 1e-9 * value {
+                return Ok(Self { numerator: h, denominator: k });
+            }
+            let part = rest - whole;
+            if part <= f64::EPSILON {
+                break;
+            }
+            rest = 1.0 / part;
+        }
+        Ok(Self { numerator: (value * NANOS as f64).round() as i64, denominator: NANOS })
+    }
+
+    /// Whole shares after the split, toward zero, and the fraction of a share that is left over in
+    /// `1 / denominator` units.
+    pub fn shares(self, quantity: i64) -> Checked<(i64, i64)> {
+        let wide = i128::from(quantity) * i128::from(self.numerator);
+        let whole = wide / i128::from(self.denominator);
+        let left = wide % i128::from(self.denominator);
+        Ok((narrow(whole, "shares after a split")?, narrow(left, "shares after a split")?))
+    }
+
+    /// The denominator, the unit of [`Ratio::shares`]' second part.
+    #[must_use]
+    pub const fn denominator(self) -> i64 {
+        self.denominator
+    }
+
+    /// A finer count (such as micro-shares) after the split, nearest.
+    pub fn scale(self, count: i64) -> Checked<i64> {
+        let wide =
+            divide_nearest(i128::from(count) * i128::from(self.numerator), i128::from(self.denominator));
+        narrow(wide, "shares after a split")
+    }
+
+    /// Nearest `f64`.
+    #[must_use]
+    pub fn to_f64(self) -> f64 {
+        self.numerator as f64 / self.denominator as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decimal(text: &str) -> Decimal {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn decimals_are_exact_or_refused() {
+        assert_eq!(Money::try_from(decimal("100000.25")).unwrap().micros(), 100_000_250_000);
+        assert!(matches!(Money::try_from(decimal("0.0000001")), Err(NumberError::TooFine { digits: 6, .. })));
+        assert!(Money::try_from(decimal("1e20")).is_err() || decimal("1e20") < Decimal::MAX);
+        assert_eq!(Fraction::from_basis_points(decimal("2.5")).unwrap().nanos(), 250_000);
+        assert_eq!(serde_json::to_string(&Money::from_micros(-1_500_000)).unwrap(), "\"-1.5\"");
+        assert_eq!(serde_json::from_str::<Money>("\"-1.5\"").unwrap(), Money::from_micros(-1_500_000));
+    }
+
+    #[test]
+    fn slippage_is_rounded_against_the_trader() {
+        let price = Price::from_f64(10.01).unwrap();
+        let slippage = Fraction::from_basis_points(decimal("0.33")).unwrap();
+        // 10.01 x 0.000033 = 0.00033033
+        assert_eq!(price.raised(slippage).unwrap().micros(), 10_010_331);
+        assert_eq!(price.lowered(slippage).unwrap().micros(), 10_009_669);
+    }
+
+    #[test]
+    fn ratios_are_the_simple_fractions_they_stand_for() {
+        for (value, numerator, denominator) in [
+            (2.0, 2, 1),
+            (0.05, 1, 20),
+            (1.5, 3, 2),
+            (0.333_333_333_3, 1, 3),
+            (7.0, 7, 1),
+            (0.142_857_142_86, 1, 7),
+        ] {
+            assert_eq!(Ratio::from_f64(value).unwrap(), Ratio { numerator, denominator }, "{value}");
+        }
+        assert_eq!(Ratio::from_f64(1.002_745_5).unwrap().numerator, 1_002_745_500);
+        assert!(Ratio::from_f64(0.0).is_err());
+        assert_eq!(Ratio::from_f64(0.05).unwrap().shares(-33).unwrap(), (-1, -13));
+    }
+
+    #[test]
+    fn not_a_price() {
+        for bad in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e-9] {
+            assert!(Price::from_f64(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! One open position: shares, stop, first-in-first-out lots, and the trade it is part of.
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use super::config::Side;
+use super::event::{ClientOrderId, ClosedLot, Fill, OrderReason, Trade};
+use super::money::{Checked, MICROS, Money, NumberError, Price, Ratio};
+use super::slice::Ticker;
+
+/// Shares opened by one fill and not yet closed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lot {
+    /// The opening order.
+    pub order: ClientOrderId,
+    /// Session of the fill.
+    pub session: Date,
+    /// Shares, positive.
+    pub quantity: i64,
+    /// What was paid or received for them.
+    pub value: Money,
+}
+
+/// The running figures of a trade.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenTrade {
+    /// Session of the first fill.
+    pub entry_session: Date,
+    /// Opened and closed micro-shares, rescaled by splits.
+    opened: i64,
+    closed: i64,
+    /// Values of the opening and closing fills.
+    opened_value: Money,
+    closed_value: Money,
+    commission: Money,
+    slippage: Money,
+    dividends: Money,
+    /// Everything received less everything paid: the profit when flat.
+    flow: Money,
+    sessions: u32,
+}
+
+/// One open position.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    /// Shares, negative for a short; never 0.
+    pub quantity: i64,
+    /// The last price known: the open while orders fill at it, else the close.
+    pub mark: Price,
+    /// Session of that price.
+    pub marked: Date,
+    /// Where it is given up.
+    pub stop: Option<Price>,
+    /// Oldest first; their quantities sum to the position's.
+    pub lots: Vec<Lot>,
+    /// The trade.
+    pub trade: OpenTrade,
+}
+
+fn micro_shares(quantity: i64) -> Checked<i64> {
+    quantity.checked_mul(MICROS).ok_or(NumberError::Overflow { what: "a quantity" })
+}
+
+impl Position {
+    /// A position opened by its first fill.
+    pub(super) fn open(fill: &Fill) -> Checked<Self> {
+        let mut position = Self {
+            quantity: 0,
+            mark: fill.price,
+            marked: fill.session,
+            stop: fill.stop,
+            lots: Vec::new(),
+            trade: OpenTrade {
+                entry_session: fill.session,
+                opened: 0,
+                closed: 0,
+                opened_value: Money::ZERO,
+                closed_value: Money::ZERO,
+                commission: Money::ZERO,
+                slippage: Money::ZERO,
+                dividends: Money::ZERO,
+                flow: Money::ZERO,
+                sessions: 0,
+            },
+        };
+        position.enlarge(fill)?;
+        Ok(position)
+    }
+
+    /// The side that opened it.
+    #[must_use]
+    pub const fn side(&self) -> Side {
+        if self.quantity < 0 { Side::Sell } else { Side::Buy }
+    }
+
+    /// Shares without their sign.
+    #[must_use]
+    pub const fn size(&self) -> i64 {
+        self.quantity.saturating_abs()
+    }
+
+    /// Value at the mark, negative for a short.
+    pub fn value(&self) -> Checked<Money> {
+        self.mark.value_of(self.quantity)
+    }
+
+    /// What is lost from the mark to the stop, at least 0; the whole value without a stop.
+    pub fn open_risk(&self) -> Checked<Money> {
+        let distance = match self.stop {
+            None => self.mark,
+            Some(stop) if self.quantity > 0 => self.mark.minus(stop),
+            Some(stop) => stop.minus(self.mark),
+        };
+        distance.value_of(self.size())
+    }
+
+    /// Adds a fill on the position's side.
+    pub(super) fn enlarge(&mut self, fill: &Fill) -> Checked<()> {
+        let value = fill.price.value_of(fill.quantity)?;
+        self.quantity = self
+            .quantity
+            .checked_add(fill.side.sign() * fill.quantity)
+            .ok_or(NumberError::Overflow { what: "a quantity" })?;
+        self.lots.push(Lot {
+            order: fill.order.clone(),
+            session: fill.session,
+            quantity: fill.quantity,
+            value,
+        });
+        self.trade.opened = self
+            .trade
+            .opened
+            .checked_add(micro_shares(fill.quantity)?)
+            .ok_or(NumberError::Overflow { what: "a quantity" })?;
+        self.trade.opened_value = self.trade.opened_value.plus(value)?;
+        self.book(fill, value)
+    }
+
+    /// Takes a fill off the position, oldest lots first. The fill is no larger than the position.
+    pub(super) fn shrink(&mut self, fill: &Fill) -> Checked<Vec<ClosedLot>> {
+        let side = self.side();
+        let value = fill.price.value_of(fill.quantity)?;
+        let mut closed = Vec::new();
+        let mut left = fill.quantity;
+        while left > 0 && !self.lots.is_empty() {
+            let lot = &mut self.lots[0];
+            let taken = lot.quantity.min(left);
+            let entry_value =
+                if taken == lot.quantity { lot.value } else { lot.value.share(taken, lot.quantity)? };
+            let exit_value = fill.price.value_of(taken)?;
+            let profit = match side {
+                Side::Buy => exit_value.minus(entry_value)?,
+                Side::Sell => entry_value.minus(exit_value)?,
+            };
+            closed.push(ClosedLot {
+                ticker: fill.ticker.clone(),
+                side,
+                entry_session: lot.session,
+                exit_session: fill.session,
+                entry_order: lot.order.clone(),
+                exit_order: fill.order.clone(),
+                quantity: taken,
+                entry_value,
+                exit_value,
+                profit,
+            });
+            left -= taken;
+            lot.quantity -= taken;
+            lot.value = lot.value.minus(entry_value)?;
+            if lot.quantity == 0 {
+                self.lots.remove(0);
+            }
+        }
+        self.quantity += fill.side.sign() * fill.quantity;
+        self.trade.closed = self
+            .trade
+            .closed
+            .checked_add(micro_shares(fill.quantity)?)
+            .ok_or(NumberError::Overflow { what: "a quantity" })?;
+        self.trade.closed_value = self.trade.closed_value.plus(value)?;
+        self.book(fill, value)?;
+        Ok(closed)
+    }
+
+    fn book(&mut self, fill: &Fill, value: Money) -> Checked<()> {
+        let trade = &mut self.trade;
+        let signed = match fill.side {
+            Side::Buy => Money::ZERO.minus(value)?,
+            Side::Sell => value,
+        };
+        trade.flow = trade.flow.plus(signed)?.minus(fill.commission)?;
+        trade.commission = trade.commission.plus(fill.commission)?;
+        trade.slippage = trade.slippage.plus(fill.slippage)?;
+        Ok(())
+    }
+
+    /// Credits a dividend a share; debits it for a short. Returns the amount.
+    pub(super) fn pay_dividend(&mut self, a_share: Money) -> Checked<Money> {
+        let wide = i128::from(a_share.micros()) * i128::from(self.quantity);
+        let cash = i64::try_from(wide)
+            .map(Money::from_micros)
+            .map_err(|_| NumberError::Overflow { what: "a dividend" })?;
+        self.trade.dividends = self.trade.dividends.plus(cash)?;
+        self.trade.flow = self.trade.flow.plus(cash)?;
+        Ok(cash)
+    }
+
+    /// Rescales everything by a split. The fraction of a share that is left over is paid at the last price, as
+    /// transfer agents do; returns what is paid (negative for a short).
+    pub(super) fn split(&mut self, ratio: Ratio) -> Checked<Money> {
+        let price = self.mark.split(ratio)?;
+        let (whole, left) = ratio.shares(self.quantity)?;
+        let cash = price.value_of_part(left, ratio.denominator())?;
+        // Each lot ends where the running sum, rescaled, ends: so the lots' shares sum to the position's.
+        let (mut before, mut after) = (0, 0);
+        for lot in &mut self.lots {
+            before += lot.quantity;
+            let (end, _) = ratio.shares(before)?;
+            lot.quantity = end - after;
+            after = end;
+        }
+        // A lot of which no whole share is left keeps its cost in the next one.
+        let mut kept: Vec<Lot> = Vec::with_capacity(self.lots.len());
+        let mut carried = Money::ZERO;
+        for mut lot in self.lots.drain(..) {
+            if lot.quantity == 0 {
+                carried = carried.plus(lot.value)?;
+            } else {
+                lot.value = lot.value.plus(carried)?;
+                carried = Money::ZERO;
+                kept.push(lot);
+            }
+        }
+        if let Some(last) = kept.last_mut() {
+            last.value = last.value.plus(carried)?;
+        }
+        self.lots = kept;
+        self.quantity = whole;
+        self.mark = price;
+        self.stop = self.stop.map(|stop| stop.split(ratio)).transpose()?;
+        let trade = &mut self.trade;
+        trade.opened = ratio.scale(trade.opened)?;
+        trade.closed = ratio.scale(trade.closed)?;
+        trade.flow = trade.flow.plus(cash)?;
+        Ok(cash)
+    }
+
+    /// Counts a session close.
+    pub(super) fn hold(&mut self) {
+        self.trade.sessions = self.trade.sessions.saturating_add(1);
+    }
+
+    /// The trade so far: closed when a reason is given, else reckoned at the mark. `side` is the opening side.
+    pub(super) fn trade(
+        &self,
+        ticker: &Ticker,
+        side: Side,
+        exit: Option<(Date, OrderReason)>,
+    ) -> Checked<Trade> {
+        let trade = &self.trade;
+        let average = |value: Money, shares: i64| {
+            if shares == 0 { f64::NAN } else { value.to_f64() / (shares as f64 / MICROS as f64) }
+        };
+        let profit = trade.flow.plus(self.value()?)?;
+        Ok(Trade {
+            ticker: ticker.clone(),
+            side,
+            entry_session: trade.entry_session,
+            exit_session: exit.map(|(session, _)| session),
+            quantity: trade.opened as f64 / MICROS as f64,
+            entry_price: average(trade.opened_value, trade.opened),
+            exit_price: if exit.is_some() && trade.closed > 0 {
+                average(trade.closed_value, trade.closed)
+            } else {
+                self.mark.to_f64()
+            },
+            entry_value: trade.opened_value,
+            profit,
+            commission: trade.commission,
+            slippage: trade.slippage,
+            dividends: trade.dividends,
+            sessions: trade.sessions,
+            exit_reason: exit.map(|(_, reason)| reason),
+        })
+    }
+}

@@ -1,0 +1,173 @@
+//! Quantities before and after the caps.
+
+use super::config::{Costs, EngineConfig, Side, Sizing, Stop};
+use super::event::{Cut, CutReason};
+use super::money::{Checked, Fraction, Money, Price};
+use super::slice::TickerSlice;
+
+/// The stop's distance on the signal bar; `Ok(None)` without a stop.
+pub(super) fn stop_distance(
+    stop: Option<Stop>,
+    part: &TickerSlice,
+    close: Price,
+) -> Checked<Result<Option<Price>, CutReason>> {
+    let distance = match stop {
+        None => return Ok(Ok(None)),
+        Some(Stop::Percent { fraction }) => close.times(fraction)?,
+        Some(Stop::Atr { multiple }) => match part.atr {
+            Some(atr) => atr.times(multiple)?,
+            None => return Ok(Err(CutReason::NoStopDistance)),
+        },
+    };
+    Ok(if distance.micros() == 0 { Err(CutReason::NoStopDistance) } else { Ok(Some(distance)) })
+}
+
+/// Shares that the sizing rule asks for: of the whole position, not of the order.
+pub(super) fn wanted(
+    config: &EngineConfig,
+    equity: Money,
+    close: Price,
+    held: i64,
+    distance: Option<Price>,
+    selected: usize,
+) -> Checked<i64> {
+    match config.sizing {
+        // r E / |entry - stop|
+        Sizing::RiskPerTrade { fraction } => match distance {
+            Some(distance) => equity.units_of_fraction(fraction, distance),
+            None => Ok(0),
+        },
+        Sizing::TargetWeight { weight, cash_buffer } => {
+            at_weight(&config.costs, equity.minus(equity.times(cash_buffer)?)?, weight, close, held)
+        }
+        Sizing::EqualWeight => {
+            at_weight(&config.costs, equity, config.risk.max_gross_exposure.divided(selected), close, held)
+        }
+    }
+}
+
+/// The largest q with q x price <= weight x (budget - commission of the order that leads from `held` to q).
+fn at_weight(costs: &Costs, budget: Money, weight: Fraction, price: Price, held: i64) -> Checked<i64> {
+    let mut quantity = budget.units_of_fraction(weight, price)?;
+    loop {
+        let fee = costs.commission((quantity - held).abs(), price)?;
+        let fitting = budget.minus(fee)?.units_of_fraction(weight, price)?;
+        if fitting >= quantity {
+            return Ok(quantity);
+        }
+        quantity = fitting;
+    }
+}
+
+/// What earlier orders of the same close leave for the next one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    /// Equity at the close.
+    pub(super) equity: Money,
+    /// Cash that may buy, sale proceeds of earlier orders counted in.
+    pub(super) cash: Money,
+    /// Absolute notional, earlier orders counted in.
+    pub(super) gross: Money,
+    /// Open risk, earlier orders counted in.
+    pub(super) risk: Money,
+}
+
+/// An opening order before the caps.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Opening {
+    /// Buy, or sell short.
+    pub(super) side: Side,
+    /// Shares held on that side already.
+    pub(super) held: i64,
+    /// Shares that the sizing rule asks for on top.
+    pub(super) quantity: i64,
+    /// The signal bar's close.
+    pub(super) price: Price,
+    /// What a share loses if the stop is hit.
+    pub(super) risk: Price,
+    /// Average volume on the signal bar.
+    pub(super) average_volume: Option<i64>,
+}
+
+/// Lowers a quantity to a limit and records it.
+pub(super) fn cut(quantity: &mut i64, limit: i64, reason: CutReason, cuts: &mut Vec<Cut>) {
+    let limit = limit.max(0);
+    if *quantity > limit {
+        cuts.push(Cut { reason, from: *quantity, to: limit });
+        *quantity = limit;
+    }
+}
+
+impl Room {
+    /// Takes an order that shrinks a position by `quantity` shares, each with `risk` at risk.
+    pub(super) fn release(
+        &mut self,
+        costs: &Costs,
+        side: Side,
+        quantity: i64,
+        price: Price,
+        risk: Price,
+    ) -> Checked<()> {
+        let paid = costs.slipped(side, price)?;
+        let value = price.value_of(quantity)?;
+        let got = match side {
+            Side::Sell => paid.value_of(quantity)?,
+            // Buying a short back frees what was held against it, less what it costs.
+            Side::Buy => value.minus(paid.value_of(quantity)?)?,
+        };
+        self.cash = self.cash.plus(got)?.minus(costs.commission(quantity, paid)?)?;
+        self.gross = self.gross.minus(value)?;
+        self.risk = self.risk.minus(risk.value_of(quantity)?)?;
+        Ok(())
+    }
+
+    /// Cuts an opening order by every cap, records each cut, and takes what is left.
+    pub(super) fn admit(
+        &mut self,
+        config: &EngineConfig,
+        opening: &Opening,
+        cuts: &mut Vec<Cut>,
+    ) -> Checked<i64> {
+        let Opening { side, held, price, risk, .. } = *opening;
+        let mut quantity = opening.quantity;
+        if quantity <= 0 {
+            cuts.push(Cut { reason: CutReason::Size, from: 0, to: 0 });
+            return Ok(0);
+        }
+        if let Some(most) = config.risk.max_position_size {
+            cut(&mut quantity, most.units_of(price) - held, CutReason::PositionSize, cuts);
+        }
+        if let Some(share) = config.costs.max_volume_share {
+            match opening.average_volume {
+                Some(volume) => cut(&mut quantity, share.of(volume)?, CutReason::Volume, cuts),
+                None => cut(&mut quantity, 0, CutReason::NoAverageVolume, cuts),
+            }
+        }
+        let gross_left = self.equity.times(config.risk.max_gross_exposure)?.minus(self.gross)?;
+        cut(&mut quantity, gross_left.units_of(price), CutReason::GrossExposure, cuts);
+        if let Some(heat) = config.risk.max_heat
+            && risk.micros() > 0
+        {
+            let risk_left = self.equity.times(heat)?.minus(self.risk)?;
+            cut(&mut quantity, risk_left.units_of(risk), CutReason::Heat, cuts);
+        }
+        if side == Side::Buy {
+            let affordable = config.costs.affordable(quantity, price, self.cash)?;
+            cut(&mut quantity, affordable, CutReason::Cash, cuts);
+        }
+        if quantity > 0 {
+            let paid = config.costs.slipped(side, price)?;
+            let commission = config.costs.commission(quantity, paid)?;
+            let value = price.value_of(quantity)?;
+            let spent = match side {
+                Side::Buy => paid.value_of(quantity)?,
+                // The proceeds of a short are held against it; only slippage is gone.
+                Side::Sell => value.minus(paid.value_of(quantity)?)?,
+            };
+            self.cash = self.cash.minus(spent)?.minus(commission)?;
+            self.gross = self.gross.plus(value)?;
+            self.risk = self.risk.plus(risk.value_of(quantity)?)?;
+        }
+        Ok(quantity)
+    }
+}

@@ -1,0 +1,5 @@
+//! The engine's tests: hand-computed scenarios, then properties.
+
+mod golden;
+mod harness;
+mod properties;

@@ -1,0 +1,253 @@
+//! What holds for any market and any strategy.
+
+use proptest::prelude::*;
+
+use super::harness::*;
+use crate::engine::*;
+
+const TICKERS: [&str; 4] = ["A", "B", "C", "D"];
+
+/// One ticker's day, in cents and small numbers.
+#[derive(Debug, Clone)]
+struct Day {
+    bar: Option<(i64, i64, i64, i64)>,
+    volume: i64,
+    signals: u8,
+    score: i8,
+    split: Option<f64>,
+    dividend: Option<i64>,
+    in_focus: bool,
+}
+
+fn day() -> impl Strategy<Value = Day> {
+    (
+        prop::option::weighted(0.9, (500..5000_i64, 0..300_i64, 0..300_i64, -200..200_i64)),
+        0..20_000_i64,
+        any::<u8>(),
+        -5..6_i8,
+        prop::option::weighted(
+            0.05,
+            prop::sample::select(vec![2.0, 0.05, 1.5, 0.333_333_333, 7.0, 1.002_745]),
+        ),
+        prop::option::weighted(0.05, 1..200_i64),
+        prop::bool::weighted(0.95),
+    )
+        .prop_map(|(bar, volume, signals, score, split, dividend, in_focus)| Day {
+            bar,
+            volume,
+            signals,
+            score,
+            split,
+            dividend,
+            in_focus,
+        })
+}
+
+fn any_config() -> impl Strategy<Value = EngineConfig> {
+    (
+        prop::sample::select(vec![Direction::LongOnly, Direction::LongShort]),
+        prop::bool::ANY,
+        1..4_usize,
+        0..3_u8,
+        prop::option::of(0..2_u8),
+        prop::bool::ANY,
+        prop::bool::ANY,
+        prop::bool::ANY,
+        prop::sample::select(vec![FillTiming::NextOpen, FillTiming::SameClose]),
+    )
+        .prop_map(|(direction, scores, max_positions, sizing, stop, costs, volume, drawdown, fill)| {
+            let stop = stop.map(|kind| match kind {
+                0 => Stop::Atr { multiple: fraction("1.5") },
+                _ => Stop::Percent { fraction: fraction("0.05") },
+            });
+            let stop =
+                if sizing == 0 { stop.or(Some(Stop::Percent { fraction: fraction("0.02") })) } else { stop };
+            EngineConfig {
+                direction,
+                selection: if scores {
+                    Selection::Scores { minimum: 0.5, exit_rank: max_positions + 1 }
+                } else {
+                    Selection::Rules
+                },
+                max_positions,
+                sizing: match sizing {
+                    0 => Sizing::RiskPerTrade { fraction: fraction("0.03") },
+                    1 => Sizing::TargetWeight { weight: fraction("0.4"), cash_buffer: fraction("0.02") },
+                    _ => Sizing::EqualWeight,
+                },
+                risk: Risk {
+                    max_position_size: drawdown.then(|| money("40000")),
+                    max_heat: stop.is_some().then(|| fraction("0.1")),
+                    max_gross_exposure: fraction("1.5"),
+                    stop,
+                    max_drawdown: drawdown
+                        .then(|| MaxDrawdown { limit: fraction("0.3"), action: DrawdownAction::Flatten }),
+                },
+                costs: if costs {
+                    Costs {
+                        commission_per_share: price("0.005"),
+                        minimum_commission: money("1"),
+                        maximum_commission_rate: Some(fraction("0.005")),
+                        slippage: fraction("0.0002"),
+                        max_volume_share: volume.then(|| fraction("0.025")),
+                    }
+                } else {
+                    Costs::default()
+                },
+                fill,
+                ..config()
+            }
+        })
+}
+
+fn slices(market: &mut Market, days: &[Vec<Day>]) -> Vec<Slice> {
+    days.iter()
+        .enumerate()
+        .map(|(index, day)| {
+            let mut actions = Vec::new();
+            let tickers = TICKERS
+                .iter()
+                .zip(day)
+                .map(|(ticker, day)| {
+                    if let Some(ratio) = day.split {
+                        let kind = ActionKind::Split(Ratio::from_f64(ratio).unwrap());
+                        actions.push(Action { ticker: (*ticker).into(), kind });
+                    }
+                    if let Some(cents) = day.dividend {
+                        let kind = ActionKind::Dividend(Money::from_micros(cents * 10_000));
+                        actions.push(Action { ticker: (*ticker).into(), kind });
+                    }
+                    let bar = day.bar.map(|(open, up, down, change)| {
+                        let close = (open + change).max(100);
+                        let cents = |count: i64| Price::from_micros(count.max(1) * 10_000);
+                        Bar {
+                            open: cents(open),
+                            high: cents(open.max(close) + up),
+                            low: cents(open.min(close) - down),
+                            close: cents(close),
+                            volume: day.volume,
+                        }
+                    });
+                    let letters: String = "exsc"
+                        .chars()
+                        .enumerate()
+                        .filter_map(|(bit, letter)| (day.signals >> bit & 1 == 1).then_some(letter))
+                        .collect();
+                    let mut part = part(ticker, bar, &letters);
+                    part.signal.score = (day.score != -5).then_some(f64::from(day.score));
+                    part.focus = day.in_focus;
+                    part.average_volume = Some(10_000);
+                    part
+                })
+                .collect();
+            let mut slice = market.slice(tickers);
+            slice.actions = actions;
+            slice.rebalance = index % 3 == 0;
+            slice
+        })
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_books_balance_to_the_micro_dollar(
+        config in any_config(),
+        days in prop::collection::vec(prop::collection::vec(day(), 4), 1..40),
+    ) {
+        let mut market = Market::new(config.clone());
+        let mut cash = i128::from(config.initial_cash.micros());
+        let mut closed = 0_i128;
+        for slice in slices(&mut market, &days) {
+            let events = market.run(&slice);
+            // 1. Cash is the initial cash and what the events say came in and went out.
+            for event in &events {
+                match event {
+                    Event::Filled(fill) => {
+                        let value = i128::from(fill.price.micros()) * i128::from(fill.quantity);
+                        cash -= i128::from(fill.side.sign()) * value + i128::from(fill.commission.micros());
+                        prop_assert!(fill.quantity > 0);
+                        if let (Some(share), Some(bar)) = (config.costs.max_volume_share, slice.bar(&fill.ticker)) {
+                            prop_assert!(fill.quantity <= share.of(bar.volume).unwrap());
+                        }
+                    }
+                    Event::Dividend { cash: paid, .. } | Event::Split { cash: paid, .. } => {
+                        cash += i128::from(paid.micros());
+                    }
+                    Event::TradeClosed(trade) => closed += i128::from(trade.profit.micros()),
+                    _ => {}
+                }
+            }
+            let account = &market.engine.state().account;
+            prop_assert_eq!(cash, i128::from(account.cash.micros()));
+            // 2. Cash + positions = equity, and equity is what the trades made of the initial cash.
+            let positions: i128 = account
+                .positions
+                .values()
+                .map(|held| i128::from(held.mark.micros()) * i128::from(held.quantity))
+                .sum();
+            let Some(Event::Equity(point)) = events.last() else { panic!("no equity") };
+            prop_assert_eq!(cash + positions, i128::from(point.equity.micros()));
+            let open: i128 =
+                account.open_trades().unwrap().iter().map(|trade| i128::from(trade.profit.micros())).sum();
+            prop_assert_eq!(
+                i128::from(config.initial_cash.micros()) + closed + open,
+                i128::from(point.equity.micros())
+            );
+            // 3. Lots are the position; no more positions than allowed; each marked at its last bar.
+            prop_assert!(account.positions.len() <= config.max_positions);
+            for (ticker, position) in &account.positions {
+                prop_assert!(position.quantity != 0);
+                prop_assert_eq!(position.lots.iter().map(|lot| lot.quantity).sum::<i64>(), position.size());
+                if let Some(bar) = slice.bar(ticker) {
+                    prop_assert_eq!(position.mark, bar.close);
+                }
+                if config.direction == Direction::LongOnly {
+                    prop_assert!(position.quantity > 0);
+                }
+            }
+        }
+        // 4. Every order has an id of its own, and fills once at most.
+        let mut ids: Vec<_> = orders(&market.events).iter().map(|order| order.id.clone()).collect();
+        let count = ids.len();
+        ids.sort();
+        ids.dedup();
+        prop_assert_eq!(ids.len(), count);
+        let mut filled: Vec<_> = fills(&market.events).iter().map(|fill| fill.order.clone()).collect();
+        let count = filled.len();
+        filled.sort();
+        filled.dedup();
+        prop_assert_eq!(filled.len(), count);
+    }
+
+    #[test]
+    fn a_saved_state_goes_on_as_if_nothing_had_happened(
+        config in any_config(),
+        days in prop::collection::vec(prop::collection::vec(day(), 4), 2..25),
+        cut in 0..25_usize,
+    ) {
+        let mut whole = Market::new(config.clone());
+        let slices = slices(&mut whole, &days);
+        let cut = cut % slices.len();
+        for slice in &slices {
+            whole.run(slice);
+        }
+        let mut engine = Engine::new(config.clone()).unwrap();
+        let mut events = Vec::new();
+        for slice in &slices[..cut] {
+            events.extend(engine.step(slice).unwrap());
+        }
+        let saved = serde_json::to_string(engine.state()).unwrap();
+        let config: EngineConfig = serde_json::from_str(&serde_json::to_string(&config).unwrap()).unwrap();
+        let mut engine = Engine::resume(config, serde_json::from_str(&saved).unwrap()).unwrap();
+        for slice in &slices[cut..] {
+            events.extend(engine.step(slice).unwrap());
+        }
+        prop_assert_eq!(events, whole.events);
+        // A bar that was seen is refused, and nothing changes.
+        let before = engine.state().clone();
+        prop_assert!(matches!(engine.step(&slices[0]), Err(EngineError::OutOfOrder { .. })), "a bar counts once");
+        prop_assert_eq!(engine.state(), &before);
+    }
+}

@@ -1,0 +1,175 @@
+//! Gathers a run's events into rows: orders with what became of them, trades, lots, the equity curve.
+
+use std::collections::BTreeMap;
+
+use crate::engine::{
+    ClientOrderId, ClosedLot, CutReason, EquityPoint, Event, Fill, Latch, Money, NumberError, Order, Trade,
+};
+use crate::statistics::{Close, TradeResult};
+
+/// An order and what became of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OrderRow {
+    /// As decided.
+    pub order: Order,
+    /// Its fill.
+    pub fill: Option<Fill>,
+    /// What was cancelled, and why.
+    pub cancelled: Vec<(i64, CutReason)>,
+}
+
+/// What became of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum OrderStatus {
+    /// All of it filled.
+    Filled,
+    /// A part filled, the rest was cancelled.
+    PartiallyFilled,
+    /// Nothing filled.
+    Cancelled,
+    /// The caps left nothing to order.
+    Refused,
+    /// It waits for the next bar.
+    Pending,
+}
+
+impl OrderStatus {
+    /// Its name in `orders.parquet`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Filled => "Filled",
+            Self::PartiallyFilled => "PartiallyFilled",
+            Self::Cancelled => "Cancelled",
+            Self::Refused => "Refused",
+            Self::Pending => "Pending",
+        }
+    }
+}
+
+impl OrderRow {
+    /// What became of it.
+    #[must_use]
+    pub fn status(&self) -> OrderStatus {
+        match &self.fill {
+            Some(_) if self.cancelled.is_empty() => OrderStatus::Filled,
+            Some(_) => OrderStatus::PartiallyFilled,
+            None if self.order.quantity == 0 => OrderStatus::Refused,
+            None if self.cancelled.is_empty() => OrderStatus::Pending,
+            None => OrderStatus::Cancelled,
+        }
+    }
+}
+
+/// A run's rows.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Record {
+    /// Orders in the order in which they were decided.
+    pub orders: Vec<OrderRow>,
+    /// Closed trades in the order of their end.
+    pub trades: Vec<Trade>,
+    /// Closed lots.
+    pub lots: Vec<ClosedLot>,
+    /// The account at each bar's close.
+    pub equity: Vec<EquityPoint>,
+    /// When the drawdown latch closed.
+    pub latched: Vec<Latch>,
+    /// Dividends received less paid, and what splits paid for fractions of shares.
+    pub dividends: Money,
+    places: BTreeMap<ClientOrderId, usize>,
+}
+
+impl Record {
+    /// Takes in a step's events.
+    pub fn extend(&mut self, events: Vec<Event>) -> Result<(), NumberError> {
+        for event in events {
+            match event {
+                Event::Ordered(order) => {
+                    self.places.insert(order.id.clone(), self.orders.len());
+                    self.orders.push(OrderRow { order, fill: None, cancelled: Vec::new() });
+                }
+                Event::Filled(fill) => {
+                    if let Some(row) = self.row(&fill.order) {
+                        row.fill = Some(fill);
+                    }
+                }
+                Event::Cancelled { order, quantity, reason } => {
+                    if let Some(row) = self.row(&order) {
+                        row.cancelled.push((quantity, reason));
+                    }
+                }
+                Event::LotClosed(lot) => self.lots.push(lot),
+                Event::TradeClosed(trade) => self.trades.push(trade),
+                Event::Dividend { cash, .. } => self.dividends = self.dividends.plus(cash)?,
+                Event::Latched { session, action, .. } => self.latched.push(Latch { session, action }),
+                Event::Equity(point) => self.equity.push(point),
+                Event::Split { .. } | Event::Waiting { .. } | Event::LatchReset => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn row(&mut self, id: &ClientOrderId) -> Option<&mut OrderRow> {
+        self.places.get(id).copied().and_then(|place| self.orders.get_mut(place))
+    }
+
+    /// Session closes, as statistics take them.
+    #[must_use]
+    pub fn closes(&self) -> Vec<Close> {
+        self.equity
+            .iter()
+            .filter(|point| point.session_close)
+            .map(|point| Close {
+                session: point.session,
+                equity: point.equity.to_f64(),
+                gross: point.long_value.to_f64() + point.short_value.to_f64(),
+                positions: point.positions,
+            })
+            .collect()
+    }
+
+    /// Closed trades, as statistics take them.
+    #[must_use]
+    pub fn results(&self) -> Vec<TradeResult> {
+        self.trades
+            .iter()
+            .map(|trade| TradeResult { profit: trade.profit.to_f64(), sessions: trade.sessions })
+            .collect()
+    }
+
+    /// Fills in the order of their orders.
+    pub fn fills(&self) -> impl Iterator<Item = &Fill> {
+        self.orders.iter().filter_map(|row| row.fill.as_ref())
+    }
+
+    /// Orders by what became of them and by what cut them, in words.
+    #[must_use]
+    pub fn order_counts(&self) -> BTreeMap<String, u64> {
+        let mut counts = BTreeMap::new();
+        let mut count = |name: String| *counts.entry(name).or_default() += 1;
+        for row in &self.orders {
+            count(format!("{} orders", words(row.status().as_str())));
+            for cut in &row.order.cuts {
+                count(format!("Cut when ordered: {}", words(&format!("{:?}", cut.reason)).to_lowercase()));
+            }
+            for (_, reason) in &row.cancelled {
+                count(format!("Cancelled at the fill: {}", words(&format!("{reason:?}")).to_lowercase()));
+            }
+        }
+        counts
+    }
+}
+
+/// `PartiallyFilled` as `Partially filled`.
+fn words(name: &str) -> String {
+    let mut text = String::new();
+    for (place, letter) in name.chars().enumerate() {
+        if place > 0 && letter.is_uppercase() {
+            text.push(' ');
+            text.extend(letter.to_lowercase());
+        } else {
+            text.push(letter);
+        }
+    }
+    text
+}

@@ -1,0 +1,276 @@
+//! The backtest's report: one HTML file that needs no network, with the same bytes for the same run.
+
+mod chart;
+mod format;
+mod tables;
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use crate::engine::Trade;
+use crate::statistics::{self, Close, Statistics};
+use chart::{Chart, Line, Pick};
+use format::{dollars, number, percent, short_dollars};
+
+/// What the report shows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReportInput<'a> {
+    /// One sentence on what was traded and how.
+    pub lead: String,
+    /// Dollars at the start.
+    pub initial_cash: f64,
+    /// Session closes, in order.
+    pub closes: &'a [Close],
+    /// What the same money in equal parts of every ticker at the first close would have become, at each close;
+    /// empty where there is no such comparison.
+    pub benchmark: &'a [f64],
+    /// All numbers.
+    pub statistics: &'a Statistics,
+    /// Closed trades, in order of their end.
+    pub trades: &'a [Trade],
+    /// Open positions as trades, by ticker.
+    pub open: &'a [Trade],
+    /// Orders by what became of them, in words.
+    pub orders: &'a BTreeMap<String, u64>,
+    /// What the reader must know before believing a number.
+    pub warnings: &'a [String],
+    /// The strategy's settings, in words.
+    pub settings: &'a [(String, String)],
+    /// What it was computed from: name and digest.
+    pub lineage: &'a [(String, String)],
+}
+
+/// The report as an HTML file.
+#[must_use]
+pub fn render(input: &ReportInput<'_>) -> String {
+    let title = match (input.closes.first(), input.closes.last()) {
+        (Some(first), Some(last)) => format!("Backtest, {} to {}", first.session, last.session),
+        _ => "Backtest without a session".to_owned(),
+    };
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) }
+                style { (PreEscaped(include_str!("style.css"))) }
+            }
+            body {
+                main {
+                    h1 { (title) }
+                    p.lead { (input.lead) }
+                    (warnings(input.warnings))
+                    (headline(input))
+                    (charts(input))
+                    (tables::monthly(input.statistics))
+                    div.two { (costs(input)) (orders(input.orders)) }
+                    (tables::open_positions(input.open))
+                    (tables::trades(input.trades))
+                    (all_numbers(input.statistics))
+                    (tables::pairs("Settings", input.settings, false))
+                    (tables::pairs("Computed from", input.lineage, true))
+                    footer { "Past results of a simulation; they promise nothing about the future." }
+                }
+                script { (PreEscaped(include_str!("script.js"))) }
+            }
+        }
+    };
+    page.into_string()
+}
+
+fn warnings(warnings: &[String]) -> Markup {
+    html! {
+        @if !warnings.is_empty() {
+            section.warnings {
+                h2 { "Before you believe these numbers" }
+                ul { @for warning in warnings { li { (warning) } } }
+            }
+        }
+    }
+}
+
+fn sign_class(value: Option<f64>) -> &'static str {
+    match value {
+        Some(value) if value > 0.0 => "value up",
+        Some(value) if value < 0.0 => "value down",
+        _ => "value",
+    }
+}
+
+fn headline(input: &ReportInput<'_>) -> Markup {
+    let value = |name: &str| input.statistics.value(name);
+    let benchmark = input.benchmark.last().map(|end| end / input.initial_cash - 1.0);
+    let figure = |name: &str, class: &str, shown: String, beside: String| {
+        html! {
+            div.figure {
+                div.name { (name) }
+                div class=(class) { (shown) }
+                div.beside { (beside) }
+            }
+        }
+    };
+    html! {
+        div.figures {
+            (figure("Final equity", "value", dollars(value("finalEquity"), 0),
+                format!("from {}", dollars(Some(input.initial_cash), 0))))
+            (figure("Total return", sign_class(value("totalReturn")), percent(value("totalReturn"), 1),
+                benchmark.map_or_else(String::new, |b| format!("buy and hold {}", percent(Some(b), 1)))))
+            (figure("CAGR", sign_class(value("cagr")), percent(value("cagr"), 2),
+                format!("{} sessions", number(value("sessions"), 0))))
+            (figure("Sharpe", "value", number(value("sharpe"), 2),
+                format!("probability above 0: {}", percent(value("probabilisticSharpe"), 0))))
+            (figure("Sortino", "value", number(value("sortino"), 2), format!("Calmar {}", number(value("calmar"), 2))))
+            (figure("Volatility", "value", percent(value("volatility"), 1), "a year".to_owned()))
+            (figure("Max drawdown", "value down", percent(value("maxDrawdown"), 1),
+                format!("longest {} sessions", number(value("longestDrawdown"), 0))))
+            (figure("Exposure", "value", percent(value("exposure"), 0),
+                format!("in the market {}", percent(value("timeInMarket"), 0))))
+            (figure("Trades", "value", number(value("trades"), 0),
+                format!("{} sessions each", number(value("averageHolding"), 1))))
+            (figure("Win rate", "value", percent(value("winRate"), 1),
+                format!("profit factor {}", number(value("profitFactor"), 2))))
+        }
+    }
+}
+
+fn charts(input: &ReportInput<'_>) -> Markup {
+    let sessions: Vec<Date> = input.closes.iter().map(|close| close.session).collect();
+    if sessions.is_empty() {
+        return html! {};
+    }
+    let equity: Vec<f64> = input.closes.iter().map(|close| close.equity).collect();
+    let falls = statistics::drawdowns(&statistics::returns(input.initial_cash, input.closes));
+    let exposure: Vec<f64> = input
+        .closes
+        .iter()
+        .map(|close| if close.equity > 0.0 { close.gross / close.equity } else { f64::NAN })
+        .collect();
+    let positions: Vec<f64> = input.closes.iter().map(|close| f64::from(close.positions)).collect();
+    let line = |name, class, values, filled, steps| Line { name, class, values, filled, steps };
+    let mut equity_lines = Vec::new();
+    if !input.benchmark.is_empty() {
+        equity_lines.push(line("Equal-weight buy and hold", "other", input.benchmark, false, false));
+    }
+    equity_lines.push(line("Strategy", "main", &equity, false, false));
+    let chart = |label, lines, height, axis, readout, zero, pick| {
+        Chart { label, sessions: &sessions, lines, height, axis, readout, zero, pick }.draw()
+    };
+    html! {
+        section {
+            h2 { "Equity" }
+            div.legend {
+                span.main { "Strategy" }
+                @if !input.benchmark.is_empty() {
+                    span.other { "Equal-weight buy and hold of the universe, dividends reinvested, without costs" }
+                }
+            }
+            (chart("Equity at session closes", equity_lines, 320.0, short_dollars,
+                |value| dollars(Some(value), 0), false, Pick::Last))
+        }
+        section {
+            h2 { "Drawdown" }
+            (chart("Fall from the peak at session closes",
+                vec![line("Drawdown", "fall", &falls, true, false)], 180.0,
+                |value| percent(Some(value), 0), |value| percent(Some(value), 2), true, Pick::Lowest))
+        }
+        section {
+            h2 { "Gross exposure" }
+            (chart("Gross notional over equity at session closes",
+                vec![line("Exposure", "third", &exposure, true, true)], 160.0,
+                |value| percent(Some(value), 0), |value| percent(Some(value), 1), true, Pick::Last))
+        }
+        section {
+            h2 { "Open positions" }
+            (chart("Number of open positions at session closes",
+                vec![line("Positions", "main", &positions, true, true)], 150.0,
+                |value| number(Some(value), usize::from(value.fract() != 0.0)), |value| number(Some(value), 0),
+                true, Pick::Last))
+        }
+    }
+}
+
+fn costs(input: &ReportInput<'_>) -> Markup {
+    let value = |name: &str| input.statistics.value(name);
+    let (commission, slippage) = (value("commission"), value("slippage"));
+    let sum = commission.zip(slippage).map(|(a, b)| a + b);
+    let of_cash = sum.map(|sum| sum / input.initial_cash);
+    let rows = [
+        ("Commission", dollars(commission, 2)),
+        ("Slippage", dollars(slippage, 2)),
+        ("Both, of the initial cash", percent(of_cash, 2)),
+        ("Dividends received less paid", dollars(value("dividends"), 2)),
+        ("Turnover a year", number(value("turnover"), 2)),
+    ];
+    html! {
+        section {
+            h2 { "Costs and income" }
+            table { tbody { @for (name, shown) in rows { tr { td.text { (name) } td { (shown) } } } } }
+        }
+    }
+}
+
+fn orders(orders: &BTreeMap<String, u64>) -> Markup {
+    html! {
+        section {
+            h2 { "Orders" }
+            @if orders.is_empty() { p.note { "None." } }
+            table {
+                tbody {
+                    @for (name, count) in orders {
+                        tr { td.text { (name) } td { (number(Some(*count as f64), 0)) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// How a number of `statistics.json` is shown.
+fn shown(name: &str, value: Option<f64>) -> String {
+    match name {
+        "initialCash" | "finalEquity" | "commission" | "slippage" | "dividends" | "averageTrade"
+        | "averageGain" | "averageLoss" | "bestTrade" | "worstTrade" => dollars(value, 2),
+        "totalReturn"
+        | "cagr"
+        | "volatility"
+        | "maxDrawdown"
+        | "bestSession"
+        | "worstSession"
+        | "exposure"
+        | "timeInMarket"
+        | "winRate"
+        | "probabilisticSharpe" => percent(value, 2),
+        "sessions" | "trades" | "longestDrawdown" => number(value, 0),
+        _ => number(value, 4),
+    }
+}
+
+fn all_numbers(statistics: &Statistics) -> Markup {
+    html! {
+        section {
+            h2 { "All numbers and their formulas" }
+            p.note { "r: returns between session closes, idle sessions included. E: equity. W: growth of one dollar." }
+            div.scroll {
+                table {
+                    thead { tr { th.text { "Number" } th { "Value" } th.text { "Formula" } } }
+                    tbody {
+                        @for (name, statistic) in &statistics.numbers {
+                            tr {
+                                td.text { (name) }
+                                td { (shown(name, statistic.value)) }
+                                td.text.wrap { code { (statistic.formula) } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

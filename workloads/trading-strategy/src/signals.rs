@@ -1,0 +1,313 @@
+//! What a strategy decides on, at every bar of a ticker: rules, scores, the stop's ATR, the average volume.
+
+use std::collections::BTreeMap;
+
+use ats_calendar::{Calendar, CalendarError};
+use ats_columns::evaluate::{Column, EvaluateError, Inputs, evaluate};
+use ats_columns::{Adjustment, ColumnsError};
+use ats_crds::strategy::TradedPrices;
+use ats_expression::{
+    ExpressionError, FeatureGraph, Kind, Scope, Ticker as Benchmark, Typed, check_kind, parse,
+};
+use ats_pipeline::spec::{SignalSpec, StopSpec, StrategyCore};
+
+use crate::market::{Market, TickerHistory};
+
+/// Bars of the average volume that caps an order (definitions: ADV(21)).
+const VOLUME_BARS: u32 = 21;
+
+/// Signals that cannot be computed.
+#[derive(Debug, thiserror::Error)]
+pub enum SignalError {
+    /// A faulty expression.
+    #[error("{field}: {source}")]
+    Expression {
+        /// The field, as in the object.
+        field: &'static str,
+        /// What is wrong with it.
+        source: ExpressionError,
+    },
+    /// Faulty features.
+    #[error("the universe's features: {0}")]
+    Features(String),
+    /// A value is missing.
+    #[error("{field}: {source}")]
+    Evaluate {
+        /// The field, as in the object.
+        field: &'static str,
+        /// What is missing.
+        source: EvaluateError,
+    },
+    /// Bars that do not fit the calendar.
+    #[error(transparent)]
+    Columns(#[from] ColumnsError),
+    /// The calendar does not reach that far.
+    #[error(transparent)]
+    Calendar(#[from] CalendarError),
+    /// A rule that compares tickers itself.
+    #[error(
+        "{field}: `{function}` compares tickers, which only a feature can: give it a name in the universe's features and use the name here"
+    )]
+    AcrossTickers {
+        /// The field, as in the object.
+        field: &'static str,
+        /// The function.
+        function: &'static str,
+    },
+}
+
+/// The strategy's expressions, checked.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    entry: Option<Typed>,
+    exit: Option<Typed>,
+    short_entry: Option<Typed>,
+    short_exit: Option<Typed>,
+    rank_by: Option<Typed>,
+    atr: Option<Typed>,
+    volume: Typed,
+}
+
+/// One ticker's signals, aligned to its bars. Prices and volumes are in traded dollars and shares.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Signals {
+    /// Results of the rules; an undefined one is false.
+    pub entry: Vec<bool>,
+    /// Leave a long position.
+    pub exit: Vec<bool>,
+    /// Open a short position.
+    pub short_entry: Vec<bool>,
+    /// Leave a short position.
+    pub short_exit: Vec<bool>,
+    /// Orders rule entries; not a number where undefined.
+    pub rank_by: Vec<f64>,
+    /// Average true range of the stop; not a number where undefined.
+    pub atr: Vec<f64>,
+    /// Average volume; not a number where undefined.
+    pub average_volume: Vec<f64>,
+}
+
+impl Rules {
+    /// Checks the strategy's expressions against the universe's features.
+    pub fn new(core: &StrategyCore) -> Result<Self, SignalError> {
+        let features: Vec<(&str, &str)> = core
+            .features
+            .iter()
+            .map(|feature| (feature.name.as_str(), feature.expression.as_str()))
+            .collect();
+        let graph = FeatureGraph::new(&features, None).map_err(|errors| {
+            SignalError::Features(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+        })?;
+        let scope = graph.scope();
+        let checked = |field, source: &str, scope: &Scope, kind| {
+            parse(source)
+                .and_then(|expression| check_kind(&expression, scope, kind))
+                .map_err(|source| SignalError::Expression { field, source })
+        };
+        let rule = |field, source: Option<&String>| {
+            source.map(|source| checked(field, source, scope, Kind::Boolean)).transpose()
+        };
+        let (entry, exit, short_entry, short_exit) = match &core.signal {
+            SignalSpec::Model { .. } => (None, None, None, None),
+            SignalSpec::Rules { entry, exit, short_entry, short_exit } => (
+                rule("signal.rules.entry", Some(entry))?,
+                rule("signal.rules.exit", Some(exit))?,
+                rule("signal.rules.shortEntry", short_entry.as_ref())?,
+                rule("signal.rules.shortExit", short_exit.as_ref())?,
+            ),
+        };
+        let nothing = Scope::new();
+        Ok(Self {
+            entry,
+            exit,
+            short_entry,
+            short_exit,
+            rank_by: core
+                .rank_by
+                .as_ref()
+                .map(|source| checked("portfolio.rankBy", source, scope, Kind::Number))
+                .transpose()?,
+            atr: match core.stop {
+                Some(StopSpec::Atr { period, .. }) => {
+                    Some(checked("risk.stop.atr", &format!("atr({period})"), &nothing, Kind::Number)?)
+                }
+                _ => None,
+            },
+            volume: checked(
+                "costs.maxVolumeShare",
+                &format!("mean(volume, {VOLUME_BARS})"),
+                &nothing,
+                Kind::Number,
+            )?,
+        })
+    }
+
+    /// The rules and the ranking.
+    fn expressions(&self) -> impl Iterator<Item = &Typed> {
+        [&self.entry, &self.exit, &self.short_entry, &self.short_exit, &self.rank_by].into_iter().flatten()
+    }
+
+    /// Every ticker's signals.
+    pub fn evaluate(
+        &self,
+        core: &StrategyCore,
+        market: &Market,
+        calendar: &Calendar,
+        prices: TradedPrices,
+    ) -> Result<BTreeMap<String, Signals>, SignalError> {
+        market
+            .tickers
+            .iter()
+            .map(|(ticker, history)| {
+                let inputs = self.inputs(core, market, history, calendar)?;
+                Ok((ticker.clone(), self.of_ticker(&inputs, history, calendar, prices)?))
+            })
+            .collect()
+    }
+
+    fn inputs<'a>(
+        &self,
+        core: &StrategyCore,
+        market: &Market,
+        history: &'a TickerHistory,
+        calendar: &Calendar,
+    ) -> Result<Inputs<'a>, SignalError> {
+        let adjustment = adjustment(core);
+        let mut inputs = Inputs::new(&history.bars, adjustment, calendar)?;
+        for (name, values) in &history.features {
+            inputs =
+                inputs.with_feature(name.clone(), values.clone()).map_err(missing("universe features"))?;
+        }
+        for (ticker, bars) in
+            market.benchmarks.iter().chain(market.tickers.iter().map(|(ticker, other)| (ticker, &other.bars)))
+        {
+            if let Some(benchmark) = Benchmark::new(ticker)
+                && self.expressions().any(|expression| expression.tickers().contains(&benchmark))
+            {
+                inputs = inputs.with_benchmark(benchmark, bars, adjustment);
+            }
+        }
+        Ok(inputs)
+    }
+
+    fn of_ticker(
+        &self,
+        inputs: &Inputs<'_>,
+        history: &TickerHistory,
+        calendar: &Calendar,
+        prices: TradedPrices,
+    ) -> Result<Signals, SignalError> {
+        let bars = &history.bars;
+        let rows = bars.len();
+        let rule = |field, rule: &Option<Typed>| -> Result<Vec<bool>, SignalError> {
+            match rule {
+                None => Ok(vec![false; rows]),
+                Some(rule) => Ok(truth(&evaluate(rule, inputs).map_err(missing(field))?)),
+            }
+        };
+        let number = |field, value: Option<&Typed>, inputs: &Inputs<'_>| -> Result<Vec<f64>, SignalError> {
+            match value {
+                None => Ok(vec![f64::NAN; rows]),
+                Some(value) => Ok(evaluate(value, inputs).map_err(missing(field))?.to_floats().to_vec()),
+            }
+        };
+        // The stop's ATR and the volume are taken over fully adjusted bars, in which no action makes a gap, and
+        // brought back to what is traded.
+        let adjusted = Inputs::new(bars, Adjustment::SplitsAndDividends, calendar)?;
+        let scales = Scales::new(history, prices);
+        let atr = number("risk.stop.atr", self.atr.as_ref(), &adjusted)?
+            .iter()
+            .enumerate()
+            .map(|(row, atr)| atr * scales.from_adjusted_price(row))
+            .collect();
+        let average_volume = number("costs.maxVolumeShare", Some(&self.volume), &adjusted)?
+            .iter()
+            .enumerate()
+            .map(|(row, volume)| volume * scales.from_adjusted_volume(row))
+            .collect();
+        Ok(Signals {
+            entry: rule("signal.rules.entry", &self.entry)?,
+            exit: rule("signal.rules.exit", &self.exit)?,
+            short_entry: rule("signal.rules.shortEntry", &self.short_entry)?,
+            short_exit: rule("signal.rules.shortExit", &self.short_exit)?,
+            rank_by: number("portfolio.rankBy", self.rank_by.as_ref(), inputs)?,
+            atr,
+            average_volume,
+        })
+    }
+}
+
+/// Puts the field before what is missing.
+fn missing(field: &'static str) -> impl Fn(EvaluateError) -> SignalError {
+    move |source| match source {
+        EvaluateError::CrossSection { function, .. } => SignalError::AcrossTickers { field, function },
+        source => SignalError::Evaluate { field, source },
+    }
+}
+
+fn truth(column: &Column) -> Vec<bool> {
+    match column {
+        Column::Boolean(values) => values.iter().map(|value| *value == Some(true)).collect(),
+        Column::Number(values) => values.iter().map(|value| *value != 0.0 && !value.is_nan()).collect(),
+    }
+}
+
+fn adjustment(core: &StrategyCore) -> Adjustment {
+    use ats_crds::universe::Adjustment as Api;
+    match core.adjustment {
+        Api::SplitsAndDividends => Adjustment::SplitsAndDividends,
+        Api::Splits => Adjustment::Splits,
+        Api::None => Adjustment::None,
+    }
+}
+
+/// From forward-adjusted to traded units: raw ones, or those adjusted back from the end of the history.
+#[derive(Debug, Clone)]
+pub(crate) struct Scales<'a> {
+    split: &'a [f64],
+    dividend: &'a [f64],
+    prices: TradedPrices,
+}
+
+impl<'a> Scales<'a> {
+    pub(crate) fn new(history: &'a TickerHistory, prices: TradedPrices) -> Self {
+        Self { split: history.bars.split_factor(), dividend: history.bars.dividend_factor(), prices }
+    }
+
+    fn factor(&self, row: usize) -> f64 {
+        self.split[row] * self.dividend[row]
+    }
+
+    fn row(&self, row: usize) -> usize {
+        match self.prices {
+            TradedPrices::Raw => row,
+            TradedPrices::Adjusted => self.split.len() - 1,
+        }
+    }
+
+    /// Times a forward-adjusted price: the traded one.
+    fn from_adjusted_price(&self, row: usize) -> f64 {
+        1.0 / self.factor(self.row(row))
+    }
+
+    /// Times a forward-adjusted volume: the traded one.
+    fn from_adjusted_volume(&self, row: usize) -> f64 {
+        self.split[self.row(row)]
+    }
+
+    /// Times a raw price: the traded one.
+    pub(crate) fn price(&self, row: usize) -> f64 {
+        match self.prices {
+            TradedPrices::Raw => 1.0,
+            TradedPrices::Adjusted => self.factor(row) / self.factor(self.row(row)),
+        }
+    }
+
+    /// Times a raw volume: the traded one.
+    pub(crate) fn volume(&self, row: usize) -> f64 {
+        match self.prices {
+            TradedPrices::Raw => 1.0,
+            TradedPrices::Adjusted => self.split[self.row(row)] / self.split[row],
+        }
+    }
+}
