@@ -12,6 +12,7 @@ use crate::{CalendarError, Interval, Session, xnys};
 #[derive(Debug)]
 pub struct Calendar {
     name: &'static str,
+    zone: TimeZone,
     first: Date,
     last: Date,
     sessions: Vec<Session>,
@@ -121,6 +122,11 @@ impl Calendar {
     /// Whether the session closes before the exchange's usual time; false for what is not a session.
     pub fn is_early_close(&self, session: Session) -> bool {
         self.index_of(session).and_then(|index| self.early.get(index)).copied().unwrap_or(false)
+    }
+
+    /// The date that the exchange's clocks show at this instant, session or not.
+    pub fn local_date(&self, at: Timestamp) -> Date {
+        at.to_zoned(self.zone.clone()).date()
     }
 
     /// The last session whose close is at or before this instant.
@@ -236,6 +242,7 @@ fn tabulate(rules: &Rules) -> Result<Calendar, jiff::Error> {
     let days = usize::try_from(days_between(first, last)).unwrap_or_default() + 1;
     let mut calendar = Calendar {
         name: rules.name,
+        zone: zone.clone(),
         first,
         last,
         sessions: Vec::with_capacity(days),

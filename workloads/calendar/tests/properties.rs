@@ -77,6 +77,8 @@ proptest! {
         let (open, close) = (calendar.open(session).unwrap(), calendar.close(session).unwrap());
         let starts = calendar.bar_starts(session, interval).unwrap();
         prop_assert!(starts[0] <= open);
+        prop_assert_eq!(calendar.local_date(open), session.date());
+        prop_assert_eq!(calendar.local_date(close), session.date());
         let known: Vec<Timestamp> =
             starts.iter().map(|start| calendar.known_at(session, *start, interval).unwrap()).collect();
         prop_assert_eq!(known.last(), Some(&close));
