@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::str::FromStr;
 
 use crate::error::ExpressionError;
-use crate::typed::{Arithmetic, Compare, Logic};
+use crate::vocabulary::{Arithmetic, Compare, Logic};
 
 /// A parsed expression. Two are equal when their sources are.
 #[derive(Debug, Clone, PartialEq)]

@@ -14,8 +14,9 @@ use crate::lexer::shorten;
 use crate::names::{Name, is_reserved};
 use crate::parser::MAX_LENGTH;
 use crate::scope::Scope;
-use crate::typed::{Arithmetic, Boolean, Column, Constant, Kind, Node, Number, Typed};
+use crate::typed::{Boolean, Constant, Kind, Node, Number, Typed};
 use crate::unit::Unit;
+use crate::vocabulary::{Arithmetic, Column};
 
 use self::arguments::Call;
 use self::value::{Checked, Value};

@@ -3,7 +3,8 @@
 
 use std::fmt;
 
-use crate::typed::{Arithmetic, Boolean, Constant, Logic, Node, Number, Typed};
+use crate::typed::{Boolean, Constant, Node, Number, Typed};
+use crate::vocabulary::{Arithmetic, Logic};
 
 /// How tightly an operator binds; a leaf or a call binds tightest.
 const OR: u8 = 1;

@@ -1,6 +1,6 @@
 //! The closed list of functions, with what each takes.
 
-use crate::typed::{
+use crate::vocabulary::{
     Bars, BollingerOutput, Calendar, Cross, CrossSection, Extreme, MacdOutput, Map, PairWindow,
     StochasticOutput, Window,
 };

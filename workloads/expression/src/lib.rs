@@ -20,6 +20,7 @@ mod scope;
 pub mod testing;
 mod typed;
 mod unit;
+mod vocabulary;
 mod walk;
 
 pub use ast::Expression;
@@ -30,9 +31,9 @@ pub use graph::{Feature, FeatureGraph, Phase};
 pub use names::{Name, NameError, Ticker, is_reserved};
 pub use parser::{MAX_HEIGHT, MAX_LENGTH, parse};
 pub use scope::Scope;
-pub use typed::{
-    Arithmetic, Bars, BollingerOutput, Boolean, Calendar, Column, Compare, Constant, Cross, CrossSection,
-    Extreme, Facts, History, Kind, Logic, MacdOutput, Map, Node, Number, PairWindow, Period,
-    StochasticOutput, Typed, Window,
-};
+pub use typed::{Boolean, Constant, Facts, History, Kind, Node, Number, Period, Typed};
 pub use unit::Unit;
+pub use vocabulary::{
+    Arithmetic, Bars, BollingerOutput, Calendar, Column, Compare, Cross, CrossSection, Extreme, Logic,
+    MacdOutput, Map, PairWindow, StochasticOutput, Window,
+};

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::function::Function;
-use crate::typed::Column;
+use crate::vocabulary::Column;
 
 /// Words of the language and columns of the artifacts, beside the names of columns and functions.
 const RESERVED: [&str; 11] =

@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::ast::{Ast, AstNode, Binary, Expression};
 use crate::error::{Category, ExpressionError, did_you_mean};
 use crate::lexer::{Lexeme, Token, shorten, tokens};
-use crate::typed::{Arithmetic, Compare, Logic};
+use crate::vocabulary::{Arithmetic, Compare, Logic};
 
 /// The longest expression, in bytes.
 pub const MAX_LENGTH: usize = 4096;

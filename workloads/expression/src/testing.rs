@@ -36,25 +36,21 @@ struct Level {
 
 impl Generator {
     /// Expressions of kind number that are no adjusted prices or volumes.
-    #[must_use]
     pub fn plain(&self) -> BoxedStrategy<String> {
         self.level().plain
     }
 
     /// Expressions of kind number whose unit is the adjusted price.
-    #[must_use]
     pub fn price(&self) -> BoxedStrategy<String> {
         self.level().price
     }
 
     /// Expressions of kind boolean.
-    #[must_use]
     pub fn boolean(&self) -> BoxedStrategy<String> {
         self.level().boolean
     }
 
     /// Expressions of any type.
-    #[must_use]
     pub fn any(&self) -> BoxedStrategy<String> {
         let level = self.level();
         prop_oneof![level.plain, level.price, level.boolean].boxed()
@@ -181,17 +177,17 @@ impl Generator {
         ];
         let booleans = vec![
             boolean.clone(),
-            (plain.clone(), compare(), plain.clone()).prop_map(|(a, op, b)| format!("{a} {op} {b}")).boxed(),
+            (plain.clone(), compare(), plain).prop_map(|(a, op, b)| format!("{a} {op} {b}")).boxed(),
             (price.clone(), compare(), price.clone()).prop_map(|(a, op, b)| format!("{a} {op} {b}")).boxed(),
             (price.clone(), compare()).prop_map(|(a, op)| format!("{a} {op} 0")).boxed(),
             (boolean.clone(), prop::sample::select(vec!["and", "or"]), boolean.clone())
                 .prop_map(|(a, op, b)| format!("({a}) {op} ({b})"))
                 .boxed(),
             boolean.clone().prop_map(|a| format!("not ({a})")).boxed(),
-            (boolean.clone(), boolean.clone(), boolean.clone())
+            (boolean.clone(), boolean.clone(), boolean)
                 .prop_map(|(c, a, b)| format!("if({c}, {a}, {b})"))
                 .boxed(),
-            (prop::sample::select(vec!["cross_above", "cross_below"]), price.clone(), price.clone())
+            (prop::sample::select(vec!["cross_above", "cross_below"]), price.clone(), price)
                 .prop_map(|(f, a, b)| format!("{f}({a}, {b})"))
                 .boxed(),
         ];

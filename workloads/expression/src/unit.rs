@@ -9,7 +9,7 @@
 
 use std::fmt;
 
-use crate::typed::Column;
+use crate::vocabulary::Column;
 
 /// The unit of a number.
 ///

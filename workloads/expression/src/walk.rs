@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::names::{Name, Ticker};
-use crate::typed::{Bars, Boolean, Column, Node, Number};
+use crate::typed::{Boolean, Node, Number};
+use crate::vocabulary::{Bars, Column};
 
 /// A node of either type, for functions that visit all.
 #[derive(Debug, Clone, Copy)]

@@ -13,7 +13,7 @@ fn scope() -> Scope {
             cross_sectional: false,
             history: History::default(),
         };
-        scope.insert(Name::new(name).unwrap(), facts);
+        scope.insert(Name::new(name).unwrap_or_else(|error| panic!("{error}")), facts);
     }
     scope
 }

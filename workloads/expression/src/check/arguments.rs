@@ -4,7 +4,8 @@ use crate::ast::{Ast, AstNode};
 use crate::error::{Category, ExpressionError};
 use crate::function::{Function, Parameter};
 use crate::names::Ticker;
-use crate::typed::{Boolean, Constant, Kind, Number, Period, Window};
+use crate::typed::{Boolean, Constant, Kind, Number, Period};
+use crate::vocabulary::Window;
 
 use super::Checker;
 use super::value::{Checked, Value};

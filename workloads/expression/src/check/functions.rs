@@ -2,11 +2,12 @@
 
 use crate::error::{Category, ExpressionError};
 use crate::function::Function;
-use crate::typed::{
-    Bars, BollingerOutput, Boolean, Constant, CrossSection, Extreme, History, MacdOutput, Map, Number,
-    PairWindow, Period, StochasticOutput, Window,
-};
+use crate::typed::{Boolean, Constant, History, Number, Period};
 use crate::unit::{Unit, UnitError};
+use crate::vocabulary::{
+    Bars, BollingerOutput, Column, CrossSection, Extreme, MacdOutput, Map, PairWindow, StochasticOutput,
+    Window,
+};
 
 use super::Checker;
 use super::arguments::Call;
@@ -140,7 +141,7 @@ impl Checker<'_> {
 
     fn window(&self, call: &Call<'_>, function: Window) -> Numbers {
         let x = if call.is_short() {
-            Value::new(Number::Column(crate::typed::Column::Close), Unit::ADJUSTED_PRICE)
+            Value::new(Number::Column(Column::Close), Unit::ADJUSTED_PRICE)
         } else {
             call.number(0)?
         };
