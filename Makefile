@@ -1,0 +1,85 @@
+# `make help` lists everything. `make run` and `make test` do all the set-up that they need, and say so.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Tools that are built, images and other things that outlive a checkout.
+export ATS_CACHE_DIR ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/ats
+# Compiled code is shared between checkouts: the dependency tree takes minutes and is the same for all of them.
+export CARGO_TARGET_DIR ?= $(ATS_CACHE_DIR)/target
+
+CARGO_DENY_VERSION := 0.20.2
+SAMPLES := config/samples/universe.yaml config/samples/models.yaml config/samples/strategies.yaml
+ATS := cargo run --quiet --locked --package ats-cli --bin ats --
+
+.PHONY: help
+help: ## Lists the targets.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
+
+.PHONY: run
+run: toolchain ## The quickstart: universe, models and strategies of config/samples, in one process, without a cluster.
+	@echo '==> compiling ats (the first time takes some minutes: the dependency tree)' >&2
+	@cargo build --locked --package ats-cli --bin ats
+	@$(ATS) run --file $(SAMPLES) --map /data=config/samples/data
+	@$(ATS) report strategy/dip-buyer --output .ats/dip-buyer.html
+	@$(ATS) report strategy/net-weekly --output .ats/net-weekly.html
+	@echo && echo "Reports: $(CURDIR)/.ats/dip-buyer.html and $(CURDIR)/.ats/net-weekly.html"
+
+.PHONY: test
+test: toolchain format clippy drift policy deny unit cluster-test ## Everything that proves the software.
+
+.PHONY: toolchain
+toolchain: ## Says what is missing on this machine before anything long begins.
+	@command -v cargo >/dev/null || { echo 'cargo is missing: install Rust from https://rustup.rs' >&2; exit 1; }
+	@command -v cc >/dev/null || { echo 'a C compiler is missing: apt-get install gcc' >&2; exit 1; }
+
+.PHONY: format
+format: ## Fails when the code is not formatted.
+	@echo '==> format' && cargo fmt --all --check
+
+.PHONY: clippy
+clippy: ## Fails on any warning.
+	@echo '==> clippy' && cargo clippy --quiet --locked --workspace --all-targets -- --deny warnings
+
+.PHONY: generate
+generate: ## Writes the files that are generated from the code.
+	cargo run --quiet --locked --package ats-crds --bin crdgen config/crd/bases
+
+.PHONY: drift
+drift: ## Fails when a generated file is not what the code gives.
+	@echo '==> drift' && folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT \
+		&& cargo run --quiet --locked --package ats-crds --bin crdgen "$$folder" \
+		&& { diff -r "$$folder" config/crd/bases || { echo 'config/crd/bases is not what crds/ gives: run `make generate`' >&2; exit 1; }; }
+
+.PHONY: policy
+policy: ## Fails when a crate links what it must not.
+	@echo '==> policy' && tests/policy.sh
+
+.PHONY: deny
+deny: $(ATS_CACHE_DIR)/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny ## Licences, duplicates and sources of the dependencies; advisories need the network and are not here.
+	@echo '==> cargo-deny' && $< --offline --log-level error check licenses bans sources
+
+$(ATS_CACHE_DIR)/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny:
+	@echo '==> installing cargo-deny $(CARGO_DENY_VERSION) (once)' >&2
+	@cargo install --quiet --locked --root $(ATS_CACHE_DIR)/tools/cargo-deny-$(CARGO_DENY_VERSION) --target-dir $(ATS_CACHE_DIR)/cargo-deny-target --version $(CARGO_DENY_VERSION) --target $$(rustc -vV | sed -n 's/^host: //p') cargo-deny
+	@rm -rf $(ATS_CACHE_DIR)/cargo-deny-target
+
+.PHONY: unit
+unit: ## Unit and property tests of every crate but those that need a cluster.
+	@echo '==> unit and property tests' && cargo test --quiet --locked --workspace --exclude ats-test-cluster --exclude ats-integration-tests --exclude ats-system-tests --exclude ats-performance-tests
+
+.PHONY: cluster-test
+cluster-test: cluster-tools ## Integration tests on a real control plane, system tests on a real node.
+	@echo '==> tests on a cluster' && cargo test --locked --package ats-test-cluster --package ats-integration-tests --package ats-system-tests
+
+.PHONY: cluster-tools
+cluster-tools: ## Builds Kubernetes and etcd, installs the node's packages; nothing when they are there.
+	@echo '==> Kubernetes for tests' && tests/cluster/tools/install-node.sh && tests/cluster/tools/build.sh etcd >/dev/null && tests/cluster/tools/build.sh kubernetes >/dev/null
+
+.PHONY: cluster
+cluster: cluster-tools ## Starts a cluster on this machine and prints how to use it.
+	@cargo run --quiet --locked --package ats-test-cluster --bin ats-cluster -- up
+
+.PHONY: cluster-down
+cluster-down: ## Removes that cluster.
+	@cargo run --quiet --locked --package ats-test-cluster --bin ats-cluster -- down

@@ -1,0 +1,169 @@
+//! Arguments of `ats`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Trading universes, models and strategies as declarative objects: the YAML that `kubectl apply` reads, run here.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "ats", version, propagate_version = true, after_help = "Examples:
+  ats validate -f config/samples
+  ats run -f config/samples --map /data=config/samples/data
+  ats report strategy/dip-buyer -o dip-buyer.html
+  ats get trades dip-buyer")]
+pub struct Arguments {
+    /// Which messages are logged, as the tracing crate filters them; on standard error.
+    #[arg(long, global = true, env = "ATS_LOG_LEVEL", default_value = "warn")]
+    pub log_level: String,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Run everything, in dependency order, in this process.
+    Run(RunArguments),
+    /// Check everything; run nothing.
+    Validate(ValidateArguments),
+    /// Show the stages, their keys, which are in the store, and what changed since the last run.
+    Plan(RunArguments),
+    /// Show what the last run of an object left.
+    Get(GetArguments),
+    /// Write the report of a strategy's backtest as one HTML file.
+    Report(ReportArguments),
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Where objects come from.
+#[derive(Debug, Clone, Args)]
+pub struct InputArguments {
+    /// YAML files, folders of them, or `-` for standard input.
+    #[arg(short = 'f', long = "file", value_name = "PATH", required = true, num_args = 1..)]
+    pub files: Vec<PathBuf>,
+}
+
+/// Where this machine keeps what runs leave.
+#[derive(Debug, Clone, Args)]
+pub struct StateArguments {
+    /// The artifact store; a folder's path or a URI.
+    #[arg(long, env = "ATS_STORE", default_value = ".ats/store", value_name = "URI")]
+    pub store: String,
+    /// Folder of the objects' last status.
+    #[arg(long, env = "ATS_STATE", default_value = ".ats/state", value_name = "DIR")]
+    pub state: PathBuf,
+    /// The ledger of paper strategies; a database URL.
+    #[arg(long, env = "ATS_LEDGER", default_value = "sqlite:.ats/ledger.db", value_name = "URL")]
+    pub ledger: String,
+}
+
+/// Arguments of `run` and `plan`.
+#[derive(Debug, Clone, Args)]
+pub struct RunArguments {
+    /// Where objects come from.
+    #[command(flatten)]
+    pub input: InputArguments,
+    /// Where results go.
+    #[command(flatten)]
+    pub state: StateArguments,
+    /// Units at work at once; 0: one for each core.
+    #[arg(long, env = "ATS_JOBS", default_value_t = 0)]
+    pub jobs: usize,
+    /// Read a path of the YAML as another one here: `--map /data=config/samples/data`.
+    #[arg(long = "map", value_name = "FROM=TO", value_parser = parse_map)]
+    pub maps: Vec<PathMap>,
+    /// The form of the result on standard output.
+    #[arg(short, long, env = "ATS_OUTPUT", value_enum, default_value_t = OutputFormat::Table)]
+    pub output: OutputFormat,
+}
+
+/// Arguments of `validate`.
+#[derive(Debug, Clone, Args)]
+pub struct ValidateArguments {
+    /// Where objects come from.
+    #[command(flatten)]
+    pub input: InputArguments,
+    /// The form of the result on standard output.
+    #[arg(short, long, env = "ATS_OUTPUT", value_enum, default_value_t = OutputFormat::Table)]
+    pub output: OutputFormat,
+}
+
+/// What `get` shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GetWhat {
+    /// Stages of an object with their keys and states.
+    Stages,
+    /// Files of an object's stages in the store.
+    Artifacts,
+    /// Trades of a strategy's backtest.
+    Trades,
+    /// Orders of a strategy's backtest.
+    Orders,
+    /// Equity of a strategy's backtest, by session.
+    Equity,
+    /// The model's card.
+    Models,
+}
+
+/// Arguments of `get`.
+#[derive(Debug, Clone, Args)]
+pub struct GetArguments {
+    /// What to show.
+    #[arg(value_enum)]
+    pub what: GetWhat,
+    /// The object: `NAME` or `KIND/NAME`.
+    pub name: String,
+    /// Where results lie.
+    #[command(flatten)]
+    pub state: StateArguments,
+    /// The form of the result.
+    #[arg(short, long, env = "ATS_OUTPUT", value_enum, default_value_t = OutputFormat::Table)]
+    pub output: OutputFormat,
+}
+
+/// Arguments of `report`.
+#[derive(Debug, Clone, Args)]
+pub struct ReportArguments {
+    /// The strategy: `NAME` or `strategy/NAME`.
+    pub name: String,
+    /// The file to write; left out: standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Where results lie.
+    #[command(flatten)]
+    pub state: StateArguments,
+}
+
+/// The form of a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    /// For people.
+    Table,
+    /// For programs: objects as a `v1` List.
+    Json,
+    /// The same as YAML.
+    Yaml,
+}
+
+/// A path of the YAML and the one that stands for it here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathMap {
+    /// As the YAML has it.
+    pub from: String,
+    /// As it is here.
+    pub to: PathBuf,
+}
+
+fn parse_map(text: &str) -> Result<PathMap, String> {
+    match text.split_once('=') {
+        Some((from, to)) if from.starts_with('/') && !to.is_empty() => {
+            Ok(PathMap { from: from.trim_end_matches('/').to_owned(), to: PathBuf::from(to) })
+        }
+        _ => Err("write FROM=TO with an absolute FROM, such as /data=config/samples/data".to_owned()),
+    }
+}

@@ -1,0 +1,11 @@
+//! The local shell: what the operator does with pods, done in this process.
+
+mod object;
+mod planning;
+mod progress;
+mod runner;
+mod stages;
+mod status;
+
+use progress::Bars;
+pub(crate) use runner::{Runner, store_uri};

@@ -1,0 +1,23 @@
+//! Parquet tables as text.
+
+use ats_columns::{ColumnsError, read_parquet};
+
+/// Column names and rows of a Parquet file, every value as text, nulls empty.
+pub(crate) fn text_table(bytes: &[u8]) -> Result<(Vec<String>, Vec<Vec<String>>), ColumnsError> {
+    let frame = read_parquet("table", bytes, None)?;
+    let names = frame.get_column_names().into_iter().map(|name| name.to_string()).collect();
+    let columns = frame.columns();
+    let rows = (0..frame.height())
+        .map(|row| columns.iter().map(|column| column.get(row).map_or_else(|_| String::new(), |value| text(&value))).collect())
+        .collect();
+    Ok((names, rows))
+}
+
+fn text(value: &polars_core::prelude::AnyValue<'_>) -> String {
+    use polars_core::prelude::AnyValue;
+    match value {
+        AnyValue::Null => String::new(),
+        AnyValue::String(text) => (*text).to_owned(),
+        other => other.to_string(),
+    }
+}
