@@ -153,13 +153,13 @@ CREATE TABLE decisions (
 );
 
 CREATE TABLE halts (
-    halt      TEXT PRIMARY KEY,
     strategy  TEXT NOT NULL REFERENCES strategies (strategy),
+    halt      TEXT NOT NULL,
     cause     TEXT NOT NULL,
     reason    TEXT NOT NULL,
     session   TEXT,
     at        TEXT NOT NULL,
     reset_at  TEXT,
-    reset_by  TEXT
+    reset_by  TEXT,
+    PRIMARY KEY (strategy, halt)
 );
-CREATE INDEX halts_by_strategy ON halts (strategy, at);

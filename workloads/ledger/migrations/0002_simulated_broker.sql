@@ -25,6 +25,7 @@ CREATE TABLE simulated_orders (
     UNIQUE (account, broker_order_id)
 );
 CREATE INDEX simulated_orders_by_state ON simulated_orders (account, state);
+CREATE INDEX simulated_orders_by_bar ON simulated_orders (account, bar);
 
 CREATE TABLE simulated_fills (
     account          TEXT NOT NULL,

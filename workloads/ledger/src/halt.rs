@@ -79,7 +79,7 @@ impl Writer {
     pub async fn record_halt(&mut self, halt: &NewHalt) -> Result<Recorded, LedgerError> {
         let done = sqlx::query(
             "INSERT INTO halts (halt, strategy, cause, reason, session, at) VALUES ($1, $2, $3, $4, $5, $6) \
-             ON CONFLICT (halt) DO NOTHING",
+             ON CONFLICT (strategy, halt) DO NOTHING",
         )
         .bind(halt.id.as_str())
         .bind(self.strategy.as_str())

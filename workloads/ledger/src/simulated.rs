@@ -189,6 +189,27 @@ async fn find(
     row.as_ref().map(read_order).transpose()
 }
 
+async fn update(
+    tx: &mut Transaction<'static, Any>,
+    account: &str,
+    order: &SimulatedOrder,
+) -> Result<(), LedgerError> {
+    sqlx::query(
+        "UPDATE simulated_orders SET quantity = $1, terms = $2, state = $3, message = $4 \
+         WHERE account = $5 AND client_order_id = $6",
+    )
+    .bind(text::decimal(order.order.quantity))
+    .bind(order.order.terms.as_str())
+    .bind(order.state.as_str())
+    .bind(order.message.as_deref())
+    .bind(account)
+    .bind(order.order.client_order_id.as_str())
+    .execute(&mut **tx)
+    .await
+    .during(ACTION)?;
+    Ok(())
+}
+
 fn unknown(account: &str) -> LedgerError {
     LedgerError::Name {
         what: "account of the simulated broker",
@@ -215,7 +236,8 @@ impl SimulatedBook {
         Ok(if done.rows_affected() == 1 { Recorded::New } else { Recorded::Known })
     }
 
-    /// Takes an order in. The same client id again gives the order that is there, whatever became of it.
+    /// Takes an order in. The same client id again gives the order that is there, whatever became of it. An order of a
+    /// bar after which the market has gone on is rejected.
     ///
     /// # Errors
     /// An account that is not open, an id with another ticker, side or bar.
@@ -231,9 +253,57 @@ impl SimulatedBook {
             conflict("order", &order.client_order_id, &terms(&known.order), &terms(order))?;
             return Ok(known);
         }
-        let sent = insert(&mut tx, account, order, OrderState::Sent).await?;
+        let last = read_account(&mut tx, account).await?.last_bar;
+        let late = last.is_some_and(|last| order.bar < last);
+        let state = if late { OrderState::Rejected } else { OrderState::Sent };
+        let mut taken = insert(&mut tx, account, order, state).await?;
+        if late {
+            taken.message = Some("the market has gone on since the order was decided".to_owned());
+            update(&mut tx, account, &taken).await?;
+        }
         tx.commit().await.during(ACTION)?;
-        Ok(sent)
+        Ok(taken)
+    }
+
+    /// Cancels what is left of an order and gives the order as it then is; one that is over stays as it is.
+    ///
+    /// # Errors
+    /// An account that is not open.
+    pub async fn cancel(
+        &self,
+        account: &str,
+        id: &ClientOrderId,
+        reason: &str,
+    ) -> Result<Option<SimulatedOrder>, LedgerError> {
+        let mut tx = self.begin(account).await?;
+        let Some(mut order) = find(&mut tx, account, id).await? else { return Ok(None) };
+        if !order.state.is_final() {
+            order.state = OrderState::Cancelled;
+            order.message = Some(reason.to_owned());
+            update(&mut tx, account, &order).await?;
+            tx.commit().await.during(ACTION)?;
+        }
+        Ok(Some(order))
+    }
+
+    /// The orders of a bar: those that were sent on its close, and those that the broker placed within it.
+    ///
+    /// # Errors
+    /// A database that fails.
+    pub async fn orders_of_bar(
+        &self,
+        account: &str,
+        bar: Timestamp,
+    ) -> Result<Vec<SimulatedOrder>, LedgerError> {
+        let rows = sqlx::query(
+            "SELECT * FROM simulated_orders WHERE account = $1 AND bar = $2 ORDER BY broker_order_id",
+        )
+        .bind(account)
+        .bind(text::instant(bar))
+        .fetch_all(&self.pool)
+        .await
+        .during(ACTION)?;
+        rows.iter().map(read_order).collect()
     }
 
     /// An order by the client's id.
@@ -389,19 +459,7 @@ async fn store(
         insert(tx, account, order, *state).await?;
     }
     for changed in &done.changed {
-        sqlx::query(
-            "UPDATE simulated_orders SET quantity = $1, terms = $2, state = $3, message = $4 \
-             WHERE account = $5 AND client_order_id = $6",
-        )
-        .bind(text::decimal(changed.order.quantity))
-        .bind(changed.order.terms.as_str())
-        .bind(changed.state.as_str())
-        .bind(changed.message.as_deref())
-        .bind(account)
-        .bind(changed.order.client_order_id.as_str())
-        .execute(&mut **tx)
-        .await
-        .during(ACTION)?;
+        update(tx, account, changed).await?;
     }
     for fill in &done.fills {
         sqlx::query(

@@ -1,5 +1,7 @@
 //! The simulated broker's book, against both databases.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod support;
 
 use ats_ledger::{
@@ -88,4 +90,17 @@ async fn bars_are_worked_once(url: &str) {
     assert_eq!((a.state, a.message.as_deref()), (OrderState::Cancelled, Some("volume")));
     assert_eq!(book.fills("m", &"a".parse().unwrap()).await.unwrap().len(), 1);
     assert_eq!(book.orders("m").await.unwrap().len(), 2);
+    // The market has gone on: an order of the bar before is too late, one of this bar is not.
+    let late = book.submit("m", &submission("c")).await.unwrap();
+    assert_eq!((late.state, late.message.is_some()), (OrderState::Rejected, true));
+    assert_eq!(book.submit("m", &submission("c")).await.unwrap(), late);
+    book.submit("m", &SimulatedSubmission { bar, ..submission("d") }).await.unwrap();
+    let of_bar = book.orders_of_bar("m", bar).await.unwrap();
+    assert_eq!(of_bar.iter().map(|o| o.order.client_order_id.as_str()).collect::<Vec<_>>(), ["d"]);
+    let d = "d".parse().unwrap();
+    let cancelled = book.cancel("m", &d, "halt").await.unwrap().unwrap();
+    assert_eq!((cancelled.state, cancelled.message.as_deref()), (OrderState::Cancelled, Some("halt")));
+    assert_eq!(book.cancel("m", &d, "again").await.unwrap(), Some(cancelled));
+    assert_eq!(book.cancel("m", &"z".parse().unwrap(), "halt").await.unwrap(), None);
+    assert!(book.account("m").await.unwrap().orders.is_empty());
 }

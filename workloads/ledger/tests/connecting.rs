@@ -1,5 +1,7 @@
 //! What a user is told when the ledger cannot be opened.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod support;
 
 use ats_ledger::{Ledger, LedgerOptions};

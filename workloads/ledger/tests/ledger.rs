@@ -1,5 +1,7 @@
 //! The same suite against SQLite and PostgreSQL.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod support;
 
 use ats_ledger::{
