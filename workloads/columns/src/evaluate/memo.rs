@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ats_expression::{Boolean, Node, Number};
 
+use super::tree::Part;
 use super::values::Values;
 
 /// How often each subexpression is still needed, and the values of those that were computed.
@@ -78,87 +79,36 @@ impl<'e, 'i> Memo<'e, 'i> {
     pub(super) fn new(nodes: impl IntoIterator<Item = &'e Node>) -> Self {
         let mut memo = Self { numbers: HashMap::new(), booleans: HashMap::new(), outputs: HashMap::new() };
         for node in nodes {
-            match node {
-                Node::Number(number) => memo.count_number(number),
-                Node::Boolean(boolean) => memo.count_boolean(boolean),
-            }
+            memo.count(Part::from(node));
         }
         memo
     }
 
-    fn count_number(&mut self, number: &'e Number) {
-        let entry = self.numbers.entry(number).or_default();
-        entry.readers += 1;
-        if entry.readers > 1 {
+    /// Counts one more reader of a node and, for its first one, those of what it is made of.
+    pub(super) fn count(&mut self, part: Part<'e>) {
+        let readers = match part {
+            Part::Number(number) => &mut self.numbers.entry(number).or_default().readers,
+            Part::Boolean(boolean) => &mut self.booleans.entry(boolean).or_default().readers,
+        };
+        *readers += 1;
+        if *readers > 1 {
             return;
         }
-        if let Some(several) = Several::of(number) {
-            let entry = self.outputs.entry(several).or_default();
-            entry.readers += 1;
-            if entry.readers > 1 {
+        if let Part::Number(number) = part {
+            if let Some(several) = Several::of(number) {
+                let entry = self.outputs.entry(several).or_default();
+                entry.readers += 1;
+                if entry.readers > 1 {
+                    return;
+                }
+            }
+            // The values of these are an input: what they are made of is not evaluated here.
+            if matches!(number, Number::CrossSection { .. } | Number::Winsorize { .. }) {
                 return;
             }
         }
-        match number {
-            Number::Constant(_)
-            | Number::Column(_)
-            | Number::Feature(_)
-            | Number::Stochastic { .. }
-            | Number::Bars { .. }
-            | Number::Obv
-            | Number::Beta { .. }
-            | Number::Calendar(_)
-            // The values of these are an input: what they are made of is not evaluated here.
-            | Number::CrossSection { .. }
-            | Number::Winsorize { .. } => {}
-            Number::Negate(input)
-            | Number::Map { input, .. }
-            | Number::Window { input, .. }
-            | Number::Quantile { input, .. }
-            | Number::Macd { input, .. }
-            | Number::Bollinger { input, .. } => self.count_number(input),
-            Number::Arithmetic { left, right, .. }
-            | Number::Extreme { left, right, .. }
-            | Number::PairWindow { left, right, .. } => {
-                self.count_number(left);
-                self.count_number(right);
-            }
-            Number::Clip { input, low, high } => {
-                self.count_number(input);
-                self.count_number(low);
-                self.count_number(high);
-            }
-            Number::If { condition, then, otherwise } => {
-                self.count_boolean(condition);
-                self.count_number(then);
-                self.count_number(otherwise);
-            }
-            Number::Count { condition, .. } => self.count_boolean(condition),
-        }
-    }
-
-    fn count_boolean(&mut self, boolean: &'e Boolean) {
-        let entry = self.booleans.entry(boolean).or_default();
-        entry.readers += 1;
-        if entry.readers > 1 {
-            return;
-        }
-        match boolean {
-            Boolean::Feature(_) => {}
-            Boolean::Not(input) => self.count_boolean(input),
-            Boolean::Logic { left, right, .. } => {
-                self.count_boolean(left);
-                self.count_boolean(right);
-            }
-            Boolean::Compare { left, right, .. } | Boolean::Cross { left, right, .. } => {
-                self.count_number(left);
-                self.count_number(right);
-            }
-            Boolean::If { condition, then, otherwise } => {
-                self.count_boolean(condition);
-                self.count_boolean(then);
-                self.count_boolean(otherwise);
-            }
+        for child in part.children() {
+            self.count(child);
         }
     }
 

@@ -9,12 +9,16 @@ mod booleans;
 mod inputs;
 mod memo;
 mod numbers;
+mod tree;
 mod values;
 
 pub use inputs::Inputs;
+pub use tree::Part;
 pub use values::Column;
 
-use ats_expression::{Name, Node, Ticker, Typed};
+use std::sync::Arc;
+
+use ats_expression::{Name, Node, Number, Ticker, Typed};
 
 use memo::Memo;
 
@@ -76,6 +80,16 @@ pub enum EvaluateError {
 pub fn evaluate(expression: &Typed, inputs: &Inputs<'_>) -> Result<Column, EvaluateError> {
     let mut evaluator = Evaluator::new(inputs, [expression.node()]);
     evaluator.root(expression.node())
+}
+
+/// Evaluates a node of kind number, such as what a function across tickers is taken of; null is NaN.
+///
+/// # Errors
+/// An input that it needs is missing.
+pub fn evaluate_number(number: &Number, inputs: &Inputs<'_>) -> Result<Arc<Vec<f64>>, EvaluateError> {
+    let mut evaluator = Evaluator::new(inputs, []);
+    evaluator.memo.count(Part::Number(number));
+    Ok(evaluator.number(number)?.into_column(inputs.rows()))
 }
 
 /// Evaluates named expressions in their order; each may use those before it by name. `emit` is given each column as
