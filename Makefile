@@ -43,13 +43,13 @@ clippy: ## Fails on any warning.
 
 .PHONY: generate
 generate: ## Writes the files that are generated from the code.
-	cargo run --quiet --locked --package ats-crds --bin crdgen config/crd/bases
+	cargo run --quiet --locked --package ats-crds --bin crdgen .
 
 .PHONY: drift
 drift: ## Fails when a generated file is not what the code gives.
 	@echo '==> drift' && folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT \
 		&& cargo run --quiet --locked --package ats-crds --bin crdgen "$$folder" \
-		&& { diff -r "$$folder" config/crd/bases || { echo 'config/crd/bases is not what crds/ gives: run `make generate`' >&2; exit 1; }; }
+		&& for part in config/crd/bases docs/reference; do diff -r "$$folder/$$part" "$$part" || { echo "$$part is not what crds/ gives: run make generate" >&2; exit 1; }; done
 
 .PHONY: policy
 policy: ## Fails when a crate links what it must not.

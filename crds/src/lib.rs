@@ -11,6 +11,7 @@ pub mod condition;
 pub mod decimal;
 pub mod manifests;
 pub mod model;
+pub mod reference;
 pub mod status;
 pub mod strategy;
 pub mod universe;

@@ -1,27 +1,42 @@
-//! Writes the CustomResourceDefinitions into a folder: `crdgen config/crd/bases`.
+//! Writes what is generated from the API types: `crdgen FOLDER` fills `FOLDER/config/crd/bases` and
+//! `FOLDER/docs/reference`.
 
-use std::{env, fs, path::PathBuf, process::ExitCode};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-use ats_crds::manifests::{definitions, file_name, to_yaml};
+use ats_crds::{
+    manifests::{definitions, file_name, to_yaml},
+    reference,
+};
 
 fn main() -> ExitCode {
     let Some(folder) = env::args_os().nth(1).map(PathBuf::from) else {
-        eprintln!("usage: crdgen FOLDER");
-        return ExitCode::from(2);
+        return end("usage: crdgen FOLDER", 2);
     };
     match write_all(&folder) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("crdgen: cannot write the definitions to {}: {error}", folder.display());
-            ExitCode::FAILURE
-        }
+        Err(error) => end(&format!("crdgen: cannot write to {}: {error}", folder.display()), 1),
     }
 }
 
-fn write_all(folder: &std::path::Path) -> Result<(), Box<dyn std::error::Error>> {
-    fs::create_dir_all(folder)?;
+#[allow(clippy::print_stderr, reason = "a command speaks on standard error")]
+fn end(message: &str, code: u8) -> ExitCode {
+    eprintln!("{message}");
+    ExitCode::from(code)
+}
+
+fn write_all(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    let bases = folder.join("config/crd/bases");
+    let pages = folder.join("docs/reference");
+    fs::create_dir_all(&bases)?;
+    fs::create_dir_all(&pages)?;
     for definition in definitions() {
-        fs::write(folder.join(file_name(&definition)), to_yaml(&definition)?)?;
+        fs::write(bases.join(file_name(&definition)), to_yaml(&definition)?)?;
+        fs::write(pages.join(format!("{}.md", definition.spec.names.singular.as_deref().unwrap_or_default())), reference::kind(&definition))?;
     }
+    fs::write(pages.join("reasons.md"), reference::reasons())?;
     Ok(())
 }
