@@ -1,0 +1,4 @@
+//! Where raw bars come from.
+
+pub mod files;
+pub mod synthetic;

@@ -1,0 +1,189 @@
+//! The stage through a store: bad tickers beside good ones, the cache, shards, and sources that cannot be read.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use ats_crds::universe::{FileFormat, SyntheticModel};
+use ats_data_acquisition::source::files::SourceError;
+use ats_data_acquisition::stage::run;
+use ats_data_acquisition::unit::BARS;
+use ats_pipeline::contract::Owner;
+use ats_pipeline::spec::acquire::REVISION;
+use ats_pipeline::spec::{AcquireSpec, AcquireUnitSpec, SourceSpec};
+use ats_pipeline::{
+    Category, ExitCode, Outcome, StageFile, StageInput, StageKey, StageName, StageSpec, UnitOutcome,
+};
+use ats_store::{Settings, StageContext, StageError, Store, StoreError};
+use common::{daily_files, location};
+use jiff::civil::date;
+use tempfile::TempDir;
+
+const GOOD: &str = "date,open,high,low,close,volume
+2024-01-02,10,11,9.5,10.5,1000
+2024-01-03,10.5,11.25,10,11,1200
+";
+
+fn stage(tickers: &[&str], common: AcquireUnitSpec, source: &Path, store: &Path, shards: u32) -> StageFile {
+    let tickers = tickers.iter().map(|ticker| (*ticker).to_owned()).collect();
+    let spec = AcquireSpec { tickers, common };
+    StageFile {
+        version: 1,
+        owner: Owner {
+            kind: "TradingUniverse".to_owned(),
+            namespace: "default".to_owned(),
+            name: "test".to_owned(),
+            uid: None,
+        },
+        key: StageKey::new(StageName::Acquire, REVISION, &spec, &[], 0, None).unwrap(),
+        spec: StageSpec::Acquire(spec),
+        inputs: Vec::new(),
+        seed: 0,
+        rerun_nonce: None,
+        shards,
+        run: "run-1".to_owned(),
+        store: location(store),
+        source: Some(location(source)),
+    }
+}
+
+fn january() -> AcquireUnitSpec {
+    daily_files(date(2024, 1, 1), date(2024, 1, 31))
+}
+
+fn source() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("bars")).unwrap();
+    fs::create_dir_all(folder.path().join("actions")).unwrap();
+    folder
+}
+
+fn write(folder: &TempDir, name: &str, text: &str) {
+    fs::write(folder.path().join(name), text).unwrap();
+}
+
+async fn run_here(file: &StageFile, shard: u32) -> Result<Outcome, StageError> {
+    let store = Store::open(&file.store, &Settings::new()).unwrap();
+    run(file, &StageContext { shard, jobs: 2, ..StageContext::new(store) }).await
+}
+
+#[tokio::test]
+async fn a_bad_ticker_harms_no_other_and_a_changed_file_computes_that_ticker_alone() {
+    let (source, store) = (source(), tempfile::tempdir().unwrap());
+    write(&source, "bars/AAA.csv", GOOD);
+    write(&source, "bars/BBB.csv", GOOD);
+    write(&source, "bars/BROKEN.csv", &format!("{GOOD}2024-01-04,1,2\n"));
+    let tickers = ["AAA", "BBB", "BROKEN", "MISSING"];
+    let file = stage(&tickers, january(), source.path(), store.path(), 1);
+
+    let first = run_here(&file, 0).await.unwrap();
+    assert_eq!((first.category, first.computed, first.reused), (Category::Done, 4, 0));
+    let failures: Vec<(&str, &str, &str)> = first
+        .failures
+        .iter()
+        .map(|f| (f.ticker.as_deref().unwrap(), f.category.as_str(), f.message.as_str()))
+        .collect();
+    assert_eq!(
+        failures,
+        [
+            ("BROKEN", "BrokenFile", "bars/BROKEN.csv, line 4: 3 fields where the header has 6"),
+            ("MISSING", "NoData", "the source has no file bars/MISSING.csv"),
+        ]
+    );
+    assert_eq!(first.notes["firstSession"], "2024-01-02");
+
+    let again = run_here(&file, 0).await.unwrap();
+    assert_eq!((again.category, again.computed, again.reused), (Category::CacheHit, 0, 4));
+    assert_eq!(again.digest, first.digest);
+
+    write(&source, "actions/BBB.csv", "ex_date,kind,value\n2024-01-03,split,2\n");
+    let changed = run_here(&file, 0).await.unwrap();
+    assert_eq!((changed.computed, changed.reused), (1, 3));
+    assert_ne!(changed.digest, first.digest);
+
+    // The new dataset holds the new bars.
+    let opened = Store::open(&file.store, &Settings::new()).unwrap();
+    let input = StageInput { stage: StageName::Acquire, key: file.key, digest: changed.digest.unwrap() };
+    let dataset = opened.dataset(&input).await.unwrap();
+    let (folder, stored) = opened.unit_of(&dataset, "BBB").await.unwrap().unwrap();
+    assert_eq!(stored.manifest.outcome, UnitOutcome::Done);
+    let bytes = folder.named(&stored.manifest, BARS).await.unwrap();
+    let bars = ats_columns::Bars::from_parquet("BBB", bytes).unwrap();
+    assert_eq!(bars.split_factor(), [1.0, 2.0]);
+}
+
+#[tokio::test]
+async fn shards_give_what_one_pod_gives() {
+    let source = source();
+    let names: Vec<String> = (0..9).map(|i| format!("T{i}")).collect();
+    for name in &names {
+        write(&source, &format!("bars/{name}.csv"), GOOD);
+    }
+    let tickers: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (one, many) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let whole = run_here(&stage(&tickers, january(), source.path(), one.path(), 1), 0).await.unwrap();
+    let file = stage(&tickers, january(), source.path(), many.path(), 3);
+    let mut last = None;
+    for shard in [2, 0, 1] {
+        last = Some(run_here(&file, shard).await.unwrap());
+    }
+    assert_eq!(last.unwrap().digest, whole.digest);
+}
+
+#[tokio::test]
+async fn synthetic_tickers_need_no_source() {
+    let store = tempfile::tempdir().unwrap();
+    let source = SourceSpec::Synthetic { seed: 1, model: SyntheticModel::RegimeSwitching };
+    let spec = AcquireUnitSpec { source, ..january() };
+    let mut file = stage(&["AAA", "BBB"], spec, store.path(), store.path(), 1);
+    file.source = None;
+    let outcome = run_here(&file, 0).await.unwrap();
+    assert_eq!((outcome.computed, outcome.failures.len()), (2, 0));
+}
+
+#[tokio::test]
+async fn a_source_that_cannot_be_read_fails_the_shard() {
+    let (empty, store) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let nowhere = empty.path().join("nowhere");
+    let error = run_here(&stage(&["A"], january(), &nowhere, store.path(), 1), 0).await.unwrap_err();
+    assert_eq!(error.category.exit_code(), ExitCode::ShardUnreadable);
+    assert!(error.message.contains("nowhere does not exist"), "{}", error.message);
+    assert!(!nowhere.exists(), "a source's folder is not made");
+
+    let error = run_here(&stage(&["A"], january(), empty.path(), store.path(), 1), 0).await.unwrap_err();
+    assert_eq!(error.category.exit_code(), ExitCode::ShardUnreadable);
+    assert!(error.message.contains("it must hold bars/TICKER.csv"), "{}", error.message);
+}
+
+#[tokio::test]
+async fn a_spec_that_does_not_fit_is_refused() {
+    let store = tempfile::tempdir().unwrap();
+    let mut file = stage(&["A"], january(), store.path(), store.path(), 1);
+    file.source = None;
+    assert_eq!(run_here(&file, 0).await.unwrap_err().category, Category::BadSpec);
+    let spec = AcquireUnitSpec {
+        source: SourceSpec::Files { format: FileFormat::Csv, columns: Default::default() },
+        ..january()
+    };
+    let mut file = stage(&["A"], spec, store.path(), store.path(), 1);
+    file.source = Some(ats_pipeline::StoreLocation { uri: "ftp://somewhere/data".to_owned() });
+    let error = run_here(&file, 0).await.unwrap_err();
+    assert_eq!((error.category, error.category.exit_code()), (Category::BadSpec, ExitCode::BadSpec));
+}
+
+#[test]
+fn what_a_store_says_decides_whether_to_try_again() {
+    let access = |source| StoreError::Access { uri: "s3://b".to_owned(), path: "bars".to_owned(), source };
+    let says = |text: &str| -> Box<dyn std::error::Error + Send + Sync> { text.to_owned().into() };
+    let exit = |error| StageError::from(SourceError::from(error)).category.exit_code();
+    let timeout = object_store::Error::Generic { store: "S3", source: says("timed out") };
+    assert_eq!(exit(access(timeout)), ExitCode::TryAgain);
+    let denied = object_store::Error::PermissionDenied { path: "bars".to_owned(), source: says("403") };
+    assert_eq!(exit(access(denied)), ExitCode::ShardUnreadable);
+    let bucket = object_store::Error::NotFound { path: "bars".to_owned(), source: says("no such bucket") };
+    assert_eq!(exit(access(bucket)), ExitCode::ShardUnreadable);
+    let uri = StoreError::Location { uri: "x".to_owned(), message: "no".to_owned() };
+    assert_eq!(exit(uri), ExitCode::BadSpec);
+}
