@@ -71,6 +71,12 @@ fn build(cargo: &std::ffi::OsStr, package: &str, name: &str, folder: &Path) -> R
             command.args(["--profile", profile]);
         }
     }
+    // <target folder>/<platform>/<profile>, where the platform is left out when Cargo was not told one.
+    if let Some(above) = folder.parent() {
+        let is_platform = above.file_name().is_some_and(|name| name.to_string_lossy().contains("-linux-"));
+        let target = if is_platform { above.parent().unwrap_or(above) } else { above };
+        command.arg("--target-dir").arg(target);
+    }
     let output = command
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stdin(Stdio::null())

@@ -143,7 +143,8 @@ pub(crate) fn bound(program: &Path) -> Command {
     command
 }
 
-/// The other side of [`bound`]: `arguments` are the parent's id, the program and its arguments.
+/// Sets the parent-death signal and becomes another program: `arguments` are the parent's id, the program and its
+/// arguments.
 ///
 /// # Errors
 /// Returns only when the program cannot be executed.
