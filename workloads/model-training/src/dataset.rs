@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use ats_crds::model::FeatureScaling;
-use jiff::civil::Date;
+use ats_calendar::Session;
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainingError;
@@ -19,7 +19,7 @@ pub struct TickerRows {
     /// The ticker.
     pub ticker: String,
     /// The session of each bar.
-    pub session: Vec<Date>,
+    pub session: Vec<Session>,
     /// The start of each bar: microseconds since 1970, UTC.
     pub timestamp: Vec<i64>,
     /// Whether the ticker is active at each bar.
@@ -52,7 +52,7 @@ pub struct Matrix {
     /// Tickers, ascending.
     pub tickers: Vec<String>,
     /// Sessions of all bars and of the labels' ends, ascending.
-    pub sessions: Vec<Date>,
+    pub sessions: Vec<Session>,
     /// Each row's place in `tickers`.
     pub ticker: Vec<u32>,
     /// Each row's instant as a number that rises with time, equal for equal timestamps.
@@ -200,7 +200,7 @@ impl Matrix {
         Ok(())
     }
 
-    fn place(&self, session: Date) -> Result<u32, TrainingError> {
+    fn place(&self, session: Session) -> Result<u32, TrainingError> {
         match self.sessions.binary_search(&session) {
             Ok(place) => Ok(place as u32),
             Err(_) => Err(TrainingError::Data(format!("session {session} is not a session of the dataset"))),
@@ -241,8 +241,8 @@ pub fn pick<T: Copy>(column: &[T], rows: &[usize]) -> Vec<T> {
     rows.iter().map(|row| column[*row]).collect()
 }
 
-fn sessions(tickers: &[TickerRows]) -> Vec<Date> {
-    let mut sessions: Vec<Date> =
+fn sessions(tickers: &[TickerRows]) -> Vec<Session> {
+    let mut sessions: Vec<Session> =
         tickers.iter().flat_map(|rows| rows.session.iter().chain(&rows.labels.end)).copied().collect();
     sessions.sort_unstable();
     sessions.dedup();

@@ -17,7 +17,7 @@
 use std::ops::Range;
 
 use ats_crds::model::LabelEntry;
-use jiff::civil::Date;
+use ats_calendar::Session;
 
 use crate::error::TrainingError;
 
@@ -55,7 +55,7 @@ pub const VOLATILITY_BARS: usize = 21;
 #[derive(Debug, Clone, Copy)]
 pub struct LabelBars<'a> {
     /// The session of each bar.
-    pub session: &'a [Date],
+    pub session: &'a [Session],
     /// The bars without a long gap among them, in order and without overlap.
     pub segments: &'a [Range<usize>],
     /// Adjusted opening prices.
@@ -67,7 +67,7 @@ pub struct LabelBars<'a> {
     /// Adjusted closing prices.
     pub close: &'a [f64],
     /// The session in which it is known that no further bar follows; none for a ticker that still trades.
-    pub delisting_known: Option<Date>,
+    pub delisting_known: Option<Session>,
 }
 
 /// A ticker's labels, one a bar. A null is NaN.
@@ -78,9 +78,9 @@ pub struct Labels {
     /// The simple return over the same horizon and entry, whatever the label is.
     pub forward_return: Vec<f64>,
     /// The first session that the label depends on: the bar's own.
-    pub start: Vec<Date>,
+    pub start: Vec<Session>,
     /// The last session that the label depends on.
-    pub end: Vec<Date>,
+    pub end: Vec<Session>,
 }
 
 impl Label {
@@ -201,7 +201,7 @@ struct Exit {
     bar: usize,
     price: f64,
     /// Set when the exit is a delisting.
-    known: Option<Date>,
+    known: Option<Session>,
 }
 
 /// The segment that each bar belongs to.

@@ -3,7 +3,7 @@
 
 use ats_crds::model::{FeatureScaling, LabelScaling};
 use ats_pipeline::spec::AlgorithmSpec;
-use jiff::civil::Date;
+use ats_calendar::Session;
 use serde::{Deserialize, Serialize};
 
 use crate::algorithm::estimator::{exact, exact_list};
@@ -150,11 +150,11 @@ pub struct Training {
     /// Training rows.
     pub rows: usize,
     /// Session of the first training row.
-    pub first_session: Date,
+    pub first_session: Session,
     /// Session of the last training row.
-    pub last_session: Date,
+    pub last_session: Session,
     /// Last session that a training label depends on: the model predicts later ones only.
-    pub last_label_end: Date,
+    pub last_label_end: Session,
     /// Decided every random choice.
     pub seed: u64,
 }
@@ -231,7 +231,7 @@ impl Model {
     ///
     /// # Errors
     /// A session that a training label depends on, or columns that do not fit.
-    pub fn predict(&self, session: Date, mut columns: Vec<Vec<f64>>) -> Result<Vec<f64>, TrainingError> {
+    pub fn predict(&self, session: Session, mut columns: Vec<Vec<f64>>) -> Result<Vec<f64>, TrainingError> {
         if session <= self.training.last_label_end {
             return Err(TrainingError::Data(format!(
                 "the model learned from prices up to {}; it cannot predict session {session} out of sample",

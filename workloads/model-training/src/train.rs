@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use ats_crds::model::{FeatureScaling, LabelScaling};
 use ats_pipeline::spec::AlgorithmSpec;
-use jiff::civil::Date;
+use ats_calendar::Session;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::{Matrix, pick};
@@ -66,9 +66,9 @@ impl Plan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
     /// The first session.
-    pub from: Date,
+    pub from: Session,
     /// The last session.
-    pub to: Date,
+    pub to: Session,
 }
 
 /// A split in figures: the sessions that it spans and how many rows fell where.

@@ -17,6 +17,8 @@ use crate::metric::{Score, mean};
 const NAME: &str = "logistic";
 /// Largest slope of the objective at which the solver stops.
 const TOLERANCE: f64 = 1e-11;
+/// Least mean loss of a solution: below it every row is predicted with certainty.
+const SEPARATED: f64 = 1e-8;
 const MAX_ITERATIONS: usize = 100;
 const MAX_HALVINGS: usize = 40;
 
@@ -61,6 +63,10 @@ impl Algorithm for Logistic {
             .collect();
         let problem = Problem { columns: &columns, label: rows.label, penalty: self.penalty };
         let (linear, converged) = problem.solve()?;
+        if problem.value(&linear) < SEPARATED {
+            let message = "the features separate the directions, so that no finite solution is best; raise penalty";
+            return Err(TrainingError::Fit { algorithm: NAME, message: message.to_owned() });
+        }
         let shift: f64 = linear.coefficients.iter().zip(&means).map(|(coefficient, mean)| coefficient * mean).sum();
         let linear = Linear { intercept: linear.intercept - shift, coefficients: linear.coefficients };
         Ok(Fitted { estimator: Estimator::Logistic(linear), converged })

@@ -1,0 +1,11 @@
+//! Tests of model training against the field's reference code and for what it promises.
+//!
+//! `tests/fixtures` is written by `tests/reference/generate.py`; each file names the versions that wrote it.
+
+mod algorithms;
+mod labels;
+mod matrix;
+mod metrics;
+mod selection;
+mod support;
+mod validation;
