@@ -1,0 +1,239 @@
+//! Pods of workloads: they pass Pod Security `restricted`, write nothing but their volumes, and carry what the user's
+//! pod template adds.
+
+use std::collections::BTreeMap;
+
+use ats_crds::PodTemplate;
+use ats_pipeline::{check::Volume as Claim, contract};
+use k8s_openapi::{
+    api::core::v1::{
+        Capabilities, ConfigMapVolumeSource, Container, ContainerPort, EmptyDirVolumeSource, EnvFromSource,
+        EnvVar, EnvVarSource, LocalObjectReference, PersistentVolumeClaimVolumeSource, PodSecurityContext,
+        PodSpec, PodTemplateSpec, ResourceRequirements, SeccompProfile, SecretEnvSource, SecretKeySelector,
+        SecurityContext, Volume, VolumeMount,
+    },
+    apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::ObjectMeta},
+};
+
+use crate::options::{Images, SecretKey};
+
+/// User and group of every workload's process.
+const NOBODY: i64 = 65532;
+/// Name of the workload's container.
+pub const CONTAINER: &str = "workload";
+
+/// What a workload's pod is made of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Workload {
+    /// Its image.
+    pub image: String,
+    /// When the image is pulled.
+    pub pull_policy: String,
+    /// Labels of the pod, which win over the user's.
+    pub labels: BTreeMap<String, String>,
+    /// The ConfigMap with `stage.json`, if it has one.
+    pub document: Option<String>,
+    /// Claims that it mounts, and whether only for reading.
+    pub claims: Vec<(Claim, bool)>,
+    /// Secret with the artifact store's settings.
+    pub store_secret: Option<String>,
+    /// Secret with the source's settings.
+    pub source_secret: Option<String>,
+    /// Secret key with the ledger's URL.
+    pub ledger: Option<SecretKey>,
+    /// Variables beside these.
+    pub environment: Vec<(String, String)>,
+    /// Its ServiceAccount, unless the user names one.
+    pub account: String,
+    /// Whether it talks to the API server.
+    pub api_access: bool,
+    /// Whether it is started again when it ends.
+    pub restarts: bool,
+    /// What the user adds.
+    pub template: PodTemplate,
+}
+
+impl Workload {
+    /// The image of a component, by the operator's options.
+    pub fn image(images: &Images, component: crate::options::Component) -> (String, String) {
+        (images.of(component), images.image_pull_policy.clone())
+    }
+
+    /// The pod.
+    pub fn to_template(&self) -> PodTemplateSpec {
+        let mut labels = self.template.labels.clone();
+        labels.extend(self.labels.clone());
+        let annotations = self.template.annotations.clone();
+        PodTemplateSpec {
+            metadata: Some(ObjectMeta {
+                labels: Some(labels),
+                annotations: Some(annotations).filter(|annotations| !annotations.is_empty()),
+                ..ObjectMeta::default()
+            }),
+            spec: Some(self.pod()),
+        }
+    }
+
+    fn pod(&self) -> PodSpec {
+        let template = &self.template;
+        let secrets = template
+            .image_pull_secrets
+            .iter()
+            .map(|secret| LocalObjectReference { name: secret.name.clone() });
+        PodSpec {
+            restart_policy: Some(if self.restarts { "Always" } else { "Never" }.to_owned()),
+            service_account_name: Some(
+                template.service_account_name.clone().unwrap_or_else(|| self.account.clone()),
+            ),
+            automount_service_account_token: Some(self.api_access),
+            enable_service_links: Some(false),
+            node_selector: Some(template.node_selector.clone()).filter(|selector| !selector.is_empty()),
+            tolerations: Some(template.tolerations.clone()).filter(|tolerations| !tolerations.is_empty()),
+            affinity: template.affinity.clone(),
+            image_pull_secrets: Some(secrets.collect::<Vec<_>>()).filter(|secrets| !secrets.is_empty()),
+            security_context: Some(PodSecurityContext {
+                run_as_non_root: Some(true),
+                run_as_user: Some(NOBODY),
+                run_as_group: Some(NOBODY),
+                // Claims are writable to the group.
+                fs_group: Some(NOBODY),
+                fs_group_change_policy: Some("OnRootMismatch".to_owned()),
+                seccomp_profile: Some(SeccompProfile {
+                    type_: "RuntimeDefault".to_owned(),
+                    ..SeccompProfile::default()
+                }),
+                ..PodSecurityContext::default()
+            }),
+            containers: vec![self.container()],
+            volumes: Some(self.volumes()),
+            ..PodSpec::default()
+        }
+    }
+
+    fn container(&self) -> Container {
+        let mut mounts = vec![mount("tmp", "/tmp", false)];
+        if self.document.is_some() {
+            mounts.push(mount("stage", contract::STAGE_FOLDER, true));
+        }
+        for (index, (claim, read_only)) in self.mounts().into_iter().enumerate() {
+            mounts.push(mount(&format!("claim-{index}"), &claim.mount_path, read_only));
+        }
+        Container {
+            name: CONTAINER.to_owned(),
+            image: Some(self.image.clone()),
+            image_pull_policy: Some(self.pull_policy.clone()),
+            env_from: Some(self.secrets()).filter(|secrets| !secrets.is_empty()),
+            env: Some(self.variables()).filter(|variables| !variables.is_empty()),
+            ports: Some(vec![ContainerPort {
+                name: Some("metrics".to_owned()),
+                container_port: contract::METRICS_PORT.into(),
+                protocol: Some("TCP".to_owned()),
+                ..ContainerPort::default()
+            }]),
+            resources: Some(self.template.resources.clone().unwrap_or_else(default_resources)),
+            termination_message_path: Some(contract::TERMINATION_MESSAGE.to_owned()),
+            termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
+            security_context: Some(SecurityContext {
+                allow_privilege_escalation: Some(false),
+                read_only_root_filesystem: Some(true),
+                run_as_non_root: Some(true),
+                capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), add: None }),
+                ..SecurityContext::default()
+            }),
+            volume_mounts: Some(mounts),
+            ..Container::default()
+        }
+    }
+
+    /// The mounts, each path once: a claim that is store and source at once is mounted once, for writing.
+    fn mounts(&self) -> Vec<(Claim, bool)> {
+        let mut mounts: Vec<(Claim, bool)> = Vec::new();
+        for (claim, read_only) in &self.claims {
+            match mounts.iter_mut().find(|(known, _)| known.mount_path == claim.mount_path) {
+                Some((_, known)) => *known = *known && *read_only,
+                None => mounts.push((claim.clone(), *read_only)),
+            }
+        }
+        mounts
+    }
+
+    fn volumes(&self) -> Vec<Volume> {
+        let mut volumes = vec![Volume {
+            name: "tmp".to_owned(),
+            empty_dir: Some(EmptyDirVolumeSource::default()),
+            ..Volume::default()
+        }];
+        volumes.extend(self.document.iter().map(|name| Volume {
+            name: "stage".to_owned(),
+            config_map: Some(ConfigMapVolumeSource {
+                name: name.clone(),
+                ..ConfigMapVolumeSource::default()
+            }),
+            ..Volume::default()
+        }));
+        volumes.extend(self.mounts().into_iter().enumerate().map(|(index, (claim, _))| Volume {
+            name: format!("claim-{index}"),
+            persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
+                claim_name: claim.claim_name,
+                read_only: None,
+            }),
+            ..Volume::default()
+        }));
+        volumes
+    }
+
+    fn secrets(&self) -> Vec<EnvFromSource> {
+        let from = |secret: &Option<String>, prefix: &str| {
+            secret.as_ref().map(|name| EnvFromSource {
+                prefix: Some(prefix.to_owned()),
+                secret_ref: Some(SecretEnvSource { name: name.clone(), optional: Some(false) }),
+                config_map_ref: None,
+            })
+        };
+        [from(&self.store_secret, contract::STORE_PREFIX), from(&self.source_secret, contract::SOURCE_PREFIX)]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
+    fn variables(&self) -> Vec<EnvVar> {
+        let ledger = self.ledger.as_ref().map(|secret| EnvVar {
+            name: contract::LEDGER_VARIABLE.to_owned(),
+            value: None,
+            value_from: Some(EnvVarSource {
+                secret_key_ref: Some(SecretKeySelector {
+                    name: secret.name.clone(),
+                    key: secret.key.clone(),
+                    optional: Some(false),
+                }),
+                ..EnvVarSource::default()
+            }),
+        });
+        let plain = self.environment.iter().map(|(name, value)| EnvVar {
+            name: name.clone(),
+            value: Some(value.clone()),
+            value_from: None,
+        });
+        plain.chain(ledger).collect()
+    }
+}
+
+fn mount(name: &str, path: &str, read_only: bool) -> VolumeMount {
+    VolumeMount {
+        name: name.to_owned(),
+        mount_path: path.to_owned(),
+        read_only: Some(read_only).filter(|read_only| *read_only),
+        ..VolumeMount::default()
+    }
+}
+
+fn default_resources() -> ResourceRequirements {
+    let quantities = |pairs: &[(&str, &str)]| {
+        pairs.iter().map(|(name, amount)| ((*name).to_owned(), Quantity((*amount).to_owned()))).collect()
+    };
+    ResourceRequirements {
+        requests: Some(quantities(&[("cpu", "250m"), ("memory", "512Mi")])),
+        limits: Some(quantities(&[("memory", "2Gi")])),
+        claims: None,
+    }
+}

@@ -1,0 +1,186 @@
+//! What is watched: the three kinds, their children, warnings about these. Warm on standbys, too.
+
+mod wake;
+mod warnings;
+mod watch;
+
+use std::sync::Arc;
+
+use ats_crds::{
+    ModelTrainingJob, Strategy, TradingUniverse,
+    children::{LABEL_KIND, LABEL_NAME},
+};
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    batch::v1::Job,
+    core::v1::{ConfigMap, Pod, ServiceAccount},
+};
+use kube::{
+    Resource, ResourceExt,
+    core::DeserializeGuard,
+    runtime::reflector::{ObjectRef, Store},
+};
+
+pub use wake::{Inbox, Wakeable, Wakers, wakers};
+pub use warnings::Warnings;
+pub use watch::{Watched, start};
+
+use crate::{
+    kind::{Key, Kind, Managed},
+    stage::name,
+    world::Children,
+};
+
+/// The caches of one scope: all namespaces, or one of them.
+#[derive(Clone)]
+pub struct Caches {
+    /// Universes.
+    pub universes: Store<DeserializeGuard<TradingUniverse>>,
+    /// Models.
+    pub models: Store<DeserializeGuard<ModelTrainingJob>>,
+    /// Strategies.
+    pub strategies: Store<DeserializeGuard<Strategy>>,
+    /// Jobs of stages, without their templates.
+    pub jobs: Store<Job>,
+    /// Pods of workloads, without their specs.
+    pub pods: Store<Pod>,
+    /// ConfigMaps, with data only where it is a trading pod's state.
+    pub documents: Store<ConfigMap>,
+    /// Deployments of strategies and of monitoring.
+    pub deployments: Store<Deployment>,
+    /// ServiceAccounts of workloads.
+    pub accounts: Store<ServiceAccount>,
+    /// What only Events tell.
+    pub warnings: Arc<Warnings>,
+}
+
+impl Caches {
+    /// Waits until every cache has been filled once.
+    pub async fn ready(&self) {
+        // An error means that the watch ended: the operator is shutting down.
+        let _ = self.universes.wait_until_ready().await;
+        let _ = self.models.wait_until_ready().await;
+        let _ = self.strategies.wait_until_ready().await;
+        let _ = self.jobs.wait_until_ready().await;
+        let _ = self.pods.wait_until_ready().await;
+        let _ = self.documents.wait_until_ready().await;
+        let _ = self.deployments.wait_until_ready().await;
+        let _ = self.accounts.wait_until_ready().await;
+    }
+
+    /// A universe by name; `None` when it is missing or does not decode.
+    pub fn universe(&self, namespace: &str, name: &str) -> Option<TradingUniverse> {
+        let guard = self.universes.get(&ObjectRef::new(name).within(namespace))?;
+        guard.0.as_ref().ok().cloned()
+    }
+
+    /// A model by name; `None` when it is missing or does not decode.
+    pub fn model(&self, namespace: &str, name: &str) -> Option<ModelTrainingJob> {
+        let guard = self.models.get(&ObjectRef::new(name).within(namespace))?;
+        guard.0.as_ref().ok().cloned()
+    }
+
+    /// The objects that refer to one, whether it is there or not.
+    pub fn referrers(&self, key: &Key) -> Vec<Key> {
+        let mut found = Vec::new();
+        if key.kind == Kind::Universe {
+            for guard in self.models.state() {
+                let refers = |model: &ModelTrainingJob| model.spec.universe_ref.name == key.name;
+                found.extend(referrer(&guard, key, refers));
+            }
+        }
+        for guard in self.strategies.state() {
+            let refers = |strategy: &Strategy| match key.kind {
+                Kind::Universe => strategy.spec.universe_ref.name == key.name,
+                Kind::Model => {
+                    strategy.spec.signal.model.as_ref().is_some_and(|model| model.name == key.name)
+                }
+                Kind::Strategy => false,
+            };
+            found.extend(referrer(&guard, key, refers));
+        }
+        found
+    }
+
+    /// Every object of the three kinds.
+    pub fn keys(&self) -> Vec<Key> {
+        fn of<K: Managed>(kind: Kind, store: &Store<DeserializeGuard<K>>) -> impl Iterator<Item = Key> {
+            store.state().into_iter().map(move |guard| {
+                Key::new(
+                    kind,
+                    guard.meta().namespace.clone().unwrap_or_default(),
+                    guard.meta().name.clone().unwrap_or_default(),
+                )
+            })
+        }
+        of(Kind::Universe, &self.universes)
+            .chain(of(Kind::Model, &self.models))
+            .chain(of(Kind::Strategy, &self.strategies))
+            .collect()
+    }
+
+    /// The children of an object.
+    pub fn children(&self, key: &Key, uid: &str) -> Children {
+        let jobs = self.jobs.state_filter(|job| owner_of(job).as_ref() == Some(key) && is_owned_by(job, uid));
+        let pods = self.pods.state_filter(|pod| owner_of(pod).as_ref() == Some(key));
+        let documents = self.documents.state_filter(|document| owner_of(document).as_ref() == Some(key));
+        let accounts =
+            self.accounts.state_filter(|account| account.namespace().as_deref() == Some(&key.namespace));
+        let in_namespace = |name: &str| (name.to_owned(), key.namespace.clone());
+        let (deployment, namespace) = in_namespace(&name::trade(&key.name));
+        let (state, _) = in_namespace(&name::state(&key.name));
+        let deployment = match key.kind {
+            Kind::Strategy => self.deployments.get(&ObjectRef::new(&deployment).within(&namespace)),
+            Kind::Universe | Kind::Model => None,
+        };
+        let state = match key.kind {
+            Kind::Strategy => self.documents.get(&ObjectRef::new(&state).within(&namespace)),
+            Kind::Universe | Kind::Model => None,
+        };
+        let mut warnings = Vec::new();
+        for (kind, name) in jobs
+            .iter()
+            .map(|job| ("Job", job.name_any()))
+            .chain(pods.iter().map(|pod| ("Pod", pod.name_any())))
+        {
+            for warning in self.warnings.of(kind, &namespace, &name) {
+                warnings.push((kind.to_owned(), name.clone(), warning));
+            }
+        }
+        Children {
+            jobs,
+            pods,
+            documents: documents.iter().map(|document| document.name_any()).collect(),
+            deployment,
+            state,
+            accounts: accounts.iter().map(|account| account.name_any()).collect(),
+            warnings,
+        }
+    }
+}
+
+fn referrer<K: Managed>(
+    guard: &Arc<DeserializeGuard<K>>,
+    to: &Key,
+    refers: impl Fn(&K) -> bool,
+) -> Option<Key> {
+    let object = guard.0.as_ref().ok()?;
+    let key = object.key();
+    (key.namespace == to.namespace && refers(object)).then_some(key)
+}
+
+/// The object that a child's labels name.
+pub fn owner_of<K: Resource>(child: &K) -> Option<Key> {
+    let labels = child.meta().labels.as_ref()?;
+    let kind = Kind::of_label(labels.get(LABEL_KIND)?)?;
+    Some(Key::new(kind, child.meta().namespace.clone()?, labels.get(LABEL_NAME)?.clone()))
+}
+
+fn is_owned_by<K: Resource>(child: &K, uid: &str) -> bool {
+    child
+        .meta()
+        .owner_references
+        .iter()
+        .flatten()
+        .any(|owner| owner.controller == Some(true) && owner.uid == uid)
+}

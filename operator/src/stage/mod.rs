@@ -1,0 +1,11 @@
+//! A stage in a cluster: what its Job is called, what its pods tell, and what follows from it. Pure.
+
+pub mod advance;
+pub mod name;
+pub mod observe;
+pub mod pods;
+pub mod record;
+pub mod trouble;
+
+pub use advance::{Current, JobAction, Progress, Setting, advance};
+pub use trouble::{Trouble, Warning};
