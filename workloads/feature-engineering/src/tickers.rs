@@ -27,7 +27,7 @@ pub enum Unit {
         /// Where they lie.
         folder: UnitFolder,
         /// What they are.
-        manifest: UnitManifest,
+        manifest: Box<UnitManifest>,
     },
     /// It has no usable data.
     Bad {
@@ -72,7 +72,7 @@ impl Units {
             return Err(StageError::internal(format!("{ticker} is not in the output of stage {stage}")));
         };
         Ok(match stored.manifest.outcome {
-            UnitOutcome::Done => Unit::Done { folder, manifest: stored.manifest },
+            UnitOutcome::Done => Unit::Done { folder, manifest: Box::new(stored.manifest) },
             UnitOutcome::Bad { category, message } => Unit::Bad { category, message, digest: stored.digest },
         })
     }

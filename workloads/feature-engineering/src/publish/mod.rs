@@ -4,6 +4,7 @@
 //! features the values at the rows at which it is active. Bars are read again rather than kept.
 
 pub mod cross;
+mod describe;
 pub mod missing;
 pub mod report;
 pub mod rows;
@@ -27,7 +28,6 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use self::cross::{Common, Plan, TickerInputs, apply};
 use self::missing::Missing;
-use self::report::{Lineage, Report, TickerReport};
 use self::rows::{ActiveRows, Instants};
 use self::selection::{Ranked, Span, Standing, rank, rebalances, spans, standings};
 use self::survey::{Ranking, Survey};
@@ -366,103 +366,6 @@ impl<'a> Publisher<'a> {
         })
         .await
     }
-
-    fn report(&self, tickers: &[Ticker], missing: &[Missing], standings: &[Vec<Standing>]) -> Report {
-        let count =
-            |standings: &[Standing], least: Standing| standings.iter().filter(|s| **s >= least).count();
-        let row = |i: usize| match &tickers[i] {
-            Ticker::Bad { category, message } => {
-                TickerReport::Bad { category: category.clone(), message: message.clone() }
-            }
-            Ticker::Usable { survey, acquired } => {
-                let (first, last) = (survey.present.first(), survey.present.last());
-                let session = |place: Option<&usize>| self.history[place.copied().unwrap_or_default()];
-                let (gap_count, gaps) = report::gaps(&survey.present, &self.history);
-                TickerReport::Usable {
-                    first_session: session(first),
-                    last_session: session(last),
-                    rows: survey.rows,
-                    acquired: acquired.clone(),
-                    sessions_listed: missing[i].listed,
-                    sessions_missing: missing[i].missing,
-                    largest_missing_share: missing[i].largest,
-                    gap_count,
-                    gaps,
-                    breaches: report::breaches(&missing[i], &self.history),
-                    sessions_active: count(&standings[i], Standing::Active),
-                    sessions_focus: count(&standings[i], Standing::Focus),
-                }
-            }
-        };
-        let usable = tickers.iter().filter(|ticker| matches!(ticker, Ticker::Usable { .. })).count();
-        Report {
-            version: report::VERSION,
-            first_session: self.history[0],
-            last_session: self.history[self.history.len() - 1],
-            sessions: self.history.len(),
-            max_missing_sessions: self.spec.quality.max_missing_sessions,
-            on_breach: self.spec.quality.on_breach,
-            fixed_list: true,
-            usable,
-            bad: tickers.len() - usable,
-            breached: missing.iter().filter(|missing| !missing.breaches.is_empty()).count(),
-            tickers: (0..tickers.len()).map(|i| (self.spec.tickers[i].clone(), row(i))).collect(),
-        }
-    }
-
-    fn lineage(&self, tickers: &[Ticker], acquire: &StageInput, features: &StageInput) -> Lineage {
-        let usable = self.spec.tickers.iter().zip(tickers);
-        Lineage {
-            version: report::VERSION,
-            acquire: acquire.clone(),
-            features: features.clone(),
-            tickers: usable
-                .filter(|(_, ticker)| matches!(ticker, Ticker::Usable { .. }))
-                .map(|(name, _)| name.clone())
-                .collect(),
-            interval: self.spec.interval,
-            calendar: self.spec.calendar,
-            adjustment: self.spec.adjustment,
-            time_series: self.spec.time_series.clone(),
-            cross_section: self.spec.cross_section.clone(),
-            fixed_list: true,
-        }
-    }
-
-    /// Figures and notes for the status.
-    fn tell(
-        &self,
-        output: &mut UnitOutput,
-        tickers: &[Ticker],
-        report: &Report,
-        standings: &[Vec<Standing>],
-    ) {
-        let at_end = |least: Standing| {
-            standings.iter().filter(|s| s.last().is_some_and(|last| *last >= least)).count()
-        };
-        let surveys = || {
-            tickers.iter().filter_map(|ticker| match ticker {
-                Ticker::Usable { survey, .. } => Some(survey),
-                Ticker::Bad { .. } => None,
-            })
-        };
-        let figures = [
-            ("activeTickers", at_end(Standing::Active)),
-            ("focusTickers", at_end(Standing::Focus)),
-            ("usableTickers", report.usable),
-            ("badTickers", report.bad),
-            ("breachedTickers", report.breached),
-            ("rows", surveys().map(|survey| survey.rows).sum()),
-        ];
-        output.figures.extend(figures.map(|(name, value)| (name.to_owned(), Some(value as f64))));
-        let ends = [
-            ("firstSession", surveys().filter_map(|survey| survey.present.first()).min()),
-            ("lastSession", surveys().filter_map(|survey| survey.present.last()).max()),
-        ];
-        for (name, place) in ends {
-            output.notes.extend(place.map(|place| (name.to_owned(), self.history[*place].to_string())));
-        }
-    }
 }
 
 /// Without a selection every listed ticker is active and in focus, from its first bar on.
@@ -476,7 +379,7 @@ fn listed(ticker: &Ticker, sessions: usize) -> Vec<Standing> {
     standings
 }
 
-fn done(ticker: &str, unit: Unit) -> Result<(UnitFolder, UnitManifest), StageError> {
+fn done(ticker: &str, unit: Unit) -> Result<(UnitFolder, Box<UnitManifest>), StageError> {
     match unit {
         Unit::Done { folder, manifest } => Ok((folder, manifest)),
         Unit::Bad { category, message, .. } => {
