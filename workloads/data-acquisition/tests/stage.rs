@@ -187,3 +187,46 @@ fn what_a_store_says_decides_whether_to_try_again() {
     let uri = StoreError::Location { uri: "x".to_owned(), message: "no".to_owned() };
     assert_eq!(exit(uri), ExitCode::BadSpec);
 }
+
+#[cfg(feature = "pod")]
+mod pod {
+    use std::process::Command;
+
+    use super::*;
+
+    /// Runs the pod's binary: its exit code and its last words.
+    fn run_pod(file: &StageFile) -> (Option<i32>, Outcome) {
+        let folder = tempfile::tempdir().unwrap();
+        let (stage, words) = (folder.path().join("stage.json"), folder.path().join("words.json"));
+        fs::write(&stage, serde_json::to_vec(file).unwrap()).unwrap();
+        let status = Command::new(env!("CARGO_BIN_EXE_data-acquisition"))
+            .args(["--metrics-port", "0", "--log-level", "off", "--stage-file"])
+            .arg(&stage)
+            .arg("--termination-message")
+            .arg(&words)
+            .status()
+            .unwrap();
+        (status.code(), serde_json::from_slice(&fs::read(&words).unwrap()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn the_pod_gives_what_the_library_gives_and_its_exit_codes() {
+        let (source, one, two) = (source(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        write(&source, "bars/AAA.csv", GOOD);
+        let file = stage(&["AAA", "BBB"], january(), source.path(), one.path(), 1);
+        let (code, words) = run_pod(&file);
+        assert_eq!((code, words.category, words.computed), (Some(0), Category::Done, 2));
+        let here =
+            run_here(&stage(&["AAA", "BBB"], january(), source.path(), two.path(), 1), 0).await.unwrap();
+        assert_eq!(words.digest, here.digest);
+        assert_eq!(run_pod(&file).1.category, Category::CacheHit);
+
+        let nowhere = source.path().join("nowhere");
+        let (code, words) = run_pod(&stage(&["A"], january(), &nowhere, one.path(), 1));
+        assert_eq!((code, words.category), (Some(3), Category::SourceUnreadable));
+        let mut bad = file;
+        bad.source = None;
+        let (code, words) = run_pod(&bad);
+        assert_eq!((code, words.category), (Some(2), Category::BadSpec));
+    }
+}

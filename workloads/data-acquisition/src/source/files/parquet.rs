@@ -56,7 +56,7 @@ pub fn actions(file: &SourceFile) -> Result<Vec<Action>, Problem> {
     let mut actions = Vec::with_capacity(dates.len());
     for (row, ((ex_date, word), value)) in dates.into_iter().zip(kinds).zip(values).enumerate() {
         let kind = ActionKind::from_word(&word)
-            .ok_or_else(|| table.at(row, format!("kind `{word}` is neither split nor dividend")))?;
+            .ok_or_else(|| table.at(row, &format!("kind `{word}` is neither split nor dividend")))?;
         actions.push(Action { ex_date, kind, value });
     }
     Ok(actions)
@@ -86,7 +86,7 @@ impl<'a> Table<'a> {
         })
     }
 
-    fn at(&self, row: usize, words: String) -> Problem {
+    fn at(&self, row: usize, words: &str) -> Problem {
         Problem::new(ProblemKind::BrokenFile, format!("{}, row {}: {words}", self.file, row + 1))
     }
 
@@ -107,7 +107,7 @@ impl<'a> Table<'a> {
         let column = column.cast(&DataType::Int64).map_err(|_| self.wrong(column, want))?;
         let values = column.i64().map_err(|_| self.wrong(&column, want))?;
         let rows = values.iter().enumerate().map(|(row, value)| {
-            value.and_then(&of).ok_or_else(|| self.at(row, format!("`{}` is not {want}", column.name())))
+            value.and_then(&of).ok_or_else(|| self.at(row, &format!("`{}` is not {want}", column.name())))
         });
         rows.collect()
     }
@@ -162,8 +162,8 @@ impl<'a> Table<'a> {
     fn parsed<T>(&self, column: &Column, of: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, Problem> {
         let texts = column.str().map_err(|_| self.wrong(column, "text"))?;
         let rows = texts.iter().enumerate().map(|(row, text)| match text {
-            Some(text) => of(text).map_err(|words| self.at(row, words)),
-            None => Err(self.at(row, format!("`{}` is null", column.name()))),
+            Some(text) => of(text).map_err(|words| self.at(row, &words)),
+            None => Err(self.at(row, &format!("`{}` is null", column.name()))),
         });
         rows.collect()
     }
