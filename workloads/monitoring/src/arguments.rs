@@ -1,0 +1,39 @@
+//! Arguments of the monitoring pod.
+
+use ats_pipeline::contract::{LEDGER_VARIABLE, METRICS_PORT};
+use ats_pod::{Command, LogFormat};
+use clap::Parser;
+
+/// Shows the objects of one namespace: metrics on one port, a web page on another.
+#[derive(Debug, Clone, Parser)]
+#[command(version)]
+pub struct Arguments {
+    /// The namespace; left out: the pod's own.
+    #[arg(long, env = "ATS_NAMESPACE")]
+    pub namespace: Option<String>,
+    /// The ledger of the namespace's paper strategies; left out: their equity is not drawn.
+    #[arg(long, env = LEDGER_VARIABLE, hide_env_values = true)]
+    pub ledger: Option<String>,
+    /// Port of the web page.
+    #[arg(long, env = "ATS_PAGE_PORT", default_value_t = 3000)]
+    pub page_port: u16,
+    /// Port of /metrics and /healthz.
+    #[arg(long, env = "ATS_METRICS_PORT", default_value_t = METRICS_PORT)]
+    pub metrics_port: u16,
+    /// Which messages are logged, as the tracing crate filters them.
+    #[arg(long, env = "ATS_LOG_LEVEL", default_value = "info")]
+    pub log_level: String,
+    /// How messages are logged.
+    #[arg(long, env = "ATS_LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
+    pub log_format: LogFormat,
+    /// Another thing to do than to serve.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+impl Arguments {
+    /// Whether the process only asks a running one for its health.
+    pub fn healthcheck(&self) -> bool {
+        self.command == Some(Command::Healthcheck)
+    }
+}
