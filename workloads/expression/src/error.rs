@@ -84,10 +84,16 @@ impl ExpressionError {
         self
     }
 
-    /// The expression that has the error.
+    /// The expression that has the error; empty when the error is about the name of a feature.
     #[must_use]
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// Whether it is about the name of a feature and not about its expression.
+    #[must_use]
+    pub fn is_about_name(&self) -> bool {
+        self.category == Category::Name && self.source.is_empty()
     }
 
     /// The place as a person counts: characters from 1.
@@ -140,10 +146,14 @@ impl fmt::Display for ExpressionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.origin {
             Origin::Lone => {}
+            Origin::Feature { .. } if self.is_about_name() => {}
             Origin::Feature { name, .. } => write!(f, "feature `{name}`, ")?,
             Origin::Ranking => f.write_str("ranking, ")?,
         }
-        write!(f, "column {}: {}", self.column(), self.message)?;
+        if !self.is_about_name() {
+            write!(f, "column {}: ", self.column())?;
+        }
+        f.write_str(&self.message)?;
         match &self.help {
             Some(help) => write!(f, "; {help}"),
             None => Ok(()),

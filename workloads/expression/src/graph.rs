@@ -135,8 +135,9 @@ impl Builder {
         for (index, (name, source)) in features.iter().enumerate() {
             let (name, source) = (name.as_ref(), source.as_ref());
             let origin = Origin::Feature { index, name: name.to_owned() };
+            // An error of the name and not of the expression: its source is empty.
             let name_error = |message: String| {
-                ExpressionError::new(name, Category::Name, 0..name.len(), message).at(origin.clone())
+                ExpressionError::new("", Category::Name, 0..0, message).at(origin.clone())
             };
             let expression = crate::parse(source).map_err(|error| errors.push(error.at(origin.clone()))).ok();
             let name = match Name::new(name) {
