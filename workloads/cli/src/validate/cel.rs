@@ -214,6 +214,9 @@ fn escaped(name: &str) -> String {
 }
 
 #[cfg(test)]
+mod coverage;
+
+#[cfg(test)]
 mod tests {
     use serde_json::json;
 

@@ -10,6 +10,8 @@ pub(crate) struct FieldError {
     /// `spec.tickers[3]`; empty for the document itself.
     pub(crate) path: String,
     pub(crate) kind: ErrorKind,
+    /// The path as the message shows it, where that is another.
+    shown_path: Option<String>,
     /// The value as the message shows it.
     value: Option<String>,
     detail: String,
@@ -57,7 +59,7 @@ impl ErrorKind {
 
 impl FieldError {
     fn new(path: &str, kind: ErrorKind, value: Option<String>, detail: impl Into<String>) -> Self {
-        Self { path: path.to_owned(), kind, value, detail: detail.into(), mend: None }
+        Self { path: path.to_owned(), kind, shown_path: None, value, detail: detail.into(), mend: None }
     }
 
     pub(crate) fn required(path: &str, detail: impl Into<String>) -> Self {
@@ -121,6 +123,12 @@ impl FieldError {
         Self::new(path, ErrorKind::Strict, None, format!("duplicate field \"{path}\""))
     }
 
+    /// The field that the error is about, where the message does not name it as its path.
+    pub(crate) fn about(mut self, path: &str) -> Self {
+        self.shown_path = Some(std::mem::replace(&mut self.path, path.to_owned()));
+        self
+    }
+
     pub(crate) fn mend(mut self, mend: impl Into<String>) -> Self {
         self.mend = Some(mend.into());
         self
@@ -132,7 +140,8 @@ impl fmt::Display for FieldError {
         if self.kind == ErrorKind::Strict {
             return f.write_str(&self.detail);
         }
-        let path = if self.path.is_empty() { "<nil>" } else { &self.path };
+        let path = self.shown_path.as_ref().unwrap_or(&self.path);
+        let path = if path.is_empty() { "<nil>" } else { path };
         write!(f, "{path}: {}", self.kind.text())?;
         if let Some(value) = &self.value {
             write!(f, ": {value}")?;

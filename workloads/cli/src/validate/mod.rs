@@ -22,7 +22,7 @@ use serde_json::Value;
 use self::cel::Rules;
 use self::document::Document;
 use self::field::FieldError;
-pub use self::report::{Finding, Report, Skipped};
+pub use self::report::{Finding, Note, Report};
 use self::semantic::Judged;
 
 /// What the API server says when it leaves out the rules.
@@ -59,17 +59,18 @@ fn validate_documents(documents: Vec<Document>, report: &mut Report) {
     for mut document in documents {
         match sort_out(&document) {
             Sort::Ours => {
-                let errors = validate_document(&mut document, &mut rules);
+                let (errors, blocked) = validate_document(&mut document, &mut rules);
+                if blocked {
+                    report.note(Note::new(&document, RULES_NOT_CHECKED));
+                }
                 for error in &errors {
                     report.add(finding(&document, &error.path, error.to_string(), error.mend.clone()));
                 }
                 ours.push((document, errors.is_empty()));
             }
-            Sort::Foreign => report.skip(Skipped {
-                file: document.file.clone(),
-                line: document.start.line,
-                object: document.title(),
-            }),
+            Sort::Foreign => {
+                report.skip(Note::new(&document, &format!("not a kind of {}, skipped", ats_crds::GROUP)))
+            }
             Sort::Wrong(path, message) => report.add(finding(&document, path, message, None)),
         }
     }
@@ -124,14 +125,14 @@ fn sort_out(document: &Document) -> Sort {
     Sort::Ours
 }
 
-/// What the API server would answer; the document has its defaults afterwards.
-fn validate_document(document: &mut Document, rules: &mut Rules) -> Vec<FieldError> {
+/// What the API server would answer, and whether the rules were left out; the document has its defaults afterwards.
+fn validate_document(document: &mut Document, rules: &mut Rules) -> (Vec<FieldError>, bool) {
     let mut errors: Vec<FieldError> = document
         .duplicates
         .iter()
         .map(|(path, _)| FieldError::duplicate_field(path).mend("remove one"))
         .collect();
-    let Some(schema) = document.text("/kind").and_then(schema::of_kind) else { return errors };
+    let Some(schema) = document.text("/kind").and_then(schema::of_kind) else { return (errors, false) };
     if let Value::Object(root) = &mut document.value {
         decode::prune(root, schema, &mut errors);
         // A status that is sent with an object is forgotten.
@@ -145,15 +146,15 @@ fn validate_document(document: &mut Document, rules: &mut Rules) -> Vec<FieldErr
     };
     structural::validate(&document.value, schema, "", &mut errors);
     structural::validate_lists(&document.value, schema, "", &mut errors);
-    if errors.iter().any(|error| error.kind.is_blocking()) {
-        errors.push(FieldError::invalid("", &Value::Null, RULES_NOT_CHECKED));
-    } else {
+    // The API server leaves the rules out after such errors, and says so: they need what is missing or wrong here.
+    let blocked = errors.iter().any(|error| error.kind.is_blocking());
+    if !blocked {
         rules.validate(&document.value, schema, "", &mut errors);
     }
     if let (Value::Object(root), Some(status)) = (&mut document.value, status) {
         root.insert("status".to_owned(), status);
     }
-    errors
+    (errors, blocked)
 }
 
 fn finding(document: &Document, path: &str, message: String, mend: Option<String>) -> Finding {

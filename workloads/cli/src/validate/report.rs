@@ -3,14 +3,15 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::document::Place;
+use super::document::{Document, Place};
 use crate::Failure;
 
 /// The result of a validation.
 #[derive(Debug, Default)]
 pub struct Report {
     findings: Vec<Finding>,
-    skipped: Vec<Skipped>,
+    notes: Vec<Note>,
+    skipped: Vec<Note>,
     documents: Vec<Value>,
 }
 
@@ -39,15 +40,24 @@ pub struct Finding {
     pub mend: Option<String>,
 }
 
-/// A document of a kind that is not ours.
+/// Something to know about a document that is no error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Skipped {
+pub struct Note {
     /// The file, as it was named.
     pub file: String,
-    /// The line where it begins.
+    /// The line where the document begins.
     pub line: u64,
     /// `Kind/name`, as far as it is known.
     pub object: String,
+    /// What there is to know.
+    pub message: String,
+}
+
+impl Note {
+    pub(crate) fn new(document: &Document, message: &str) -> Self {
+        let (file, line) = (document.file.clone(), document.start.line);
+        Self { file, line, object: document.title(), message: message.to_owned() }
+    }
 }
 
 impl Report {
@@ -55,7 +65,11 @@ impl Report {
         self.findings.push(finding);
     }
 
-    pub(crate) fn skip(&mut self, skipped: Skipped) {
+    pub(crate) fn note(&mut self, note: Note) {
+        self.notes.push(note);
+    }
+
+    pub(crate) fn skip(&mut self, skipped: Note) {
         self.skipped.push(skipped);
     }
 
@@ -77,7 +91,7 @@ impl Report {
 
     /// Documents of kinds that are not ours.
     #[must_use]
-    pub fn skipped(&self) -> &[Skipped] {
+    pub fn skipped(&self) -> &[Note] {
         &self.skipped
     }
 
@@ -110,14 +124,8 @@ impl Report {
                 text.push_str(&format!("    {mend}\n"));
             }
         }
-        for skipped in &self.skipped {
-            text.push_str(&format!(
-                "{}:{}: {}: not a kind of {}, skipped\n",
-                skipped.file,
-                skipped.line,
-                skipped.object,
-                ats_crds::GROUP
-            ));
+        for note in self.notes.iter().chain(&self.skipped) {
+            text.push_str(&format!("{}:{}: {}: {}\n", note.file, note.line, note.object, note.message));
         }
         let (objects, errors) = (self.documents.len(), self.findings.len());
         text.push_str(&match errors {
@@ -127,12 +135,13 @@ impl Report {
         text
     }
 
-    /// The same as JSON: `{"errors": […], "skipped": […]}`.
+    /// The same as JSON: `{"errors": […], "notes": […], "skipped": […]}`.
     ///
     /// # Errors
     /// When a finding does not serialise, which is a defect.
     pub fn to_json(&self) -> Result<String, Failure> {
-        let value = serde_json::json!({"errors": self.findings, "skipped": self.skipped});
+        let value =
+            serde_json::json!({"errors": self.findings, "notes": self.notes, "skipped": self.skipped});
         let text =
             serde_json::to_string_pretty(&value).map_err(|error| Failure::Failed(error.to_string()))?;
         Ok(format!("{text}\n"))

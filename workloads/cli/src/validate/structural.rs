@@ -78,7 +78,12 @@ fn mended(error: FieldError, value: &Value, schema: &JSONSchemaProps) -> FieldEr
         (Some("string"), Value::Bool(_) | Value::Number(_)) => {
             error.mend("write it in quotes (YAML reads on, off, yes, no and bare digits as no strings)")
         }
-        (Some("integer" | "number" | "boolean"), Value::String(_)) => error.mend("write it without quotes"),
+        (Some("integer" | "number"), Value::String(text)) if text.parse::<f64>().is_ok() => {
+            error.mend("write it without quotes")
+        }
+        (Some("boolean"), Value::String(text)) if ["true", "false", "yes", "no"].contains(&text.as_str()) => {
+            error.mend("write it without quotes")
+        }
         (Some("array"), Value::String(_) | Value::Number(_)) => error.mend("write it as a list: [a, b]"),
         (Some(expected), _) => {
             let what = schema::summary(schema).map(|text| format!(": {text}")).unwrap_or_default();
@@ -129,8 +134,9 @@ fn check_number(
         && schema.format.as_deref() == Some("int32")
         && number.as_i64().is_some_and(|integer| i32::try_from(integer).is_err())
     {
+        // The API server tells this one without a path and a value.
         let detail = format!("Checked value must be of type integer with format int32 in {path}");
-        errors.push(FieldError::invalid(path, &value, detail));
+        errors.push(FieldError::invalid("", &Value::from(""), detail).about(path));
     }
     let Some(found) = number.as_f64() else { return };
     if let Some(factor) = schema.multiple_of
