@@ -1,13 +1,13 @@
 //! What a strategy decides on, at every bar of a ticker: rules, scores, the stop's ATR, the average volume.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ats_calendar::{Calendar, CalendarError};
 use ats_columns::evaluate::{Column, EvaluateError, Inputs, evaluate};
 use ats_columns::{Adjustment, ColumnsError};
 use ats_crds::strategy::TradedPrices;
 use ats_expression::{
-    ExpressionError, FeatureGraph, Kind, Scope, Ticker as Benchmark, Typed, check_kind, parse,
+    ExpressionError, FeatureGraph, Kind, Name, Scope, Ticker as Benchmark, Typed, check_kind, parse,
 };
 use ats_pipeline::spec::{SignalSpec, StopSpec, StrategyCore};
 
@@ -66,6 +66,8 @@ pub struct Rules {
     rank_by: Option<Typed>,
     atr: Option<Typed>,
     volume: Typed,
+    /// What the universe's features are.
+    kinds: BTreeMap<Name, Kind>,
 }
 
 /// One ticker's signals, aligned to its bars. Prices and volumes are in traded dollars and shares.
@@ -139,7 +141,21 @@ impl Rules {
                 &nothing,
                 Kind::Number,
             )?,
+            kinds: scope.iter().map(|(name, facts)| (name.clone(), facts.kind)).collect(),
         })
+    }
+
+    /// Features that the rules and the ranking use by name.
+    #[must_use]
+    pub fn features(&self) -> BTreeMap<Name, Kind> {
+        let names = self.expressions().flat_map(Typed::features);
+        names.filter_map(|name| Some((name.clone(), self.kinds.get(&name).copied()?))).collect()
+    }
+
+    /// Tickers whose bars the rules and the ranking read beside a ticker's own.
+    #[must_use]
+    pub fn benchmarks(&self) -> BTreeSet<String> {
+        self.expressions().flat_map(Typed::tickers).map(|ticker| ticker.as_str().to_owned()).collect()
     }
 
     /// The rules and the ranking.

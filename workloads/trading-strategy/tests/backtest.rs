@@ -4,56 +4,16 @@
 
 mod common;
 
-use ats_calendar::{Calendar, Interval};
+use ats_calendar::Calendar;
 use ats_crds::Rebalance;
-use ats_crds::strategy::{Direction, DrawdownAction, FillTiming, TradedPrices};
-use ats_crds::universe::{Adjustment, CalendarName};
-use ats_pipeline::spec::backtest::CostsSpec;
+use ats_crds::strategy::TradedPrices;
 use ats_pipeline::spec::{BacktestSpec, SignalSpec, SizingSpec, StopSpec, StrategyCore};
 use ats_trading_strategy::backtest::{BacktestError, BacktestOutput, run};
 use ats_trading_strategy::market::Market;
 use ats_trading_strategy::record::OrderStatus;
 use jiff::civil::{Date, date};
-use rust_decimal::Decimal;
 
-fn decimal(text: &str) -> Decimal {
-    text.parse().unwrap()
-}
-
-fn core(entry: &str, exit: &str) -> StrategyCore {
-    StrategyCore {
-        signal: SignalSpec::Rules {
-            entry: entry.into(),
-            exit: exit.into(),
-            short_entry: None,
-            short_exit: None,
-        },
-        direction: Direction::LongOnly,
-        rebalance: Rebalance::Weekly,
-        max_positions: 4,
-        rank_by: Some("-rsi(close, 2)".into()),
-        sizing: SizingSpec::RiskPerTrade,
-        risk_percentage: decimal("0.01"),
-        max_position_size: Some(decimal("50000")),
-        max_portfolio_heat: Some(decimal("0.06")),
-        max_gross_exposure: decimal("1"),
-        stop: Some(StopSpec::Atr { period: 14, multiple: decimal("2") }),
-        max_drawdown: Some((decimal("0.25"), DrawdownAction::Flatten)),
-        costs: CostsSpec {
-            commission_per_share: decimal("0.005"),
-            minimum_commission: decimal("1"),
-            maximum_commission_rate: Some(decimal("0.005")),
-            slippage_basis_points: decimal("2"),
-            max_volume_share: Some(decimal("0.025")),
-        },
-        fill: FillTiming::NextOpen,
-        initial_cash: decimal("100000"),
-        features: Vec::new(),
-        adjustment: Adjustment::SplitsAndDividends,
-        interval: Interval::D1,
-        calendar: CalendarName::XNYS,
-    }
-}
+use common::{costless, decimal};
 
 fn spec(core: StrategyCore, start: Date) -> BacktestSpec {
     BacktestSpec { core, start, end: Some(date(2021, 3, 31)), prices: TradedPrices::Raw }
@@ -65,7 +25,7 @@ fn backtest(spec: &BacktestSpec, market: &Market) -> Result<BacktestOutput, Back
 }
 
 fn pullback() -> StrategyCore {
-    core("rsi(close, 2) < 10 and close > sma(close, 200)", "rsi(close, 2) > 60")
+    common::core("rsi(close, 2) < 10 and close > sma(close, 200)", "rsi(close, 2) > 60")
 }
 
 fn sample() -> Option<Market> {
@@ -148,21 +108,13 @@ fn nothing_is_known_before_its_time() {
 fn buy_and_hold_over_splits_and_dividends() {
     let Some(folder) = common::market_data() else { return };
     let market = common::market(&folder, &["AAPL"]);
-    let mut core = core("close > 0 * close", "close < 0 * close");
-    core.sizing = SizingSpec::TargetWeight { weight: decimal("0.9"), cash_buffer: decimal("0") };
-    core.stop = None;
+    let mut core = common::core("close > 0 * close", "close < 0 * close");
     core.max_drawdown = None;
     core.max_portfolio_heat = None;
     core.max_position_size = None;
     core.rebalance = Rebalance::Monthly;
     core.rank_by = None;
-    core.costs = CostsSpec {
-        commission_per_share: Decimal::ZERO,
-        minimum_commission: Decimal::ZERO,
-        maximum_commission_rate: None,
-        slippage_basis_points: Decimal::ZERO,
-        max_volume_share: None,
-    };
+    core.costs = costless();
     core.sizing = SizingSpec::RiskPerTrade;
     core.stop = Some(StopSpec::Percent { fraction: decimal("1") });
     core.risk_percentage = decimal("0.9");
@@ -224,8 +176,9 @@ fn spans_and_rules_that_cannot_be_are_told_in_words() {
     let message = |spec: &BacktestSpec| backtest(spec, &market).unwrap_err().to_string();
     let error = message(&spec(pullback(), date(2022, 1, 3)));
     assert!(error.contains("meets no session of the dataset"), "{error}");
-    let error = message(&spec(core("rank(close) > 0.5", "close < open"), date(2012, 1, 3)));
+    let error = message(&spec(common::core("rank(close) > 0.5", "close < open"), date(2012, 1, 3)));
     assert!(error.contains("signal.rules.entry"), "{error}");
-    let error = message(&spec(core("rank(returns(close, 5)) > 0.5", "close < open"), date(2012, 1, 3)));
+    let error =
+        message(&spec(common::core("rank(returns(close, 5)) > 0.5", "close < open"), date(2012, 1, 3)));
     assert!(error.contains("compares tickers, which only a feature can"), "{error}");
 }

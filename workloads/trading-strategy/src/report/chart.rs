@@ -51,6 +51,8 @@ pub(super) struct Chart<'a> {
     pub(super) readout: fn(f64) -> String,
     /// Whether the axis takes zero in.
     pub(super) zero: bool,
+    /// Whether equal distances are equal ratios; all values are positive then.
+    pub(super) ratios: bool,
     /// What several sessions become.
     pub(super) pick: Pick,
 }
@@ -90,6 +92,25 @@ fn ticks(low: f64, high: f64, count: f64) -> Vec<f64> {
     while tick * step <= high + step * 1e-9 && found.len() < 50 {
         found.push(tick * step + 0.0);
         tick += 1.0;
+    }
+    found
+}
+
+/// Round numbers that span a range of positive values in which equal distances are equal ratios.
+fn ratio_ticks(low: f64, high: f64) -> Vec<f64> {
+    let mut power = 1.0;
+    while power > low {
+        power /= 10.0;
+    }
+    while power * 10.0 <= low {
+        power *= 10.0;
+    }
+    // Few steps for many powers of ten.
+    let steps: &[f64] = if high / low > 200.0 { &[1.0] } else { &[1.0, 2.0, 5.0] };
+    let mut found = Vec::new();
+    while power <= high && found.len() < 50 {
+        found.extend(steps.iter().map(|step| step * power).filter(|tick| (low..=high).contains(tick)));
+        power *= 10.0;
     }
     found
 }
@@ -135,6 +156,10 @@ impl Chart<'_> {
         if high - low < 1e-12 {
             high = low + low.abs().max(1.0) * 0.01;
         }
+        if self.ratios {
+            let margin = libm::pow(high / low, 0.04);
+            return (low / margin, high * margin);
+        }
         let margin = (high - low) * 0.04;
         // An axis that begins or ends at zero stays there.
         (
@@ -172,7 +197,19 @@ impl Chart<'_> {
         let (bottom, right) = (self.height - BOTTOM, WIDTH - RIGHT);
         let last = (self.sessions.len().max(2) - 1) as f64;
         let x = |index: usize| rounded(LEFT + (right - LEFT) * index as f64 / last);
-        let y = |value: f64| rounded(bottom - (bottom - TOP) * (value - low) / (high - low));
+        let share = |value: f64| {
+            if self.ratios {
+                libm::log(value / low) / libm::log(high / low)
+            } else {
+                (value - low) / (high - low)
+            }
+        };
+        let y = |value: f64| rounded(bottom - (bottom - TOP) * share(value));
+        let marks = if self.ratios {
+            ratio_ticks(low, high)
+        } else {
+            ticks(low, high, (self.height / 55.0).max(3.0))
+        };
         let picks = self.picks();
         let base = y(low.max(0.0_f64.min(high)));
         let readout = Readout {
@@ -200,7 +237,7 @@ impl Chart<'_> {
         html! {
             div.chart {
                 svg viewBox=(format!("0 0 {WIDTH} {}", self.height)) role="img" aria-label=(self.label) {
-                    @for tick in ticks(low, high, (self.height / 55.0).max(3.0)) {
+                    @for tick in marks {
                         line.grid x1=(LEFT) x2=(right) y1=(y(tick)) y2=(y(tick)) {}
                         text.tick x=(LEFT - 8.0) y=(y(tick) + 3.5) text-anchor="end" { ((self.axis)(tick)) }
                     }
@@ -276,5 +313,7 @@ mod tests {
         assert_eq!(falls, ["-0.300", "-0.200", "-0.100", "0.000"]);
         assert_eq!(ticks(93_000.0, 241_000.0, 5.0), [100_000.0, 150_000.0, 200_000.0]);
         assert!(!ticks(1.0, 1.0, 5.0).is_empty());
+        assert_eq!(ratio_ticks(90_000.0, 1_200_000.0), [1e5, 2e5, 5e5, 1e6]);
+        assert_eq!(ratio_ticks(0.3, 3.0).len(), 3);
     }
 }

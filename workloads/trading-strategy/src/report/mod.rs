@@ -156,20 +156,36 @@ fn charts(input: &ReportInput<'_>) -> Markup {
         equity_lines.push(line("Equal-weight buy and hold", "other", input.benchmark, false, false));
     }
     equity_lines.push(line("Strategy", "main", &equity, false, false));
+    // Growth by a multiple is told by ratios: a fall of a tenth looks the same early and late.
+    let (least, most) = equity
+        .iter()
+        .chain(input.benchmark)
+        .fold((f64::INFINITY, 0.0_f64), |(least, most), value| (least.min(*value), most.max(*value)));
+    let ratios = least > 0.0 && most / least > 4.0;
     let chart = |label, lines, height, axis, readout, zero, pick| {
-        Chart { label, sessions: &sessions, lines, height, axis, readout, zero, pick }.draw()
+        Chart { label, sessions: &sessions, lines, height, axis, readout, zero, ratios: false, pick }.draw()
+    };
+    let equity_chart = Chart {
+        label: "Equity at session closes",
+        sessions: &sessions,
+        lines: equity_lines,
+        height: 320.0,
+        axis: short_dollars,
+        readout: |value| dollars(Some(value), 0),
+        zero: false,
+        ratios,
+        pick: Pick::Last,
     };
     html! {
         section {
-            h2 { "Equity" }
+            h2 { "Equity" @if ratios { span.aside { " logarithmic scale" } } }
             div.legend {
                 span.main { "Strategy" }
                 @if !input.benchmark.is_empty() {
                     span.other { "Equal-weight buy and hold of the universe, dividends reinvested, without costs" }
                 }
             }
-            (chart("Equity at session closes", equity_lines, 320.0, short_dollars,
-                |value| dollars(Some(value), 0), false, Pick::Last))
+            (equity_chart.draw())
         }
         section {
             h2 { "Drawdown" }
@@ -186,7 +202,7 @@ fn charts(input: &ReportInput<'_>) -> Markup {
         section {
             h2 { "Open positions" }
             (chart("Number of open positions at session closes",
-                vec![line("Positions", "main", &positions, true, true)], 150.0,
+                vec![line("Positions", "main thin", &positions, true, true)], 150.0,
                 |value| number(Some(value), usize::from(value.fract() != 0.0)), |value| number(Some(value), 0),
                 true, Pick::Last))
         }

@@ -1,1 +1,129 @@
+use jiff::civil::date;
 
+use super::*;
+use crate::engine::{Money, OrderReason, Side, Trade};
+use crate::statistics::{Record, compute};
+
+fn closes() -> Vec<Close> {
+    let mut session = date(2020, 1, 2);
+    (0..40)
+        .map(|index| {
+            let close = Close {
+                session,
+                equity: 100_000.0 + f64::from((index * 37) % 11) * 250.0 - f64::from(index) * 10.0,
+                gross: f64::from(index % 5) * 20_000.0,
+                positions: index % 5,
+            };
+            session = session.tomorrow().unwrap();
+            close
+        })
+        .collect()
+}
+
+fn trade(ticker: &str, profit: i64) -> Trade {
+    Trade {
+        ticker: ticker.into(),
+        side: Side::Buy,
+        entry_session: date(2020, 1, 3),
+        exit_session: Some(date(2020, 1, 8)),
+        quantity: 100.0,
+        entry_price: 50.0,
+        exit_price: 50.5,
+        entry_value: Money::from_micros(5_000_000_000),
+        profit: Money::from_micros(profit),
+        commission: Money::from_micros(2_000_000),
+        slippage: Money::from_micros(500_000),
+        dividends: Money::ZERO,
+        sessions: 3,
+        exit_reason: Some(OrderReason::Stop),
+    }
+}
+
+fn page(closes: &[Close], trades: &[Trade]) -> String {
+    let results: Vec<_> = trades
+        .iter()
+        .map(|trade| crate::statistics::TradeResult {
+            profit: trade.profit.to_f64(),
+            sessions: trade.sessions,
+        })
+        .collect();
+    let statistics = compute(&Record {
+        initial_cash: 100_000.0,
+        closes,
+        trades: &results,
+        traded_value: 10_000.0,
+        commission: 4.0,
+        slippage: 1.0,
+        dividends: 0.0,
+    });
+    render(&ReportInput {
+        lead: "Rules over 2 tickers".to_owned(),
+        initial_cash: 100_000.0,
+        closes,
+        benchmark: &vec![100_500.0; closes.len()],
+        statistics: &statistics,
+        trades,
+        open: &[],
+        orders: &BTreeMap::from([("Filled orders".to_owned(), 4)]),
+        warnings: &["Survivorship: a fixed list.".to_owned()],
+        settings: &[("Entry".to_owned(), "close < sma(close, 5) </script><b>".to_owned())],
+        lineage: &[("publish".to_owned(), "ab".repeat(32))],
+    })
+}
+
+/// Names of the elements that are opened and closed, checked as a stack.
+fn unbalanced(html: &str) -> Option<String> {
+    let body = &html[html.find("<body>").unwrap()..];
+    let mut open: Vec<String> = Vec::new();
+    for part in body.split('<').skip(1) {
+        let name: String = part.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '/').collect();
+        if name.is_empty() || part.trim_end().ends_with("/>") {
+            continue;
+        }
+        if let Some(closed) = name.strip_prefix('/') {
+            if open.pop().as_deref() != Some(closed) {
+                return Some(format!("{closed} closes {open:?}"));
+            }
+        } else if open.last().is_none_or(|last| last != "script") {
+            open.push(name);
+        }
+    }
+    (open != ["/html"] && !open.is_empty()).then(|| format!("{open:?} stays open"))
+}
+
+#[test]
+fn a_page_of_its_own_with_equal_bytes() {
+    let (closes, trades) = (closes(), [trade("AAPL", 48_000_000), trade("BAC", -12_000_000)]);
+    let page = page(&closes, &trades);
+    assert_eq!(page, self::page(&closes, &trades));
+    for outside in ["http:", "https:", "src=", "url(", "@import", "<link", "fetch("] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+    for shown in [
+        "Sharpe",
+        "Survivorship",
+        "AAPL",
+        "stop",
+        "Monthly returns",
+        "ababab",
+        "mean(r - rf) / sample std(r)",
+    ] {
+        assert!(page.contains(shown), "{shown}");
+    }
+}
+
+#[test]
+fn what_a_user_wrote_stays_text() {
+    let page = page(&closes(), &[]);
+    assert!(page.contains("close &lt; sma(close, 5) &lt;/script&gt;&lt;b&gt;"));
+    assert!(page.contains("No trade was closed."));
+}
+
+#[test]
+fn the_elements_are_balanced() {
+    for count in [0, 1, 2, 40] {
+        let page = page(&closes()[..count], &[trade("AAPL", 1)]);
+        let stripped = page.replace(include_str!("script.js"), "");
+        assert_eq!(unbalanced(&stripped.replace("</html>", "")), None, "{count} sessions");
+    }
+}

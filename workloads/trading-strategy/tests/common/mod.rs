@@ -1,11 +1,71 @@
-//! Real bars for tests, where they are present.
+//! Strategies to test with, and real bars where they are present.
+
+#![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
 
 use std::path::{Path, PathBuf};
 
-use ats_calendar::Calendar;
+use ats_calendar::{Calendar, Interval};
 use ats_columns::{Action, ActionKind, Actions, BarColumns, Bars};
+use ats_crds::Rebalance;
+use ats_crds::strategy::{Direction, DrawdownAction, FillTiming};
+use ats_crds::universe::{Adjustment, CalendarName};
+use ats_pipeline::spec::backtest::CostsSpec;
+use ats_pipeline::spec::{SignalSpec, SizingSpec, StopSpec, StrategyCore};
 use ats_trading_strategy::market::{Market, Membership, TickerHistory};
 use jiff::civil::Date;
+use rust_decimal::Decimal;
+
+/// A decimal from its text.
+pub fn decimal(text: &str) -> Decimal {
+    text.parse().unwrap()
+}
+
+/// Rules with every cap and cost set.
+pub fn core(entry: &str, exit: &str) -> StrategyCore {
+    StrategyCore {
+        signal: SignalSpec::Rules {
+            entry: entry.into(),
+            exit: exit.into(),
+            short_entry: None,
+            short_exit: None,
+        },
+        direction: Direction::LongOnly,
+        rebalance: Rebalance::Weekly,
+        max_positions: 4,
+        rank_by: Some("-rsi(close, 2)".into()),
+        sizing: SizingSpec::RiskPerTrade,
+        risk_percentage: decimal("0.01"),
+        max_position_size: Some(decimal("50000")),
+        max_portfolio_heat: Some(decimal("0.06")),
+        max_gross_exposure: decimal("1"),
+        stop: Some(StopSpec::Atr { period: 14, multiple: decimal("2") }),
+        max_drawdown: Some((decimal("0.25"), DrawdownAction::Flatten)),
+        costs: CostsSpec {
+            commission_per_share: decimal("0.005"),
+            minimum_commission: decimal("1"),
+            maximum_commission_rate: Some(decimal("0.005")),
+            slippage_basis_points: decimal("2"),
+            max_volume_share: Some(decimal("0.025")),
+        },
+        fill: FillTiming::NextOpen,
+        initial_cash: decimal("100000"),
+        features: Vec::new(),
+        adjustment: Adjustment::SplitsAndDividends,
+        interval: Interval::D1,
+        calendar: CalendarName::XNYS,
+    }
+}
+
+/// No costs.
+pub fn costless() -> CostsSpec {
+    CostsSpec {
+        commission_per_share: Decimal::ZERO,
+        minimum_commission: Decimal::ZERO,
+        maximum_commission_rate: None,
+        slippage_basis_points: Decimal::ZERO,
+        max_volume_share: None,
+    }
+}
 
 /// The folder of market data: `ATS_MARKET_DATA`, or `shared/market-data` beside the checkout.
 pub fn market_data() -> Option<PathBuf> {
@@ -71,13 +131,16 @@ pub fn market(folder: &Path, tickers: &[&str]) -> Market {
             bars: Bars::new(*ticker, columns).unwrap(),
             actions: Actions::new(*ticker, actions).unwrap(),
             features: std::collections::BTreeMap::new(),
-            membership: vec![Membership {
-                sessions: jiff::civil::date(1990, 1, 1)..=jiff::civil::date(2060, 1, 1),
-                focus: true,
-            }],
+            membership: always(),
             scores: Vec::new(),
         };
         market.tickers.insert((*ticker).to_owned(), history);
     }
     market
+}
+
+/// Active and in focus for ever.
+pub fn always() -> Vec<Membership> {
+    let sessions = jiff::civil::date(1990, 1, 1)..=jiff::civil::date(2060, 1, 1);
+    vec![Membership { sessions, focus: true }]
 }

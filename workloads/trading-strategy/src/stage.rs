@@ -1,0 +1,74 @@
+//! Stage `backtest` with the store around it.
+
+use std::sync::Arc;
+
+use ats_calendar::Calendar;
+use ats_pipeline::spec::BacktestSpec;
+use ats_pipeline::{Outcome, StageFile, StageSpec};
+use ats_store::{OutputFile, StageContext, StageError, UnitOutput, run_single};
+
+use crate::backtest::{self, BacktestError};
+use crate::load::load;
+use crate::slices::SliceError;
+
+/// Runs stage `backtest`.
+///
+/// # Errors
+/// When the stage's file is of another stage, when an input is missing, when the strategy cannot be traded by, or
+/// when the output differs from the one that stands under its key.
+pub async fn run(file: &StageFile, context: &StageContext) -> Result<Outcome, StageError> {
+    let StageSpec::Backtest(spec) = &file.spec else {
+        return Err(StageError::bad_spec(format!("this is stage backtest; the file is of {}", file.stage())));
+    };
+    let spec = Arc::new(spec.clone());
+    run_single(file, context, || compute(file, Arc::clone(&spec), context)).await
+}
+
+async fn compute(
+    file: &StageFile,
+    spec: Arc<BacktestSpec>,
+    context: &StageContext,
+) -> Result<UnitOutput, StageError> {
+    let loaded = load(file, &spec.core, context).await?;
+    let calendar = Calendar::by_name(spec.core.calendar.as_str())
+        .map_err(|error| StageError::bad_spec(error.to_string()))?;
+    // Two strategies of one spec share the output, so the ids in it come from the key, not from a name.
+    let identity = file.key.short();
+    let output = tokio::task::spawn_blocking(move || {
+        backtest::run(&spec, &loaded.market, calendar, &identity, &loaded.lineage)
+    })
+    .await
+    .map_err(|error| StageError::internal(error.to_string()))??;
+    let files = output.files.into_iter().map(|file| OutputFile {
+        name: file.name.to_owned(),
+        bytes: file.bytes.into(),
+        rows: file.rows,
+    });
+    let mut unit = UnitOutput::done(files.collect());
+    unit.counts.insert("orders".to_owned(), output.record.orders.len() as u64);
+    unit.counts.insert("trades".to_owned(), output.record.trades.len() as u64);
+    unit.counts.insert("sessions".to_owned(), output.record.closes().len() as u64);
+    unit.figures = output.figures;
+    unit.notes = output.notes;
+    Ok(unit)
+}
+
+impl From<BacktestError> for StageError {
+    fn from(error: BacktestError) -> Self {
+        let message = error.to_string();
+        match error {
+            BacktestError::Slice(SliceError::Signal(error)) => error.into(),
+            BacktestError::Convert(_)
+            | BacktestError::Calendar(_)
+            | BacktestError::NoSessions { .. }
+            | BacktestError::BeforeFirstPrediction { .. }
+            | BacktestError::Slice(SliceError::Calendar(_)) => Self::bad_spec(message),
+            BacktestError::NoBars
+            | BacktestError::NoPredictions
+            | BacktestError::Number(_)
+            | BacktestError::Engine(_)
+            | BacktestError::Slice(SliceError::Number { .. }) => Self::data_refused(message),
+            BacktestError::Columns(_) | BacktestError::Json(_) => Self::internal(message),
+        }
+    }
+}
