@@ -6,6 +6,7 @@
 //! - [`record`]: from the engine's events to rows.
 //! - [`load`], [`stage`]: the store around it.
 //! - [`backtest`]: all of these over a span, with [`statistics`], [`tables`] and the [`report`].
+//! - [`trade`]: paper trading, bar by bar, with a ledger.
 
 pub mod backtest;
 pub mod convert;
@@ -20,19 +21,21 @@ pub mod slices;
 pub mod stage;
 pub mod statistics;
 pub mod tables;
+pub mod trade;
 
 use ats_pipeline::{Outcome, StageFile, StageSpec};
 use ats_store::{StageContext, StageError};
 
-/// Runs stage `backtest`.
+/// Runs stages `backtest` and `trade`.
 ///
 /// # Errors
 /// When the stage's file is of another stage, or as [`stage::run`].
 pub async fn run(file: &StageFile, context: &StageContext) -> Result<Outcome, StageError> {
     match &file.spec {
         StageSpec::Backtest(_) => stage::run(file, context).await,
+        StageSpec::Trade(_) => trade::run_pod(file, context).await,
         _ => Err(StageError::bad_spec(format!(
-            "trading-strategy runs stage backtest; this file is of {}",
+            "trading-strategy runs stages backtest and trade; this file is of {}",
             file.stage()
         ))),
     }

@@ -1,0 +1,65 @@
+//! The engine's values as the ledger writes them.
+
+use ats_ledger::{Cut, EquityPoint, LedgerError, NewOrder, OrderKind, Purpose};
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+
+use crate::engine::{self, EngineState, Intent, Order, OrderReason, Side};
+
+pub(super) const fn side(side: Side) -> ats_ledger::Side {
+    match side {
+        Side::Buy => ats_ledger::Side::Buy,
+        Side::Sell => ats_ledger::Side::Sell,
+    }
+}
+
+const fn purpose(intent: Intent) -> Purpose {
+    match intent {
+        Intent::Entry => Purpose::Entry,
+        Intent::Increase => Purpose::Increase,
+        Intent::Reduce => Purpose::Reduce,
+        Intent::Exit => Purpose::Exit,
+    }
+}
+
+/// An order of the engine, decided on the bar complete at `bar`.
+pub(super) fn new_order(order: &Order, bar: Timestamp) -> Result<NewOrder, LedgerError> {
+    let stop = order.reason == OrderReason::Stop;
+    Ok(NewOrder {
+        client_order_id: order.id.as_str().parse()?,
+        bar,
+        session: order.session,
+        ticker: order.ticker.to_string(),
+        side: side(order.side),
+        quantity: order.quantity.into(),
+        kind: if stop { OrderKind::Stop } else { OrderKind::MarketOnOpen },
+        price: stop.then(|| order.reference.into()),
+        purpose: purpose(order.intent),
+        reason: format!("{:?}", order.reason),
+        cuts: order
+            .cuts
+            .iter()
+            .map(|cut| Cut { rule: format!("{:?}", cut.reason), from: cut.from.into(), to: cut.to.into() })
+            .collect(),
+    })
+}
+
+/// Equity over its peak, less 1, to ten digits after the point; 0 when there is no peak.
+pub(super) fn drawdown(equity: Decimal, peak: Decimal) -> Decimal {
+    let ratio = equity.checked_div(peak).unwrap_or(Decimal::ONE);
+    (ratio - Decimal::ONE).min(Decimal::ZERO).round_dp(10).normalize()
+}
+
+/// The engine's account at a close as a point of the ledger's equity.
+pub(super) fn equity_point(point: &engine::EquityPoint, state: &EngineState) -> EquityPoint {
+    let (long, short): (Decimal, Decimal) = (point.long_value.into(), point.short_value.into());
+    let equity = point.equity.into();
+    EquityPoint {
+        session: point.session,
+        equity,
+        cash: point.cash.into(),
+        gross_exposure: long + short,
+        net_exposure: long - short,
+        drawdown: drawdown(equity, state.peak.into()),
+    }
+}

@@ -1,0 +1,10 @@
+//! Tests of the trade stage: a market of its own, with splits, dividends, gaps and stops.
+
+mod crashes;
+mod halts;
+mod market;
+mod reconciliation;
+mod replay;
+
+#[path = "../../../../ledger/tests/support/mod.rs"]
+mod support;

@@ -1,0 +1,142 @@
+//! Paper trading over a window gives what a backtest of the window gives.
+
+use std::collections::BTreeSet;
+
+use ats_ledger::{DecisionOutcome, OrderFilter, OrderState};
+use rust_decimal::Decimal;
+
+use super::market::{Desk, at, bars, identity, reference};
+use crate::engine::*;
+use crate::trade::*;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_orders_fills_and_equity_as_the_engine_alone() {
+    let days = bars(150, 7);
+    let desk = Desk::new().await;
+    let trader = desk.start().await.unwrap();
+    let mut feed = RecordedFeed::new(days.clone());
+    let end = run(trader, &mut feed, None, std::future::pending()).await.unwrap();
+    assert_eq!(end, RunEnd::CaughtUp { decided: 150 });
+
+    let (engine, events) = reference(&days);
+    let text = |value: Decimal| value.normalize().to_string();
+    let ordered: Vec<&Order> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Ordered(order) if order.quantity > 0 => Some(order),
+            _ => None,
+        })
+        .collect();
+    let fills: Vec<String> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Filled(f) => Some(format!(
+                "{} {} {} {}",
+                f.order,
+                f.quantity,
+                text(f.price.into()),
+                text(f.commission.into())
+            )),
+            _ => None,
+        })
+        .collect();
+    let equity: Vec<String> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Equity(p) => {
+                Some(format!("{} {} {}", p.session, text(p.equity.into()), text(p.cash.into())))
+            }
+            _ => None,
+        })
+        .collect();
+    // The market must have everything in it that could go wrong.
+    let reasons: BTreeSet<OrderReason> = ordered.iter().map(|order| order.reason).collect();
+    assert!(reasons.contains(&OrderReason::Stop) && reasons.contains(&OrderReason::LeftFocus), "{reasons:?}");
+    assert!(events.iter().any(|e| matches!(e, Event::Split { .. })));
+    assert!(events.iter().any(|e| matches!(e, Event::Dividend { .. })));
+    assert!(events.iter().any(|e| matches!(e, Event::Waiting { .. })));
+    assert!(fills.len() > 100, "{}", fills.len());
+
+    let left = desk.left().await;
+    assert_eq!(left.fills, fills);
+    assert_eq!(left.equity, equity);
+    assert_eq!(left.decisions, 150);
+    let orders = desk.ledger.orders(&identity().key(), OrderFilter::default()).await.unwrap();
+    let mut ids: Vec<&str> = orders.iter().map(|o| o.client_order_id.as_str()).collect();
+    let mut expected: Vec<&str> = ordered.iter().map(|o| o.id.as_str()).collect();
+    assert_eq!(ids.len(), ids.iter().collect::<BTreeSet<_>>().len());
+    ids.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(ids, expected);
+    for order in &ordered {
+        let row = orders.iter().find(|o| o.client_order_id.as_str() == order.id.as_str()).unwrap();
+        assert_eq!((row.quantity, row.ticker.as_str()), (order.quantity.into(), order.ticker.as_str()));
+    }
+    // Nothing is left between the books: what is open is what the engine waits for.
+    let open: BTreeSet<&str> =
+        orders.iter().filter(|o| !o.state.is_final()).map(|o| o.client_order_id.as_str()).collect();
+    let waiting: BTreeSet<&str> = engine.state().pending.iter().map(|o| o.id.as_str()).collect();
+    assert_eq!(open, waiting);
+    assert!(orders.iter().any(|o| o.state == OrderState::Cancelled && o.filled_quantity > Decimal::ZERO));
+    desk.ledger.verify(&identity().key()).await.unwrap();
+    let cash: Decimal = engine.state().account.cash.into();
+    assert_eq!(desk.ledger.account(&identity().key()).await.unwrap().cash, cash);
+    let told = desk.coordination.last_state().unwrap();
+    assert_eq!(told.equity, Decimal::from(engine.state().account.equity().unwrap()));
+}
+
+#[tokio::test]
+async fn a_bar_is_decided_once() {
+    let days = bars(12, 3);
+    let desk = Desk::new().await;
+    let mut trader = desk.start().await.unwrap();
+    for day in &days {
+        assert!(matches!(trader.process(day).await.unwrap(), Processed::Decided { .. }));
+        assert_eq!(trader.process(day).await.unwrap(), Processed::Known);
+    }
+    assert_eq!(trader.process(&days[0]).await.unwrap(), Processed::Known);
+    assert_eq!(desk.left().await.decisions, 12);
+}
+
+/// Bars that were complete before the first run are history. Later ones must be decided before the next open; the
+/// market goes on without us, with the orders and stops that it has.
+#[tokio::test]
+async fn late_decisions_are_stale_and_order_nothing() {
+    let days = bars(60, 11);
+    let desk = Desk::new().await;
+    desk.clock.set(at(30, 22, 0));
+    let trader = desk.start().await.unwrap();
+    let mut feed = RecordedFeed::new(days[..=30].to_vec());
+    run(trader, &mut feed, None, std::future::pending()).await.unwrap();
+    // Away for two weeks.
+    desk.clock.set(at(45, 21, 5));
+    let mut trader = desk.start().await.unwrap();
+    let mut stale = 0;
+    for day in &days[31..=45] {
+        match trader.process(day).await.unwrap() {
+            Processed::Decided { outcome: DecisionOutcome::Stale, orders: 0 } => stale += 1,
+            Processed::Decided { outcome: DecisionOutcome::Decided, .. } => {
+                assert_eq!(day.known_at, at(45, 21, 0))
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(stale, 14);
+    let orders = desk.ledger.orders(&identity().key(), OrderFilter::default()).await.unwrap();
+    let while_away = |o: &&ats_ledger::OrderRow| o.bar > at(30, 21, 0) && o.bar < at(45, 21, 0);
+    assert!(orders.iter().filter(while_away).all(|o| o.reason == "Stop"), "{orders:#?}");
+    for day in &days[46..] {
+        desk.clock.set(day.known_at);
+        assert!(matches!(
+            trader.process(day).await.unwrap(),
+            Processed::Decided { outcome: DecisionOutcome::Decided, .. }
+        ));
+    }
+}
+
+#[tokio::test]
+async fn same_close_cannot_be_traded() {
+    let mut desk = Desk::new().await;
+    desk.settings.config.fill = FillTiming::SameClose;
+    assert!(matches!(desk.start().await, Err(TradeError::SameClose)));
+}
