@@ -6,7 +6,7 @@ SHELL := /bin/bash
 # Tools that are built, images and other things that outlive a checkout.
 export ATS_CACHE_DIR ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/ats
 # Compiled code is shared between checkouts: the dependency tree takes minutes and is the same for all of them.
-export CARGO_TARGET_DIR ?= $(ATS_CACHE_DIR)/target
+export CARGO_TARGET_DIR ?= $(ATS_CACHE_DIR)/build
 
 CARGO_DENY_VERSION := 0.20.2
 SAMPLES := config/samples/universe.yaml config/samples/models.yaml config/samples/strategies.yaml

@@ -8,7 +8,7 @@ pub(super) async fn execute(file: &StageFile, context: &StageContext) -> Result<
     match &file.spec {
         StageSpec::Acquire(_) => ats_data_acquisition::stage::run(file, context).await,
         StageSpec::Features(_) | StageSpec::Publish(_) => ats_feature_engineering::run(file, context).await,
-        StageSpec::Train(_) | StageSpec::Select(_) => ats_model_training::run(file, context).await,
+        StageSpec::Train(_) | StageSpec::Select(_) => ats_model_training::stage::run(file, context).await,
         StageSpec::Backtest(_) => ats_trading_strategy::run(file, context).await,
         StageSpec::Trade(_) => Err(StageError::bad_spec("stage trade is not run by this function")),
     }
