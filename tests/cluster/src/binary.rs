@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
 
 use crate::error::{Error, Result, SystemContext as _};
 
@@ -38,12 +39,34 @@ fn find(package: &str, name: &str) -> Result<PathBuf> {
     let under_test = std::env::var("CARGO_PKG_NAME").is_ok_and(|under_test| under_test == package);
     let cargo = std::env::var_os("CARGO");
     // Cargo has built the binaries of the package under test already.
-    let built = std::env::var_os("ATS_TEST_PREBUILT").is_some() || (under_test && path.is_file());
+    let built = std::env::var_os("ATS_TEST_PREBUILT").is_some()
+        || (under_test && path.is_file())
+        || (package == env!("CARGO_PKG_NAME") && is_newer_than_sources(&path));
     match cargo {
         Some(cargo) if !built => build(&cargo, package, name, &folder)?,
         _ => {}
     }
     existing(&path)
+}
+
+/// Whether a binary of this very package needs no build: nearly every test needs one, and Cargo would make it wait
+/// for other builds. That a dependency has changed since does not matter to the harness.
+fn is_newer_than_sources(binary: &Path) -> bool {
+    fn newest(path: &Path) -> std::io::Result<SystemTime> {
+        let data = path.metadata()?;
+        if !data.is_dir() {
+            return data.modified();
+        }
+        std::fs::read_dir(path)?
+            .try_fold(SystemTime::UNIX_EPOCH, |most, entry| Ok(most.max(newest(&entry?.path())?)))
+    }
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let sources =
+        newest(&package.join("src")).and_then(|src| Ok(src.max(newest(&package.join("Cargo.toml"))?)));
+    match (newest(binary), sources) {
+        (Ok(binary), Ok(sources)) => binary > sources,
+        _ => false,
+    }
 }
 
 fn existing(path: &Path) -> Result<PathBuf> {
