@@ -78,7 +78,7 @@ fn documents_without_errors() {
 #[test]
 fn samples_have_no_errors() {
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/samples");
-    let report = validate_paths(&[samples.clone()]);
+    let report = validate_paths(std::slice::from_ref(&samples));
     assert!(!report.has_errors(), "{}", report.to_text());
     let failing = validate_paths(&[samples.join("failing"), samples.join("universe.yaml")]);
     assert!(!failing.has_errors(), "{}", failing.to_text());

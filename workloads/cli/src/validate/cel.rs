@@ -167,6 +167,10 @@ fn to_cel(value: &Value, schema: Option<&JSONSchemaProps>) -> cel::Value {
         Value::Object(object) => {
             let mut map = HashMap::with_capacity(object.len());
             for (name, value) in object {
+                // A property that is null is not there for `has`.
+                if value.is_null() && schema.is_some_and(|schema| schema.properties.is_some()) {
+                    continue;
+                }
                 let (name, member) = match schema.map(|schema| schema::member(schema, name)) {
                     Some(Member::Property(member)) => (escaped(name), Some(member)),
                     Some(Member::Value(member)) => (name.clone(), Some(member)),
@@ -246,8 +250,10 @@ mod tests {
                 "map": {"type": "object", "additionalProperties": {"type": "string", "x-kubernetes-validations": [
                     {"rule": "self.size() < 3"}]}},
                 "namespace": {"type": "integer"},
+                "nothing": {"type": "string", "nullable": true},
             },
             "x-kubernetes-validations": [
+                {"rule": "!has(self.nothing)", "message": "a null is not there"},
                 {"rule": "!has(self.__namespace__) || self.__namespace__ > 1", "fieldPath": ".namespace", "message": "small", "reason": "FieldValueRequired"},
                 {"rule": "has(self.name) == has(self.list)", "message": "both or none"},
                 {"rule": "self.name == oldSelf.name", "message": "immutable"},

@@ -27,16 +27,26 @@ const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower ca
                          and must start and end with an alphanumeric character (e.g. 'example.com', regex used for \
                          validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
 
-/// Checks `metadata`; fields that it does not have are taken out, each an error of strict decoding.
-pub(crate) fn validate(document: &mut Value, errors: &mut Vec<FieldError>) {
-    let Some(metadata) = document.get_mut("metadata") else {
+const LABEL_VALUE: &str = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or \
+                           '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or \
+                           'my_value',  or '12345', regex used for validation is \
+                           '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
+
+const LABEL_KEY: &str = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end \
+                         with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for \
+                         validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
+
+/// Checks `metadata`; fields that it does not have are taken out, each an error of strict decoding. False when it is
+/// no metadata at all: the API server then looks at nothing else.
+pub(crate) fn validate(document: &mut Value, errors: &mut Vec<FieldError>) -> bool {
+    let Some(metadata) = document.get_mut("metadata").filter(|metadata| !metadata.is_null()) else {
         errors.push(no_name());
-        return;
+        return true;
     };
     let Value::Object(fields) = metadata else {
         let detail = "expected an object with a name";
         errors.push(FieldError::invalid("metadata", metadata, detail).mend("write `metadata: {name: …}`"));
-        return;
+        return false;
     };
     fields.retain(|name, _| {
         let known = FIELDS.contains(&name.as_str());
@@ -45,9 +55,19 @@ pub(crate) fn validate(document: &mut Value, errors: &mut Vec<FieldError>) {
         }
         known
     });
+    drop_nulls(metadata);
     if let Err(error) = serde_json::from_value::<ObjectMeta>(metadata.clone()) {
         errors.push(FieldError::invalid_without_value("metadata", error.to_string()));
-        return;
+        return false;
+    }
+    for (key, value) in metadata.get("labels").and_then(Value::as_object).into_iter().flatten() {
+        let name = key.rsplit_once('/').map_or(key.as_str(), |(_, name)| name);
+        if !is_label(name) || name.is_empty() {
+            errors.push(FieldError::invalid("metadata.labels", &Value::from(key.as_str()), LABEL_KEY));
+        }
+        if !value.as_str().is_some_and(is_label) {
+            errors.push(FieldError::invalid("metadata.labels", value, LABEL_VALUE));
+        }
     }
     match metadata.get("name").and_then(Value::as_str) {
         None | Some("") => errors.push(no_name()),
@@ -56,6 +76,24 @@ pub(crate) fn validate(document: &mut Value, errors: &mut Vec<FieldError>) {
         }
         Some(_) => {}
     }
+    true
+}
+
+/// A null stands for a field that is not there.
+fn drop_nulls(value: &mut Value) {
+    if let Value::Object(object) = value {
+        object.retain(|_, value| !value.is_null());
+        object.values_mut().for_each(drop_nulls);
+    }
+}
+
+/// Empty, or letters, digits, `-`, `_` and `.` between letters or digits; 63 at most.
+fn is_label(text: &str) -> bool {
+    let ends = |byte: Option<u8>| byte.is_none_or(|byte| byte.is_ascii_alphanumeric());
+    text.len() <= 63
+        && ends(text.bytes().next())
+        && ends(text.bytes().next_back())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
 fn no_name() -> FieldError {

@@ -69,7 +69,7 @@ fn validate_documents(documents: Vec<Document>, report: &mut Report) {
                 ours.push((document, errors.is_empty()));
             }
             Sort::Foreign => {
-                report.skip(Note::new(&document, &format!("not a kind of {}, skipped", ats_crds::GROUP)))
+                report.skip(Note::new(&document, &format!("not a kind of {}, skipped", ats_crds::GROUP)));
             }
             Sort::Wrong(path, message) => report.add(finding(&document, path, message, None)),
         }
@@ -138,7 +138,9 @@ fn validate_document(document: &mut Document, rules: &mut Rules) -> (Vec<FieldEr
         // A status that is sent with an object is forgotten.
         root.remove("status");
     }
-    metadata::validate(&mut document.value, &mut errors);
+    if !metadata::validate(&mut document.value, &mut errors) {
+        return (errors, true);
+    }
     decode::default(&mut document.value, schema);
     let status = match &mut document.value {
         Value::Object(root) => root.remove("status"),

@@ -4,7 +4,7 @@
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
 use serde_json::Value;
 
-use super::field::{FieldError, child, index, key};
+use super::field::{FieldError, child, float, index, key};
 use super::schema::{self, Member};
 
 /// All errors of a value against its schema.
@@ -67,7 +67,7 @@ fn check_type(value: &Value, schema: &JSONSchemaProps, path: &str, errors: &mut 
     let fits = types.contains(&found) || integer_for_number;
     if !textual && !format.is_empty() && !fits && found_format != format {
         errors.push(mended(wrong_type(path, format, found_format), value, schema));
-    } else if !(fits || (!numeric && !format.is_empty() && textual)) {
+    } else if !fits && (numeric || format.is_empty() || !textual) {
         errors.push(mended(wrong_type(path, &types.join(","), found), value, schema));
     }
 }
@@ -130,15 +130,23 @@ fn check_number(
     errors: &mut Vec<FieldError>,
 ) {
     let value = Value::Number(number.clone());
-    if schema.type_.as_deref() == Some("integer")
-        && schema.format.as_deref() == Some("int32")
-        && number.as_i64().is_some_and(|integer| i32::try_from(integer).is_err())
-    {
-        // The API server tells this one without a path and a value.
-        let detail = format!("Checked value must be of type integer with format int32 in {path}");
-        errors.push(FieldError::invalid("", &Value::from(""), detail).about(path));
+    if schema.type_.as_deref() == Some("integer") {
+        let format = schema.format.as_deref();
+        let fits = match (number.as_i64(), format) {
+            (Some(integer), Some("int32")) => i32::try_from(integer).is_ok(),
+            (integer, _) => integer.is_some(),
+        };
+        if !fits {
+            let format = format
+                .map_or_else(|| "(default format)".to_owned(), |format| format!("with format {format}"));
+            let detail = format!("Checked value must be of type integer {format} in {path}");
+            // The API server tells this one without a path and a value.
+            errors.push(FieldError::invalid("", &Value::from(""), detail).about(path));
+        }
     }
     let Some(found) = number.as_f64() else { return };
+    // Bounds are written as the value is: of an integer as an integer.
+    let bound = |bound: f64| if number.is_f64() { float(bound) } else { bound.to_string() };
     if let Some(factor) = schema.multiple_of
         && found % factor != 0.0
     {
@@ -155,7 +163,7 @@ fn check_number(
             errors.push(FieldError::invalid(
                 path,
                 &value,
-                format!("{path} in body should be {than} {least}"),
+                format!("{path} in body should be {than} {}", bound(least)),
             ));
         }
     }
@@ -163,7 +171,11 @@ fn check_number(
         let exclusive = schema.exclusive_maximum == Some(true);
         if found > most || (exclusive && found == most) {
             let than = if exclusive { "less than" } else { "less than or equal to" };
-            errors.push(FieldError::invalid(path, &value, format!("{path} in body should be {than} {most}")));
+            errors.push(FieldError::invalid(
+                path,
+                &value,
+                format!("{path} in body should be {than} {}", bound(most)),
+            ));
         }
     }
 }
@@ -214,7 +226,7 @@ fn check_object(
     for (name, value) in object {
         match schema::member(schema, name) {
             Member::Property(member) | Member::Value(member) => {
-                validate(value, member, &child(path, name), errors)
+                validate(value, member, &child(path, name), errors);
             }
             Member::Free | Member::Unknown => {}
         }
