@@ -92,6 +92,25 @@ fn the_bytes_do_not_depend_on_chunks_or_threads() {
     }
 }
 
+/// Values with nulls, over the border of a row group: where the memory begins does not show either.
+#[test]
+fn the_bytes_do_not_depend_on_where_the_memory_begins() {
+    let value = |i: usize| if i.is_multiple_of(7) { f64::NAN } else { (i % 1000) as f64 / 8.0 };
+    let values: Vec<f64> = (0..140_003).map(value).collect();
+    let names: Vec<String> = (0..values.len()).map(|i| format!("T{}", i % 5)).collect();
+    let of = |from: usize| {
+        let columns = vec![strings_column("ticker", &names[from..]), floats_column("x", &values[from..])];
+        frame("test", columns).unwrap()
+    };
+    let whole = of(0);
+    for from in [1, 5, 64, 8_931] {
+        let fresh = write_parquet(&of(from)).unwrap();
+        assert!(write_parquet(&whole.slice(from as i64, usize::MAX)).unwrap() == fresh, "from {from}");
+        let read = read_parquet("test", fresh, None).unwrap();
+        assert!(read.equals_missing(&of(from)), "from {from}");
+    }
+}
+
 #[test]
 fn a_projection_reads_only_its_columns_in_its_order() {
     let bytes = sample(5).to_parquet().unwrap();

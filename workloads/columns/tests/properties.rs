@@ -111,6 +111,30 @@ proptest! {
         }
     }
 
+    /// A function of the last n bars gives what those bars alone give, wherever the window lies.
+    #[test]
+    fn a_window_sees_only_itself(
+        (function, n) in prop::sample::select(vec![
+            ("mean", 1), ("sum", 1), ("std", 2), ("var", 2), ("median", 1), ("lowest", 1), ("highest", 1), ("skew", 3),
+            ("kurtosis", 4), ("autocorrelation", 3), ("slope", 2), ("wma", 1),
+        ]).prop_flat_map(|(function, least)| (Just(function), least..40_usize)),
+        at in 40..200_usize,
+        seed in 0..1000_u64,
+    ) {
+        let sessions = sessions(200);
+        let close = walk("IBM", &sessions, seed).close().to_vec();
+        let whole = support::closes("IBM", &sessions, &close);
+        let window = support::closes("IBM", &sessions[at - n..at], &close[at - n..at]);
+        let source = format!("{function}(raw_close, {n})");
+        let (found, expected) = (numbers(&source, &inputs(&whole))[at - 1], numbers(&source, &inputs(&window))[n - 1]);
+        // Moments of nearly equal prices cancel: their error is that of the prices, not of the result.
+        let scale = if matches!(function, "skew" | "kurtosis" | "autocorrelation") { 1.0 } else { expected.abs() };
+        prop_assert!(
+            (found - expected).abs() <= 1e-8 * scale.max(1e-3) || (found.is_nan() && expected.is_nan()),
+            "{}: {} for {}", source, found, expected
+        );
+    }
+
     /// After a spike has left a window, nothing of it is left, whatever its size.
     #[test]
     fn a_spike_is_forgotten(

@@ -1,4 +1,5 @@
 //! Bars and expressions for tests.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use ats_calendar::{Calendar, Session};
