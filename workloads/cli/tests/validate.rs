@@ -44,7 +44,11 @@ fn check_folder(folder: &str) -> String {
         if expected.is_empty() || !messages.iter().any(|message| message.contains(&expected)) {
             wrong.push(format!("{}\n  expected {expected}\n  found {messages:#?}", file.display()));
         }
-        assert!(report.findings().iter().all(|finding| finding.line.is_some_and(|line| line > 1)), "{}", file.display());
+        assert!(
+            report.findings().iter().all(|finding| finding.line.is_some_and(|line| line > 1)),
+            "{}",
+            file.display()
+        );
         shown.push_str(&text(&report));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -99,10 +103,19 @@ fn other_input() {
     let paths = [
         write("a-fields-twice.yaml", &twice),
         write("b-not-yaml.yaml", "a: [1, 2\nb: 3\n"),
-        write("c-foreign.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\n---\n# nothing\n---\n[1, 2]\n"),
+        write(
+            "c-foreign.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\n---\n# nothing\n---\n[1, 2]\n",
+        ),
         write("d-list.json", list),
-        write("e-kinds.yaml", "kind: Strategy\n---\napiVersion: trading.ats.dev/v1\nkind: Strategy\nmetadata: {name: a}\n---\napiVersion: trading.ats.dev/v1alpha1\nkind: Universe\nmetadata: {name: a}\n---\napiVersion: apps/v1\nkind: Strategy\nmetadata: {name: a}\n"),
-        write("f-metadata.yaml", "apiVersion: trading.ats.dev/v1alpha1\nkind: Strategy\nmetadata: {labels: {a: 1}, nam: b}\n---\napiVersion: trading.ats.dev/v1alpha1\nkind: Strategy\nmetadata: x\n"),
+        write(
+            "e-kinds.yaml",
+            "kind: Strategy\n---\napiVersion: trading.ats.dev/v1\nkind: Strategy\nmetadata: {name: a}\n---\napiVersion: trading.ats.dev/v1alpha1\nkind: Universe\nmetadata: {name: a}\n---\napiVersion: apps/v1\nkind: Strategy\nmetadata: {name: a}\n",
+        ),
+        write(
+            "f-metadata.yaml",
+            "apiVersion: trading.ats.dev/v1alpha1\nkind: Strategy\nmetadata: {labels: {a: 1}, nam: b}\n---\napiVersion: trading.ats.dev/v1alpha1\nkind: Strategy\nmetadata: x\n",
+        ),
         folder.path().join("g-not-there.yaml"),
     ];
     let report = validate_paths(&paths);
@@ -111,4 +124,60 @@ fn other_input() {
     let json: serde_json::Value = serde_json::from_str(&report.to_json().unwrap()).unwrap();
     assert_eq!(json["errors"].as_array().unwrap().len(), report.findings().len());
     assert_eq!(json["skipped"][0]["object"], "ConfigMap/settings");
+}
+
+/// All paths inside a value, as JSON pointers.
+fn pointers(value: &serde_json::Value, at: &str, found: &mut Vec<String>) {
+    let members: Vec<(String, &serde_json::Value)> = match value {
+        serde_json::Value::Object(object) => {
+            object.iter().map(|(name, value)| (name.replace('~', "~0").replace('/', "~1"), value)).collect()
+        }
+        serde_json::Value::Array(list) => {
+            list.iter().enumerate().map(|(at, v)| (at.to_string(), v)).collect()
+        }
+        _ => Vec::new(),
+    };
+    for (name, value) in members {
+        let path = format!("{at}/{name}");
+        found.push(path.clone());
+        pointers(value, &path, found);
+    }
+}
+
+/// Every field of every kind, in turn, as something else: there is a report, and what the schema and its rules accept
+/// decodes as the type that the operator and the workloads compute with.
+#[test]
+fn what_the_schema_accepts_is_of_the_type() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("document.json");
+    let others = serde_json::json!([null, true, -1, 0, 7, 2.5, 1e300, "", "x", "0.5", "2004-01-01", [], ["x"], {}, {"x": 1}]);
+    let documents = validate_paths(&[fixtures("valid")]).into_documents();
+    let (mut refused, mut accepted) = (0, 0);
+    for document in documents {
+        let mut places = Vec::new();
+        pointers(&document["spec"], "/spec", &mut places);
+        for place in places {
+            let all: Vec<serde_json::Value> = (others.as_array().unwrap().iter())
+                .map(|other| {
+                    let mut changed = document.clone();
+                    changed["metadata"]["name"] = "changed".into();
+                    *changed.pointer_mut(&place).unwrap() = other.clone();
+                    changed
+                })
+                .collect();
+            for changed in all {
+                std::fs::write(&file, changed.to_string()).unwrap();
+                let report = validate(&file);
+                if report.has_errors() {
+                    refused += 1
+                } else {
+                    accepted += 1
+                }
+                let decoding = report.findings().iter().find(|finding| finding.message.starts_with("spec: "));
+                let problem = decoding.filter(|finding| !finding.message.contains("alue: "));
+                assert_eq!(problem, None, "{place} in {changed}");
+            }
+        }
+    }
+    assert!(refused > 1000 && accepted > 10, "{refused} {accepted}");
 }
