@@ -1,12 +1,33 @@
 //! One monitoring Deployment and Service for each namespace that has objects: made with the first, removed with the
-//! last. Keyed by the namespace, without owner references.
+//! last. Keyed by the namespace, without owner references: no single object owns it.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    core::v1::{Service, ServiceAccount},
+    rbac::v1::RoleBinding,
+};
+use kube::{Resource, ResourceExt, runtime::reflector::ObjectRef};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
-use crate::context::Context;
+use crate::{
+    build::{accounts, deployment::ANNOTATION_HASH, monitoring as build},
+    context::Context,
+    controller::apply::{apply_deployment, create, delete},
+    error::Error,
+    world::accounts as names,
+};
+
+/// Wake-ups within this time are one.
+const DEBOUNCE: Duration = Duration::from_millis(500);
+/// Delay after an error.
+const RETRY: Duration = Duration::from_secs(10);
 
 /// Looks at namespaces as they are woken.
 pub async fn run(
@@ -14,10 +35,85 @@ pub async fn run(
     mut namespaces: UnboundedReceiver<String>,
     shutdown: CancellationToken,
 ) {
+    let mut due: BTreeMap<String, Instant> = BTreeMap::new();
     loop {
+        let next = due.values().min().copied();
+        let wait = async {
+            match next {
+                Some(next) => tokio::time::sleep_until(next.into()).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             () = shutdown.cancelled() => break,
-            Some(_namespace) = namespaces.recv() => { let _ = &context; }
+            Some(namespace) = namespaces.recv() => {
+                due.entry(namespace).or_insert_with(|| Instant::now() + DEBOUNCE);
+            }
+            () = wait => {
+                let now = Instant::now();
+                let ready: Vec<String> =
+                    due.iter().filter(|(_, at)| **at <= now).map(|(namespace, _)| namespace.clone()).collect();
+                for namespace in ready {
+                    due.remove(&namespace);
+                    // Whoever begins to lead wakes every namespace.
+                    if !context.writer.fence.leads() {
+                        continue;
+                    }
+                    if let Err(error) = reconcile(&context, &namespace).await
+                        && !error.is_stale()
+                    {
+                        tracing::warn!(namespace, %error, "the monitoring of a namespace could not be set up");
+                        due.insert(namespace, Instant::now() + RETRY);
+                    }
+                }
+            }
         }
     }
+}
+
+async fn reconcile(context: &Context, namespace: &str) -> Result<(), Error> {
+    let in_use = context.caches.keys().iter().any(|key| key.namespace == namespace);
+    let known = context.caches.deployments.get(&ObjectRef::new(build::NAME).within(namespace));
+    if in_use && context.options.monitoring {
+        set_up(context, namespace, known.as_deref()).await
+    } else {
+        tear_down(context, namespace, known.is_some(), in_use).await
+    }
+}
+
+async fn set_up(context: &Context, namespace: &str, known: Option<&Deployment>) -> Result<(), Error> {
+    let wanted = build::deployment(namespace, &context.options)?;
+    let hash = |deployment: &Deployment| deployment.annotations().get(ANNOTATION_HASH).cloned();
+    if known.is_some_and(|known| known.meta().deletion_timestamp.is_none() && hash(known) == hash(&wanted)) {
+        return Ok(());
+    }
+    let writer = &context.writer;
+    let account = accounts::account(namespace, names::MONITORING);
+    create::<ServiceAccount>(writer, namespace, "serviceaccounts", &account).await?;
+    let binding = accounts::binding(namespace, names::MONITORING);
+    create::<RoleBinding>(writer, namespace, "rolebindings", &binding).await?;
+    create::<Service>(writer, namespace, "services", &build::service(namespace)).await?;
+    apply_deployment(writer, namespace, &wanted).await
+}
+
+/// Removes the monitoring; and, with the last object, the accounts of workloads.
+async fn tear_down(context: &Context, namespace: &str, there: bool, in_use: bool) -> Result<(), Error> {
+    let writer = &context.writer;
+    if there {
+        delete::<Deployment>(writer, namespace, "deployments", build::NAME).await?;
+        delete::<Service>(writer, namespace, "services", build::NAME).await?;
+    }
+    let accounts =
+        context.caches.accounts.state_filter(|account| account.namespace().as_deref() == Some(namespace));
+    for account in accounts {
+        let name = account.name_any();
+        if in_use && name != names::MONITORING {
+            continue;
+        }
+        if name != names::STAGE {
+            delete::<RoleBinding>(writer, namespace, "rolebindings", &name).await?;
+        }
+        delete::<ServiceAccount>(writer, namespace, "serviceaccounts", &name).await?;
+    }
+    Ok(())
 }

@@ -8,11 +8,11 @@ use kube::{
     runtime::events::{Recorder, Reporter},
 };
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
     api::Writer,
-    cache::{self, Watched},
+    cache::{self, Caches, Watched},
     context::{Context, Probe},
     controller::{memory::Memory, run::run as control},
     error::RunError,
@@ -24,6 +24,8 @@ use crate::{
 
 /// Longest that running reconciles are waited for at the end.
 const DRAIN: Duration = Duration::from_secs(15);
+/// How often objects are counted for the metrics.
+const COUNT: Duration = Duration::from_secs(15);
 
 /// Runs the operator until the token is cancelled, then ends in order: no new reconcile, the running ones finish, the
 /// Lease is given up.
@@ -48,7 +50,10 @@ pub async fn run_with(
     let metrics = Arc::new(Metrics::new()?);
     let health = Arc::new(Health::default());
     let over = CancellationToken::new();
-    serve(options.metrics_bind, Arc::clone(&metrics), Arc::clone(&health), over.clone()).await?;
+    let served = CancellationToken::new();
+    serve(options.metrics_bind, Arc::clone(&metrics), Arc::clone(&health), served.clone()).await?;
+    // The server ends with this function, however it ends.
+    let _served = served.drop_guard();
     let identity = options.identity.clone().unwrap_or_else(identity);
     let (fence, election) = elect(&client, &options, &identity, &metrics, &over);
     let recorder = Recorder::new(
@@ -56,6 +61,7 @@ pub async fn run_with(
         Reporter { controller: "ats-operator".to_owned(), instance: Some(identity) },
     );
     let mut cells = JoinSet::new();
+    let mut all = Vec::new();
     let scopes: Vec<Option<String>> = match options.watch_namespaces.is_empty() {
         true => vec![None],
         false => options.watch_namespaces.iter().cloned().map(Some).collect(),
@@ -77,9 +83,13 @@ pub async fn run_with(
             recorder: recorder.clone(),
             probe: probe.clone(),
         });
+        all.push(watched.caches.clone());
         cells.spawn(cell(watched, context, shutdown.clone(), Arc::clone(&health)));
     }
-    shutdown.cancelled().await;
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        () = count(&all, &metrics) => {}
+    }
     tracing::info!("ending: no new reconcile begins");
     let drained = tokio::time::timeout(DRAIN, async { while cells.join_next().await.is_some() {} }).await;
     if drained.is_err() {
@@ -94,6 +104,17 @@ pub async fn run_with(
     }
     tracing::info!("ended");
     Ok(())
+}
+
+/// Counts the objects by readiness, for the metrics.
+async fn count(all: &[Caches], metrics: &Metrics) {
+    loop {
+        tokio::time::sleep(COUNT).await;
+        metrics.objects.reset();
+        for (key, ready) in all.iter().flat_map(Caches::readiness) {
+            metrics.objects.with_label_values(&[key.kind.as_str(), &ready]).inc();
+        }
+    }
 }
 
 /// One scope: its caches, the three controllers, its namespaces' monitoring.
@@ -155,7 +176,7 @@ fn elect(
     identity: &str,
     metrics: &Arc<Metrics>,
     over: &CancellationToken,
-) -> (Fence, Option<tokio::task::JoinHandle<()>>) {
+) -> (Fence, Option<AbortOnDropHandle<()>>) {
     if !options.leader_election {
         metrics.leader.set(1);
         return (Fence::open(), None);

@@ -99,6 +99,7 @@ pub fn deployment(
         store_secret: place.store.secret.clone(),
         source_secret: None,
         ledger: Some(ledger.clone()),
+        ledger_optional: false,
         environment: Vec::new(),
         account: accounts::TRADING.to_owned(),
         api_access: true,
@@ -109,8 +110,8 @@ pub fn deployment(
     if let Some(pod) = &mut template.spec {
         pod.termination_grace_period_seconds = Some(GRACE_SECONDS);
     }
-    let spec = DeploymentSpec {
-        replicas: Some(i32::from(!run.suspend)),
+    let mut spec = DeploymentSpec {
+        replicas: None,
         selector: LabelSelector {
             match_labels: Some(parent.selector(StageName::Trade)),
             match_expressions: None,
@@ -122,10 +123,12 @@ pub fn deployment(
         ..DeploymentSpec::default()
     };
     let mut metadata = metadata(parent, name::trade(&parent.key.name), labels);
+    // The number of replicas is not in the digest: it is held and let go on its own.
     metadata.annotations = Some(BTreeMap::from([
         (ANNOTATION_KEY.to_owned(), stage.key.to_string()),
         (ANNOTATION_HASH.to_owned(), hash(&spec)?),
     ]));
+    spec.replicas = Some(i32::from(!run.suspend));
     Ok(Deployment { metadata, spec: Some(spec), status: None })
 }
 

@@ -59,6 +59,7 @@ pub fn workload(
         store_secret: place.store.secret.clone(),
         source_secret: place.source.secret.clone().filter(|_| reads_source),
         ledger: None,
+        ledger_optional: false,
         environment: Vec::new(),
         account: accounts::STAGE.to_owned(),
         api_access: false,

@@ -41,6 +41,8 @@ pub struct Workload {
     pub source_secret: Option<String>,
     /// Secret key with the ledger's URL.
     pub ledger: Option<SecretKey>,
+    /// Whether it does without a ledger whose Secret is missing.
+    pub ledger_optional: bool,
     /// Variables beside these.
     pub environment: Vec<(String, String)>,
     /// Its ServiceAccount, unless the user names one.
@@ -204,7 +206,7 @@ impl Workload {
                 secret_key_ref: Some(SecretKeySelector {
                     name: secret.name.clone(),
                     key: secret.key.clone(),
-                    optional: Some(false),
+                    optional: Some(self.ledger_optional),
                 }),
                 ..EnvVarSource::default()
             }),

@@ -7,14 +7,16 @@ mod watch;
 use std::sync::Arc;
 
 use ats_crds::{
-    ModelTrainingJob, Strategy, TradingUniverse,
+    ConditionType, ModelTrainingJob, Strategy, TradingUniverse,
     children::{LABEL_KIND, LABEL_NAME},
+    status::HasCommonStatus,
 };
 use k8s_openapi::api::{
     apps::v1::Deployment,
     batch::v1::Job,
     core::v1::{ConfigMap, Pod, ServiceAccount},
 };
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{
     Resource, ResourceExt,
     core::DeserializeGuard,
@@ -104,19 +106,23 @@ impl Caches {
 
     /// Every object of the three kinds.
     pub fn keys(&self) -> Vec<Key> {
-        fn of<K: Managed>(kind: Kind, store: &Store<DeserializeGuard<K>>) -> impl Iterator<Item = Key> {
-            store.state().into_iter().map(move |guard| {
-                Key::new(
-                    kind,
-                    guard.meta().namespace.clone().unwrap_or_default(),
-                    guard.meta().name.clone().unwrap_or_default(),
-                )
+        self.readiness().into_iter().map(|(key, _)| key).collect()
+    }
+
+    /// Every object with the status of its `Ready` condition.
+    pub fn readiness(&self) -> Vec<(Key, String)> {
+        fn of<K: Managed>(store: &Store<DeserializeGuard<K>>) -> impl Iterator<Item = (Key, String)> {
+            store.state().into_iter().map(|guard| {
+                let meta = guard.meta();
+                let namespace = meta.namespace.clone().unwrap_or_default();
+                let key = Key::new(K::KIND, namespace, meta.name.clone().unwrap_or_default());
+                let common = guard.0.as_ref().ok().and_then(Managed::status).map(HasCommonStatus::common);
+                let is_ready = |condition: &&Condition| condition.type_ == ConditionType::Ready.as_str();
+                let ready = common.and_then(|common| common.conditions.iter().find(is_ready));
+                (key, ready.map_or_else(|| "Unknown".to_owned(), |ready| ready.status.clone()))
             })
         }
-        of(Kind::Universe, &self.universes)
-            .chain(of(Kind::Model, &self.models))
-            .chain(of(Kind::Strategy, &self.strategies))
-            .collect()
+        of(&self.universes).chain(of(&self.models)).chain(of(&self.strategies)).collect()
     }
 
     /// The children of an object.

@@ -58,14 +58,7 @@ async fn one<K: Decide>(writer: &Writer, object: &K, namespace: &str, write: &Wr
             merge(writer, &api, "jobs", name, &patch).await
         }
         Write::DeleteJob { name } => delete::<Job>(writer, namespace, "jobs", name).await,
-        Write::Deployment(deployment) => {
-            let name = deployment.name_any();
-            let api: Api<Deployment> = Api::namespaced(writer.client.clone(), namespace);
-            let parameters = PatchParams::apply(MANAGER).force();
-            let patch = Patch::Apply(deployment.as_ref());
-            let request = api.patch(&name, &parameters, &patch);
-            writer.send(Act { verb: "apply", resource: "deployments", name: &name }, request).await.map(drop)
-        }
+        Write::Deployment(deployment) => apply_deployment(writer, namespace, deployment).await,
         Write::Scale { name, replicas } => {
             let api: Api<Deployment> = Api::namespaced(writer.client.clone(), namespace);
             merge(writer, &api, "deployments", name, &json!({"spec": {"replicas": replicas}})).await
@@ -78,7 +71,16 @@ async fn one<K: Decide>(writer: &Writer, object: &K, namespace: &str, write: &Wr
     }
 }
 
-async fn create<T>(writer: &Writer, namespace: &str, resource: &'static str, object: &T) -> Result<(), Error>
+/// Makes an object; one that is there is what was wanted.
+///
+/// # Errors
+/// When the API server refuses.
+pub async fn create<T>(
+    writer: &Writer,
+    namespace: &str,
+    resource: &'static str,
+    object: &T,
+) -> Result<(), Error>
 where
     T: kube::Resource<DynamicType = (), Scope = NamespaceResourceScope>
         + Clone
@@ -92,7 +94,16 @@ where
     exists(writer.send(Act { verb: "create", resource, name: &object.name_any() }, request).await).map(drop)
 }
 
-async fn delete<T>(writer: &Writer, namespace: &str, resource: &'static str, name: &str) -> Result<(), Error>
+/// Deletes an object; one that is gone is what was wanted.
+///
+/// # Errors
+/// When the API server refuses.
+pub async fn delete<T>(
+    writer: &Writer,
+    namespace: &str,
+    resource: &'static str,
+    name: &str,
+) -> Result<(), Error>
 where
     T: kube::Resource<DynamicType = (), Scope = NamespaceResourceScope>
         + Clone
@@ -119,6 +130,23 @@ where
     let patch = Patch::Merge(patch);
     let request = api.patch(name, &parameters, &patch);
     gone(writer.send(Act { verb: "patch", resource, name }, request).await).map(drop)
+}
+
+/// Applies a Deployment, server-side.
+///
+/// # Errors
+/// When the API server refuses.
+pub async fn apply_deployment(
+    writer: &Writer,
+    namespace: &str,
+    deployment: &Deployment,
+) -> Result<(), Error> {
+    let name = deployment.name_any();
+    let api: Api<Deployment> = Api::namespaced(writer.client.clone(), namespace);
+    let parameters = PatchParams::apply(MANAGER).force();
+    let patch = Patch::Apply(deployment);
+    let request = api.patch(&name, &parameters, &patch);
+    writer.send(Act { verb: "apply", resource: "deployments", name: &name }, request).await.map(drop)
 }
 
 /// Makes a Job, or finds the one that is there: ours, when the request was sent twice.

@@ -68,7 +68,9 @@ pub async fn run<K: Decide>(
 
 async fn reconcile<K: Decide>(guard: Arc<DeserializeGuard<K>>, context: Arc<Context>) -> Action {
     if !context.writer.fence.leads() {
-        return Action::await_change();
+        // Whoever begins to lead wakes everything.
+        let standby = context.writer.fence.stands_by();
+        return if standby { Action::await_change() } else { Action::requeue(Duration::from_secs(1)) };
     }
     let meta = guard.meta();
     let key =

@@ -11,7 +11,7 @@ use std::{
 use k8s_openapi::{api::coordination::v1::Lease, jiff::Timestamp};
 use kube::{Api, Client, api::PostParams};
 use tokio::{sync::watch, time::timeout};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{error::Error, telemetry::Metrics};
 use lease::{Memory, Step};
@@ -60,6 +60,12 @@ impl Fence {
         self.check().is_ok()
     }
 
+    /// Whether another replica leads, as far as is known. A leader that is late with its renewal is no standby yet: it
+    /// may not write, and goes on once it has renewed.
+    pub fn stands_by(&self) -> bool {
+        matches!(*self.0.borrow(), Term::None)
+    }
+
     /// Waits until this replica begins to lead.
     pub async fn taken(&mut self) {
         // The sender is gone when there is no election, or at the end.
@@ -93,7 +99,7 @@ pub fn elect(
     election: Election,
     metrics: Arc<Metrics>,
     shutdown: CancellationToken,
-) -> (Fence, tokio::task::JoinHandle<()>) {
+) -> (Fence, AbortOnDropHandle<()>) {
     let (sender, receiver) = watch::channel(Term::None);
     let task = tokio::spawn(async move {
         let mut campaign = Campaign {
@@ -114,7 +120,7 @@ pub fn elect(
         }
         campaign.release().await;
     });
-    (Fence(receiver), task)
+    (Fence(receiver), AbortOnDropHandle::new(task))
 }
 
 struct Campaign {

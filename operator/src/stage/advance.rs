@@ -271,12 +271,7 @@ impl Setting<'_> {
             entry.message = Some(message.clone());
             return Some(progress.fail(name, Trouble { reason: Reason::StageFailed, message }));
         }
-        let mine: Vec<&Pod> = self
-            .pods
-            .iter()
-            .filter(|pod| pod.labels().get(pods::JOB_NAME) == Some(&job_name))
-            .map(AsRef::as_ref)
-            .collect();
+        let mine: Vec<&Pod> = self.pods.iter().filter(|pod| is_of(pod, job)).map(AsRef::as_ref).collect();
         let told = pods::read(name, job, &mine, self.warnings);
         progress.forget(name);
         progress
@@ -385,6 +380,13 @@ impl Progress {
         self.failures.insert(0, of_stage);
         Current::Failed { stage, trouble }
     }
+}
+
+/// Whether a pod is a Job's own: a Job of an earlier object of this name may have left pods under the same name.
+fn is_of(pod: &Pod, job: &Job) -> bool {
+    pod.owner_references()
+        .iter()
+        .any(|owner| owner.controller == Some(true) && Some(&owner.uid) == job.metadata.uid.as_ref())
 }
 
 /// Why a recorded stage failed: its reason stands in the failures, its words beside its state.

@@ -9,3 +9,6 @@ pub mod trouble;
 
 pub use advance::{Current, JobAction, Progress, Setting, advance};
 pub use trouble::{Trouble, Warning};
+
+#[cfg(test)]
+mod tests;

@@ -82,6 +82,7 @@ pub fn start(
     if hash != known {
         writes.push(Write::Deployment(Box::new(wanted)));
     } else {
+        writes.extend(hold(world, run.suspend));
         // Documents of earlier keys: the pod that read them is gone with its Deployment's change.
         let prefix = format!("{}-", name::trade(&parent.key.name));
         let old = children.documents.iter().filter(|name| name.starts_with(&prefix) && **name != document);
