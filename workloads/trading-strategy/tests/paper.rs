@@ -139,3 +139,81 @@ async fn the_backtest_and_the_paper_run_are_one() {
     theirs.sort();
     assert_eq!(ours, theirs);
 }
+
+/// A market of one ticker, a bar a session or an hour.
+fn small(interval: ats_calendar::Interval) -> Market {
+    let calendar = Calendar::xnys();
+    let mut columns = ats_columns::BarColumns::default();
+    for session in calendar.sessions(date(2024, 7, 1), date(2024, 7, 5)) {
+        for start in calendar.bar_starts(*session, interval).unwrap() {
+            columns.session.push(*session);
+            columns.timestamp.push(start.as_microsecond());
+            for column in [&mut columns.open, &mut columns.high, &mut columns.low, &mut columns.close] {
+                column.push(10.0);
+            }
+            columns.volume.push(1000.0);
+            columns.split_factor.push(1.0);
+            columns.dividend_factor.push(1.0);
+        }
+    }
+    let history = ats_trading_strategy::market::TickerHistory {
+        bars: ats_columns::Bars::new("AAA", columns).unwrap(),
+        actions: Actions::new("AAA", Vec::new()).unwrap(),
+        features: std::collections::BTreeMap::new(),
+        membership: common::always(),
+        scores: Vec::new(),
+    };
+    let mut market = Market::default();
+    market.tickers.insert("AAA".to_owned(), history);
+    market
+}
+
+/// When each bar is complete and until when its orders are in time, by the exchange's hours: 3 July 2024 closed early,
+/// at 13:00 in New York, and 4 July was no session. Bars of an hour are those of the clock.
+#[tokio::test]
+async fn bars_come_in_order_with_their_deadlines() {
+    use ats_trading_strategy::trade::{Feed as _, MarketFeed};
+    for (interval, expected) in [
+        (
+            ats_calendar::Interval::D1,
+            vec![
+                ("2024-07-02T20:00:00Z", "2024-07-03T13:30:00Z"),
+                ("2024-07-03T17:00:00Z", "2024-07-05T13:30:00Z"),
+                ("2024-07-05T20:00:00Z", "2024-07-08T13:30:00Z"),
+            ],
+        ),
+        (
+            ats_calendar::Interval::H1,
+            vec![
+                ("2024-07-02T14:00:00Z", "2024-07-02T15:00:00Z"),
+                ("2024-07-02T15:00:00Z", "2024-07-02T16:00:00Z"),
+                ("2024-07-02T16:00:00Z", "2024-07-02T17:00:00Z"),
+                ("2024-07-02T17:00:00Z", "2024-07-02T18:00:00Z"),
+                ("2024-07-02T18:00:00Z", "2024-07-02T19:00:00Z"),
+                ("2024-07-02T19:00:00Z", "2024-07-02T20:00:00Z"),
+                ("2024-07-02T20:00:00Z", "2024-07-03T13:30:00Z"),
+                ("2024-07-03T14:00:00Z", "2024-07-03T15:00:00Z"),
+                ("2024-07-03T15:00:00Z", "2024-07-03T16:00:00Z"),
+                ("2024-07-03T16:00:00Z", "2024-07-03T17:00:00Z"),
+                ("2024-07-03T17:00:00Z", "2024-07-05T13:30:00Z"),
+            ],
+        ),
+    ] {
+        let market = small(interval);
+        let core = StrategyCore { interval, stop: None, sizing: equal(), rank_by: None, ..core() };
+        let mut feed = MarketFeed::new(&core, &market, Calendar::xnys(), date(2024, 7, 2)).unwrap();
+        let mut after = None;
+        for (known_at, decide_by) in expected {
+            let bar = feed.next(after).await.unwrap().unwrap();
+            assert_eq!(bar.known_at, known_at.parse().unwrap(), "{interval:?}");
+            assert_eq!(bar.decide_by, Some(decide_by.parse().unwrap()), "{interval:?} {known_at}");
+            after = Some(bar.known_at);
+        }
+        let last = "2024-07-05T20:00:00Z".parse().unwrap();
+        assert_eq!(feed.next(Some(last)).await.unwrap(), None);
+    }
+}
+
+fn equal() -> ats_pipeline::spec::SizingSpec {
+    ats_pipeline::spec::SizingSpec::EqualWeight
+}
