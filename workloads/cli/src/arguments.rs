@@ -58,7 +58,7 @@ pub struct StateArguments {
     #[arg(long, env = "ATS_STATE", default_value = ".ats/state", value_name = "DIR")]
     pub state: PathBuf,
     /// The ledger of paper strategies; a database URL.
-    #[arg(long, env = "ATS_LEDGER", default_value = "sqlite:.ats/ledger.db", value_name = "URL")]
+    #[arg(long, env = "ATS_LEDGER", default_value = "sqlite://.ats/ledger.db", value_name = "URL")]
     pub ledger: String,
 }
 
@@ -104,6 +104,8 @@ pub enum GetWhat {
     Trades,
     /// Orders of a strategy's backtest.
     Orders,
+    /// Open positions of a paper strategy, from the ledger.
+    Positions,
     /// Equity of a strategy's backtest, by session.
     Equity,
     /// The model's card.

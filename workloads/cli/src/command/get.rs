@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use ats_ledger::{Ledger, LedgerError, StrategyIdentity};
 use ats_pipeline::{StageKey, StageName, StoreLocation};
 use ats_store::{Settings, Store};
 use serde_json::{Value, json};
@@ -16,7 +17,7 @@ pub(super) fn get(arguments: &GetArguments) -> Result<ExitCode, Failure> {
     let kinds: &[&str] = match arguments.what {
         GetWhat::Stages | GetWhat::Artifacts => KINDS,
         GetWhat::Models => &["ModelTrainingJob"],
-        GetWhat::Trades | GetWhat::Orders | GetWhat::Equity => &["Strategy"],
+        GetWhat::Trades | GetWhat::Orders | GetWhat::Positions | GetWhat::Equity => &["Strategy"],
     };
     let (_, object) = state.resolve(&arguments.name, kinds)?;
     let store = Store::open(&StoreLocation { uri: store_uri(&arguments.state.store)? }, &Settings::new())?;
@@ -31,6 +32,7 @@ pub(super) fn get(arguments: &GetArguments) -> Result<ExitCode, Failure> {
             }
             GetWhat::Trades => table(&store, &object, "trades.parquet", arguments.output).await,
             GetWhat::Orders => table(&store, &object, "orders.parquet", arguments.output).await,
+            GetWhat::Positions => positions(&arguments.state.ledger, &object, arguments.output).await,
             GetWhat::Equity => table(&store, &object, "equity.parquet", arguments.output).await,
         }
     })?;
@@ -115,4 +117,22 @@ async fn table(store: &Store, object: &Value, name: &str, format: OutputFormat) 
         .map(|row| Value::Object(header.iter().cloned().zip(row.into_iter().map(Value::String)).collect()))
         .collect();
     output::value(&json!(records), format)
+}
+
+/// Open positions from the ledger.
+async fn positions(url: &str, object: &Value, format: OutputFormat) -> Result<String, Failure> {
+    let failed = |error: LedgerError| Failure::Failed(error.to_string());
+    let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+    if object.pointer("/spec/mode").and_then(Value::as_str) != Some("Paper") {
+        return Err(Failure::Input(format!("Strategy/{name} is not in mode Paper: a backtest ends flat or at its last bar, see `ats get trades`")));
+    }
+    let ledger = Ledger::open(url).await.map_err(failed)?;
+    let key = StrategyIdentity::local(name).map_err(failed)?.key();
+    let held = ledger.positions(&key).await.map_err(failed)?;
+    if format != OutputFormat::Table {
+        let all = serde_json::to_value(&held).map_err(|error| Failure::Failed(error.to_string()))?;
+        return output::value(&all, format);
+    }
+    let header = ["TICKER", "QUANTITY", "COST"].map(str::to_owned);
+    Ok(output::rows(&header, held.iter().map(|one| vec![one.ticker.clone(), one.quantity.to_string(), one.cost.to_string()])))
 }

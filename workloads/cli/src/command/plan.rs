@@ -10,7 +10,7 @@ pub(super) fn plan(arguments: &RunArguments) -> Result<ExitCode, Failure> {
     let objects = super::run::valid_objects(&arguments.input.files)?;
     let state = &arguments.state;
     let rows = super::runtime()?.block_on(async {
-        let runner = Runner::new(&state.store, &state.state, arguments.jobs, arguments.maps.clone(), CancellationToken::new())?;
+        let runner = Runner::new(state, arguments.jobs, arguments.maps.clone(), CancellationToken::new())?;
         runner.plan(objects).await
     })?;
     if arguments.output != OutputFormat::Table {

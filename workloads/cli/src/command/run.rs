@@ -22,7 +22,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
                 stop.cancel();
             }
         });
-        let runner = Runner::new(&state.store, &state.state, arguments.jobs, arguments.maps.clone(), cancel)?;
+        let runner = Runner::new(state, arguments.jobs, arguments.maps.clone(), cancel)?;
         runner.run(objects).await
     })?;
     let all_ready = finished.iter().all(|one| one.ready);

@@ -1,6 +1,6 @@
 //! Universes, then models, then strategies: each planned, its stages run, its status written.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use ats_crds::{ConditionType, ModelTrainingJob, Reason, Strategy, TradingUniverse};
 use ats_pipeline::{
@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::{Bars, object::Object, stages, status};
-use crate::{Failure, PathMap, objects::Objects, state::State};
+use crate::{Failure, PathMap, StateArguments, objects::Objects, state::State};
 
 /// An object with the status that a run gave it.
 #[derive(Debug)]
@@ -34,6 +34,7 @@ pub(crate) struct Finished {
 pub(crate) struct Runner {
     context: StageContext,
     location: StoreLocation,
+    ledger: String,
     maps: Vec<PathMap>,
     bars: Arc<Bars>,
     state: State,
@@ -59,13 +60,12 @@ struct StageFailed {
 impl Runner {
     /// A runner with its store open.
     pub(crate) fn new(
-        store: &str,
-        state: &Path,
+        folders: &StateArguments,
         jobs: usize,
         maps: Vec<PathMap>,
         cancel: CancellationToken,
     ) -> Result<Self, Failure> {
-        let location = StoreLocation { uri: store_uri(store)? };
+        let location = StoreLocation { uri: store_uri(&folders.store)? };
         let bars = Arc::new(Bars::new());
         let mut context = StageContext::new(Store::open(&location, &Settings::new())?);
         context.progress = bars.clone();
@@ -73,7 +73,15 @@ impl Runner {
         if jobs > 0 {
             context.jobs = jobs;
         }
-        Ok(Self { context, location, maps, bars, state: State::new(state), now: Timestamp::now() })
+        Ok(Self {
+            context,
+            location,
+            ledger: folders.ledger.clone(),
+            maps,
+            bars,
+            state: State::new(&folders.state),
+            now: Timestamp::now(),
+        })
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -244,9 +252,46 @@ impl Runner {
         if let (Some(name), Some(model)) = (&checked.model, model) {
             common.inputs.push(status::input(&format!("ModelTrainingJob/{name}"), model));
         }
-        judge(common, &checked.gates, &figures, output, ConditionType::BacktestPassed, None);
+        let passed = judge(common, &checked.gates, &figures, output, ConditionType::BacktestPassed, None);
         object.status_mut().halted = Some("False".to_owned());
+        if let (Some(backtest), Some(_)) = (passed, &checked.trade) {
+            let known = |stage: &PlannedStage| (stage.key == backtest.key).then_some(backtest.digest);
+            let plan = plan::strategy(&checked, &universe.dataset, model, &known).map_err(|error| Failure::Failed(error.to_string()))?;
+            if let Some(trade) = plan.last().and_then(|entry| entry.stage.as_ref()) {
+                self.paper(object, trade).await;
+            }
+        }
         Ok(())
+    }
+
+    /// Paper trading up to the dataset's last bar.
+    async fn paper(&self, object: &mut Strategy, planned: &PlannedStage) {
+        let title = object.title();
+        let file = planned.to_file(object.owner(), "local", self.location.clone());
+        let started = Timestamp::now();
+        self.bars.begin(&title, StageName::Trade);
+        let outcome = stages::trade(&file, &self.context, &self.ledger, object).await.unwrap_or_else(|error| error.to_outcome());
+        self.bars.end(&title, StageName::Trade, &outcome.message);
+        let entry = status::stage(planned, &outcome, started);
+        let common = object.common_mut();
+        common.stages.push(entry);
+        if !outcome.is_done() {
+            let message = format!("stage trade failed: {}", outcome.message);
+            status::set(common, ConditionType::Running, Some(false), outcome.category.reason(), &message);
+            status::fail(common, outcome.category.reason(), &message);
+            return;
+        }
+        common.metrics.extend(status::metrics(&outcome.figures));
+        let last = outcome.notes.get("lastSession").map_or("no session yet", String::as_str);
+        status::set(common, ConditionType::Running, Some(true), Reason::WaitingForData, &format!("decided up to {last}"));
+        match outcome.notes.get("halt") {
+            Some(halt) => {
+                let reason = if halt.starts_with("drawdown") { Reason::DrawdownLatched } else { Reason::KillSwitch };
+                status::set(common, ConditionType::WithinRiskLimits, Some(false), reason, halt);
+                object.status_mut().halted = Some("True".to_owned());
+            }
+            None => status::set(common, ConditionType::WithinRiskLimits, Some(true), Reason::WithinLimits, "no halt stands"),
+        }
     }
 
     fn reference<'a, O: Object>(&self, object: &mut O, name: &str, universes: &'a BTreeMap<String, Published>) -> Option<&'a Published> {

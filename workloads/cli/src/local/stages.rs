@@ -1,7 +1,10 @@
 //! Each stage's library.
 
+use ats_crds::{ANNOTATION_HALT, ANNOTATION_RESET_HALT, Strategy};
 use ats_pipeline::{Outcome, StageFile, StageSpec};
 use ats_store::{StageContext, StageError};
+use ats_trading_strategy::trade::{Directives, run_local};
+use kube::ResourceExt;
 
 /// Runs a stage in this process.
 pub(super) async fn execute(file: &StageFile, context: &StageContext) -> Result<Outcome, StageError> {
@@ -10,6 +13,22 @@ pub(super) async fn execute(file: &StageFile, context: &StageContext) -> Result<
         StageSpec::Features(_) | StageSpec::Publish(_) => ats_feature_engineering::run(file, context).await,
         StageSpec::Train(_) | StageSpec::Select(_) => ats_model_training::stage::run(file, context).await,
         StageSpec::Backtest(_) => ats_trading_strategy::run(file, context).await,
-        StageSpec::Trade(_) => Err(StageError::bad_spec("stage trade is not run by this function")),
+        StageSpec::Trade(_) => Err(StageError::internal("stage trade has an entry of its own")),
     }
+}
+
+/// Trades on paper up to the dataset's last bar; halts come from the object as they do in a cluster.
+pub(super) async fn trade(
+    file: &StageFile,
+    context: &StageContext,
+    ledger: &str,
+    strategy: &Strategy,
+) -> Result<Outcome, StageError> {
+    let annotation = |name: &str| strategy.annotations().get(name).cloned();
+    let directives = Directives {
+        kill_switch: strategy.spec.kill_switch,
+        halt: annotation(ANNOTATION_HALT).filter(|value| value != "false"),
+        reset: annotation(ANNOTATION_RESET_HALT),
+    };
+    run_local(file, context, ledger, directives).await
 }
