@@ -164,3 +164,11 @@ pub(super) fn cuts(events: &[Event]) -> Vec<(CutReason, i64, i64)> {
     assert_eq!(orders.len(), 1, "{orders:#?}");
     orders[0].cuts.iter().map(|cut| (cut.reason, cut.from, cut.to)).collect()
 }
+
+/// Sized by risk, with a stop at a multiple of an ATR of 1.
+pub(super) fn risk_config(fraction_at_risk: &str, multiple: &str) -> EngineConfig {
+    let mut config = config();
+    config.sizing = Sizing::RiskPerTrade { fraction: fraction(fraction_at_risk) };
+    config.risk.stop = Some(Stop::Atr { multiple: fraction(multiple) });
+    config
+}

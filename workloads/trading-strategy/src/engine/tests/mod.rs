@@ -1,5 +1,8 @@
 //! The engine's tests: hand-computed scenarios, then properties.
 
-mod golden;
+mod actions;
+mod fills;
 mod harness;
 mod properties;
+mod selection;
+mod sizing;
