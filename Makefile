@@ -8,6 +8,9 @@ export ATS_CACHE_DIR ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)
 # Compiled code is shared between checkouts: the dependency tree takes minutes and is the same for all of them.
 export CARGO_TARGET_DIR ?= $(ATS_CACHE_DIR)/build
 
+# Where binaries lie: every build names its target, see .cargo/config.toml.
+BINARIES = $(CARGO_TARGET_DIR)/$(shell rustc -vV | sed -n 's/^host: //p')/debug
+
 CARGO_DENY_VERSION := 0.20.2
 SAMPLES := config/samples/universe.yaml config/samples/models.yaml config/samples/strategies.yaml
 ATS := cargo run --quiet --locked --package ats-cli --bin ats --
@@ -26,7 +29,12 @@ run: toolchain ## The quickstart: universe, models and strategies of config/samp
 	@echo && echo "Reports: $(CURDIR)/.ats/dip-buyer.html and $(CURDIR)/.ats/net-weekly.html"
 
 .PHONY: test
-test: toolchain format clippy drift policy deny unit cluster-test ## Everything that proves the software.
+test: toolchain cluster-tools format build clippy drift policy deny ## Everything that proves the software: unit, property, integration and system tests.
+	@echo '==> tests' && ATS_TEST_PREBUILT=1 cargo test --locked --workspace
+
+.PHONY: build
+build: toolchain ## Compiles everything, once, with the features that all members together ask for.
+	@echo '==> build' && cargo build --quiet --locked --workspace --all-targets
 
 .PHONY: toolchain
 toolchain: ## Says what is missing on this machine before anything long begins.
@@ -46,9 +54,9 @@ generate: ## Writes the files that are generated from the code.
 	cargo run --quiet --locked --package ats-crds --bin crdgen .
 
 .PHONY: drift
-drift: ## Fails when a generated file is not what the code gives.
+drift: build ## Fails when a generated file is not what the code gives.
 	@echo '==> drift' && folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT \
-		&& cargo run --quiet --locked --package ats-crds --bin crdgen "$$folder" \
+		&& $(BINARIES)/crdgen "$$folder" \
 		&& for part in config/crd/bases docs/reference; do diff -r "$$folder/$$part" "$$part" || { echo "$$part is not what crds/ gives: run make generate" >&2; exit 1; }; done
 
 .PHONY: policy
@@ -65,12 +73,8 @@ $(ATS_CACHE_DIR)/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny:
 	@rm -rf $(ATS_CACHE_DIR)/cargo-deny-target
 
 .PHONY: unit
-unit: ## Unit and property tests of every crate but those that need a cluster.
-	@echo '==> unit and property tests' && cargo test --quiet --locked --workspace --exclude ats-test-cluster --exclude ats-integration-tests --exclude ats-system-tests --exclude ats-performance-tests
-
-.PHONY: cluster-test
-cluster-test: cluster-tools ## Integration tests on a real control plane, system tests on a real node.
-	@echo '==> tests on a cluster' && cargo test --locked --package ats-test-cluster --package ats-integration-tests --package ats-system-tests
+unit: ## Unit and property tests of every crate but those that need a cluster; for a quick look.
+	@cargo test --quiet --locked --workspace --exclude ats-test-cluster --exclude ats-integration-tests --exclude ats-system-tests --exclude ats-performance-tests
 
 .PHONY: cluster-tools
 cluster-tools: ## Builds Kubernetes and etcd, installs the node's packages; nothing when they are there.
