@@ -113,7 +113,8 @@ impl Card {
     /// # Errors
     /// When it does not serialise, which is a defect.
     pub fn to_json(&self) -> Result<Vec<u8>, TrainingError> {
-        let mut bytes = serde_json::to_vec_pretty(self).map_err(|error| TrainingError::Data(error.to_string()))?;
+        let mut bytes =
+            serde_json::to_vec_pretty(self).map_err(|error| TrainingError::Data(error.to_string()))?;
         bytes.push(b'\n');
         Ok(bytes)
     }

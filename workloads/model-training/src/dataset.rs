@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use ats_crds::model::FeatureScaling;
 use ats_calendar::Session;
+use ats_crds::model::FeatureScaling;
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainingError;
@@ -86,7 +86,9 @@ impl Matrix {
         scaling: FeatureScaling,
     ) -> Result<Self, TrainingError> {
         if features.is_empty() {
-            return Err(TrainingError::Specification("features: a model needs at least one feature".to_owned()));
+            return Err(TrainingError::Specification(
+                "features: a model needs at least one feature".to_owned(),
+            ));
         }
         tickers.sort_by(|a, b| a.ticker.cmp(&b.ticker));
         check(features, &tickers)?;
@@ -109,10 +111,8 @@ impl Matrix {
         }
         places.sort_unstable();
         matrix.counts.active = places.len();
-        let mut instant = 0;
-        for date in places.chunk_by(|a, b| a.0 == b.0) {
-            matrix.push_date(date, &tickers, scaling, instant)?;
-            instant += 1;
+        for (instant, date) in places.chunk_by(|a, b| a.0 == b.0).enumerate() {
+            matrix.push_date(date, &tickers, scaling, instant as u32)?;
         }
         matrix.counts.dropped = matrix.counts.active - matrix.len();
         matrix.check_labels()?;
@@ -257,8 +257,10 @@ fn check(features: &[String], tickers: &[TickerRows]) -> Result<(), TrainingErro
     }
     for rows in tickers {
         let bars = rows.session.len();
-        let lengths = [rows.timestamp.len(), rows.active.len(), rows.labels.value.len(), rows.labels.end.len()];
-        let features_fit = rows.features.len() == features.len() && rows.features.iter().all(|f| f.len() == bars);
+        let lengths =
+            [rows.timestamp.len(), rows.active.len(), rows.labels.value.len(), rows.labels.end.len()];
+        let features_fit =
+            rows.features.len() == features.len() && rows.features.iter().all(|f| f.len() == bars);
         if !features_fit || lengths.iter().any(|length| *length != bars) {
             let message = format!("ticker {}: its columns differ in length or number", rows.ticker);
             return Err(TrainingError::Data(message));

@@ -9,6 +9,8 @@ use crate::random::SplitMix64;
 
 /// How often each feature is shuffled.
 pub const REPEATS: u64 = 5;
+/// Most rows that are shuffled: of more, every second, third, … is taken.
+pub const MOST_ROWS: usize = 20_000;
 
 /// The weight of one feature.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,8 +25,15 @@ pub struct Importance {
 
 /// Permutation importance of every feature on some rows. The seed, the fold and the feature decide the shuffles.
 #[must_use]
-pub fn permutation(matrix: &Matrix, pipeline: &Pipeline, rows: &[usize], seed: u64, fold: usize) -> Vec<Importance> {
-    let rows: Vec<usize> = rows.iter().copied().filter(|row| matrix.label_end[*row].is_some()).collect();
+pub fn permutation(
+    matrix: &Matrix,
+    pipeline: &Pipeline,
+    rows: &[usize],
+    seed: u64,
+    fold: usize,
+) -> Vec<Importance> {
+    let known: Vec<usize> = rows.iter().copied().filter(|row| matrix.label_end[*row].is_some()).collect();
+    let rows: Vec<usize> = known.iter().copied().step_by(known.len().div_ceil(MOST_ROWS).max(1)).collect();
     let columns = matrix.gather(&rows);
     let outcomes = pick(&matrix.label, &rows);
     let error = |columns: Vec<Vec<f64>>| {
@@ -43,6 +52,9 @@ pub fn permutation(matrix: &Matrix, pipeline: &Pipeline, rows: &[usize], seed: u
         Some(total / REPEATS as f64 - base?)
     };
     (0..matrix.features.len())
-        .map(|feature| Importance { feature: matrix.features[feature].clone(), permutation: importance(feature) })
+        .map(|feature| Importance {
+            feature: matrix.features[feature].clone(),
+            permutation: importance(feature),
+        })
         .collect()
 }

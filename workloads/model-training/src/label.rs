@@ -16,8 +16,8 @@
 
 use std::ops::Range;
 
-use ats_crds::model::LabelEntry;
 use ats_calendar::Session;
+use ats_crds::model::LabelEntry;
 
 use crate::error::TrainingError;
 
@@ -140,7 +140,11 @@ impl Label {
                     let lower = start_price * (1.0 - stop_loss * volatility);
                     // Bars that are watched end before the exit's when the exit is an open.
                     let last = exit.bar.min(t + self.horizon);
-                    if volatility.is_nan() { (f64::NAN, None) } else { touch(bars, t + 1..=last, upper, lower) }
+                    if volatility.is_nan() {
+                        (f64::NAN, None)
+                    } else {
+                        touch(bars, t + 1..=last, upper, lower)
+                    }
                 }
             };
             labels.value[t] = value;
@@ -217,8 +221,9 @@ fn segment_of(segments: &[Range<usize>], bars: usize) -> Vec<usize> {
 
 /// Sample standard deviation of the last 21 log returns of the close, up to and with each bar.
 fn trailing_volatility(close: &[f64], segment: &[usize]) -> Vec<f64> {
-    let returns: Vec<f64> =
-        (0..close.len()).map(|t| if t == 0 { f64::NAN } else { libm::log(close[t] / close[t - 1]) }).collect();
+    let returns: Vec<f64> = (0..close.len())
+        .map(|t| if t == 0 { f64::NAN } else { libm::log(close[t] / close[t - 1]) })
+        .collect();
     (0..close.len())
         .map(|t| {
             if t < VOLATILITY_BARS || segment[t] != segment[t - VOLATILITY_BARS] {

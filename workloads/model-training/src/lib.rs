@@ -10,9 +10,10 @@
 //! | [`metric`], [`importance`] | how good is it, and on what does it rest |
 //! | [`search`] | which specifications are tried, and which wins |
 //! | [`train`], [`select`], [`card`] | the two stages and what they report |
-//! | [`spec`] | from the API's types to checked values |
+//! | [`spec`] | from the stage's spec to the values computed with |
+//! | [`stage`] | what the stages read from the store and leave in it |
 //!
-//! All of it is pure: same arguments, same bytes, whatever the number of threads.
+//! All but [`stage`] is pure: same arguments, same bytes, whatever the number of threads.
 
 pub mod algorithm;
 pub mod card;
@@ -26,7 +27,9 @@ pub mod random;
 pub mod search;
 pub mod select;
 pub mod spec;
+pub mod stage;
 pub mod train;
 pub mod validation;
 
 pub use error::TrainingError;
+pub use stage::run;

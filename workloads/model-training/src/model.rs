@@ -1,9 +1,9 @@
 //! A trained model: how features are scaled, what was learned, what a prediction means. As a file it is
 //! `model.json`.
 
+use ats_calendar::Session;
 use ats_crds::model::{FeatureScaling, LabelScaling};
 use ats_pipeline::spec::AlgorithmSpec;
-use ats_calendar::Session;
 use serde::{Deserialize, Serialize};
 
 use crate::algorithm::estimator::{exact, exact_list};
@@ -97,7 +97,13 @@ impl Pipeline {
         }
         let training = TrainingRows { names: &matrix.features, columns: &columns, label: &label, score };
         let fitted = algorithm.fit(&training, recipe.seed)?;
-        Ok(Self { standardization, label_scale, score, estimator: fitted.estimator, converged: fitted.converged })
+        Ok(Self {
+            standardization,
+            label_scale,
+            score,
+            estimator: fitted.estimator,
+            converged: fitted.converged,
+        })
     }
 
     /// Predictions for columns as they stand in a matrix, each of `rows` values.
@@ -200,16 +206,19 @@ impl Model {
     /// Other JSON, another version, or parts that do not fit each other.
     pub fn from_json(bytes: &[u8]) -> Result<Self, TrainingError> {
         let refuse = |message: String| Err(TrainingError::Model(message));
-        let header: Header =
-            serde_json::from_slice(bytes).map_err(|error| TrainingError::Model(format!("not JSON: {error}")))?;
+        let header: Header = serde_json::from_slice(bytes)
+            .map_err(|error| TrainingError::Model(format!("not JSON: {error}")))?;
         if header.kind.as_deref() != Some(KIND) {
             return refuse(format!("not a model: field kind is not {KIND:?}"));
         }
         if header.version != Some(VERSION) {
             let found = header.version.map_or("none".to_owned(), |version| version.to_string());
-            return refuse(format!("form version {found}, this program reads {VERSION}; train the model again"));
+            return refuse(format!(
+                "form version {found}, this program reads {VERSION}; train the model again"
+            ));
         }
-        let model: Self = serde_json::from_slice(bytes).map_err(|error| TrainingError::Model(error.to_string()))?;
+        let model: Self =
+            serde_json::from_slice(bytes).map_err(|error| TrainingError::Model(error.to_string()))?;
         let features = model.features.len();
         if features == 0 {
             return refuse("it has no features".to_owned());

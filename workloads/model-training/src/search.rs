@@ -77,9 +77,9 @@ pub fn winners(
         .collect::<Result<_, _>>()?;
     // A trial that is defined on more folds comes before one that shines on few.
     let most = scores.iter().map(|score| score.by_fold.iter().flatten().count()).max().unwrap_or(0);
-    let candidates = scores.iter().map(|score| {
-        if score.by_fold.iter().flatten().count() == most { score.mean } else { None }
-    });
+    let candidates = scores
+        .iter()
+        .map(|score| if score.by_fold.iter().flatten().count() == most { score.mean } else { None });
     let overall = best(candidates).ok_or_else(|| undefined(&units[0][0], metric))?;
     Ok(Winners { by_fold, overall })
 }

@@ -69,7 +69,8 @@ pub fn select(
     let ratios: Vec<f64> = trials.iter().filter_map(|trial| trial.figures.sharpe_per_period).collect();
     // Several trials of which fewer than two have a ratio leave the benchmark undefined.
     let ratios_deviation = if trials.len() == 1 { Some(0.0) } else { deviation(&ratios) };
-    let expected_best_sharpe = ratios_deviation.map(|deviation| sharpe::expected_best(deviation, trials.len()));
+    let expected_best_sharpe =
+        ratios_deviation.map(|deviation| sharpe::expected_best(deviation, trials.len()));
     let deflated_sharpe = expected_best_sharpe
         .and_then(|benchmark| sharpe::probabilistic(&spreads(matrix, plan, &stitched), benchmark));
 
@@ -156,11 +157,13 @@ fn training(matrix: &Matrix, request: &Request<'_>) -> Training {
 }
 
 fn spreads(matrix: &Matrix, plan: &Plan, predictions: &Predictions) -> Vec<f64> {
-    let rows: Vec<usize> =
-        (0..predictions.row.len()).filter(|place| matrix.label_end[predictions.row[*place]].is_some()).collect();
+    let rows: Vec<usize> = (0..predictions.row.len())
+        .filter(|place| matrix.label_end[predictions.row[*place]].is_some())
+        .collect();
     let row = pick(&predictions.row, &rows);
     let (instant, outcome) = (pick(&matrix.instant, &row), pick(&matrix.label, &row));
-    let (prediction, forward_return) = (pick(&predictions.prediction, &rows), pick(&matrix.forward_return, &row));
+    let (prediction, forward_return) =
+        (pick(&predictions.prediction, &rows), pick(&matrix.forward_return, &row));
     let scored = Scored {
         instant: &instant,
         prediction: &prediction,
@@ -196,7 +199,9 @@ fn importance(
             let (mut total, mut rows) = (0.0, 0.0);
             for (fold, trial) in by_fold.iter().enumerate() {
                 let unit = &reports[*trial][fold];
-                if let Some(value) = unit.importance.get(feature).and_then(|importance| importance.permutation) {
+                if let Some(value) =
+                    unit.importance.get(feature).and_then(|importance| importance.permutation)
+                {
                     total += value * unit.figures.rows as f64;
                     rows += unit.figures.rows as f64;
                 }
@@ -216,22 +221,23 @@ fn importance(
 fn notes(figures: &Figures, converged: bool) -> Vec<String> {
     let mut notes = Vec::new();
     if figures.constant_prediction {
-        notes.push("All predictions are equal: the penalty leaves no coefficient; every gate fails.".to_owned());
+        notes.push(
+            "All predictions are equal: the penalty leaves no coefficient; every gate fails.".to_owned(),
+        );
     }
-    let missing: Vec<&str> = [
-        ("rankIc", figures.rank_ic),
-        ("ic", figures.ic),
-        ("icir", figures.icir),
-        ("sharpe", figures.sharpe),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| value.is_none().then_some(name))
-    .collect();
+    let missing: Vec<&str> =
+        [("rankIc", figures.rank_ic), ("ic", figures.ic), ("icir", figures.icir), ("sharpe", figures.sharpe)]
+            .into_iter()
+            .filter_map(|(name, value)| value.is_none().then_some(name))
+            .collect();
     if !missing.is_empty() {
         notes.push(format!("Not defined: {}: {}.", missing.join(", "), card::why_undefined(figures)));
     }
     if !converged {
-        notes.push("A fit stopped at its limit of iterations: raise the penalty or drop collinear features.".to_owned());
+        notes.push(
+            "A fit stopped at its limit of iterations: raise the penalty or drop collinear features."
+                .to_owned(),
+        );
     }
     notes
 }

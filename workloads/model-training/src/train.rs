@@ -6,9 +6,9 @@
 
 use std::ops::Range;
 
+use ats_calendar::Session;
 use ats_crds::model::{FeatureScaling, LabelScaling};
 use ats_pipeline::spec::AlgorithmSpec;
-use ats_calendar::Session;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::{Matrix, pick};

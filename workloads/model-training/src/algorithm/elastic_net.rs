@@ -53,7 +53,8 @@ impl Algorithm for ElasticNet {
         let x = Array2::from_shape_vec((rows.label.len(), rows.columns.len()).f(), values)
             .map_err(|error| fail(error.to_string()))?;
         let y: Array1<f64> = rows.label.iter().map(|value| value - label_mean).collect();
-        let (coefficients, converged) = if self.penalty * self.l1_ratio > 0.0 { self.descend(x, y)? } else { self.solve(&x, &y)? };
+        let (coefficients, converged) =
+            if self.penalty * self.l1_ratio > 0.0 { self.descend(x, y)? } else { self.solve(&x, &y)? };
         if coefficients.iter().any(|value| !value.is_finite()) {
             return Err(fail("no finite solution; raise the penalty".to_owned()));
         }

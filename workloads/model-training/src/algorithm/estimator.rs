@@ -73,7 +73,8 @@ impl Estimator {
                 Err(TrainingError::Model("a forest without trees".to_owned()))
             }
             Self::Forest(forest) => forest.trees.iter().enumerate().try_for_each(|(place, tree)| {
-                tree.check(features).map_err(|problem| TrainingError::Model(format!("tree {place}: {problem}")))
+                tree.check(features)
+                    .map_err(|problem| TrainingError::Model(format!("tree {place}: {problem}")))
             }),
         }
     }

@@ -64,10 +64,12 @@ impl Algorithm for Logistic {
         let problem = Problem { columns: &columns, label: rows.label, penalty: self.penalty };
         let (linear, converged) = problem.solve()?;
         if problem.value(&linear) < SEPARATED {
-            let message = "the features separate the directions, so that no finite solution is best; raise penalty";
+            let message =
+                "the features separate the directions, so that no finite solution is best; raise penalty";
             return Err(TrainingError::Fit { algorithm: NAME, message: message.to_owned() });
         }
-        let shift: f64 = linear.coefficients.iter().zip(&means).map(|(coefficient, mean)| coefficient * mean).sum();
+        let shift: f64 =
+            linear.coefficients.iter().zip(&means).map(|(coefficient, mean)| coefficient * mean).sum();
         let linear = Linear { intercept: linear.intercept - shift, coefficients: linear.coefficients };
         Ok(Fitted { estimator: Estimator::Logistic(linear), converged })
     }
@@ -98,7 +100,9 @@ impl Problem<'_> {
             loop {
                 let next = Linear {
                     intercept: point.intercept - size * step[(0, 0)],
-                    coefficients: (0..features).map(|j| point.coefficients[j] - size * step[(j + 1, 0)]).collect(),
+                    coefficients: (0..features)
+                        .map(|j| point.coefficients[j] - size * step[(j + 1, 0)])
+                        .collect(),
                 };
                 let next_value = self.value(&next);
                 if next_value < value {
@@ -127,7 +131,11 @@ impl Problem<'_> {
             .map(|(z, label)| {
                 let margin = if *label > 0.0 { *z } else { -*z };
                 // ln(1 + e^-m) without overflow.
-                if margin >= 0.0 { libm::log1p(libm::exp(-margin)) } else { libm::log1p(libm::exp(margin)) - margin }
+                if margin >= 0.0 {
+                    libm::log1p(libm::exp(-margin))
+                } else {
+                    libm::log1p(libm::exp(margin)) - margin
+                }
             })
             .sum();
         let squares: f64 = point.coefficients.iter().map(|w| w * w).sum();

@@ -83,11 +83,13 @@ pub fn build(specification: &AlgorithmSpec) -> Result<Box<dyn Algorithm>, Traini
         AlgorithmSpec::Logistic { penalty } => {
             Box::new(logistic::Logistic { penalty: number("penalty", *penalty, f64::MAX)? })
         }
-        AlgorithmSpec::RandomForest { trees, max_depth, min_samples_leaf } => Box::new(random_forest::RandomForest {
-            trees: count("trees", *trees, 2000)?,
-            max_depth: count("maxDepth", *max_depth, 32)?,
-            min_samples_leaf: count("minSamplesLeaf", *min_samples_leaf, 100_000)?,
-        }),
+        AlgorithmSpec::RandomForest { trees, max_depth, min_samples_leaf } => {
+            Box::new(random_forest::RandomForest {
+                trees: count("trees", *trees, 2000)?,
+                max_depth: count("maxDepth", *max_depth, 32)?,
+                min_samples_leaf: count("minSamplesLeaf", *min_samples_leaf, 100_000)?,
+            })
+        }
     })
 }
 

@@ -49,8 +49,9 @@ impl Algorithm for RandomForest {
         let x = DenseMatrix::new(rows.label.len(), rows.columns.len(), values, true)
             .map_err(|error| fail(error.to_string()))?;
         let y = rows.label.to_vec();
-        let groups: Vec<(u64, u32)> =
-            (0..self.trees.div_ceil(GROUP)).map(|g| (u64::from(g), GROUP.min(self.trees - g * GROUP))).collect();
+        let groups: Vec<(u64, u32)> = (0..self.trees.div_ceil(GROUP))
+            .map(|g| (u64::from(g), GROUP.min(self.trees - g * GROUP)))
+            .collect();
         let trees: Vec<Vec<Tree>> = groups
             .into_par_iter()
             .map(|(group, trees)| {
@@ -63,9 +64,11 @@ impl Algorithm for RandomForest {
                     keep_samples: false,
                     seed: SplitMix64::new(seed, group).next_u64(),
                 };
-                let forest = RandomForestRegressor::fit(&x, &y, parameters).map_err(|error| fail(error.to_string()))?;
+                let forest = RandomForestRegressor::fit(&x, &y, parameters)
+                    .map_err(|error| fail(error.to_string()))?;
                 let value = serde_json::to_value(&forest).map_err(|error| fail(error.to_string()))?;
-                trees_of(&value).ok_or_else(|| fail("smartcore's forest has another layout than 0.7's".to_owned()))
+                trees_of(&value)
+                    .ok_or_else(|| fail("smartcore's forest has another layout than 0.7's".to_owned()))
             })
             .collect::<Result<_, _>>()?;
         let trees: Vec<Tree> = trees.into_iter().flatten().collect();

@@ -99,10 +99,12 @@ impl Figures {
     /// Computes every figure.
     #[must_use]
     pub fn new(scored: &Scored<'_>, scale: &Scale) -> Self {
-        let rows: Vec<usize> = (0..scored.outcome.len()).filter(|row| !scored.outcome[*row].is_nan()).collect();
+        let rows: Vec<usize> =
+            (0..scored.outcome.len()).filter(|row| !scored.outcome[*row].is_nan()).collect();
         let mut figures = Self { rows: rows.len(), ..Self::default() };
         let Some(first) = rows.first() else { return figures };
-        figures.constant_prediction = rows.iter().all(|row| scored.prediction[*row] == scored.prediction[*first]);
+        figures.constant_prediction =
+            rows.iter().all(|row| scored.prediction[*row] == scored.prediction[*first]);
         let dates: Vec<&[usize]> = rows.chunk_by(|a, b| scored.instant[*a] == scored.instant[*b]).collect();
         figures.dates = dates.len();
         figures.correlations(scored, scale, &dates);
@@ -126,7 +128,10 @@ impl Figures {
             }
             let predictions: Vec<f64> = rows.iter().map(|row| scored.prediction[*row]).collect();
             let outcomes: Vec<f64> = rows.iter().map(|row| scored.outcome[*row]).collect();
-            match (correlation::pearson(&predictions, &outcomes), correlation::spearman(&predictions, &outcomes)) {
+            match (
+                correlation::pearson(&predictions, &outcomes),
+                correlation::spearman(&predictions, &outcomes),
+            ) {
                 (Some(value), Some(rank_value)) => {
                     pearson.push(value);
                     spearman[date] = Some(rank_value);
@@ -145,7 +150,9 @@ impl Figures {
         let pairs = || rows.iter().map(|row| (scored.prediction[*row], scored.outcome[*row]));
         let signed: Vec<bool> = pairs()
             .filter(|(_, outcome)| *outcome != 0.0)
-            .map(|(prediction, outcome)| (prediction > 0.0 && outcome > 0.0) || (prediction < 0.0 && outcome < 0.0))
+            .map(|(prediction, outcome)| {
+                (prediction > 0.0 && outcome > 0.0) || (prediction < 0.0 && outcome < 0.0)
+            })
             .collect();
         self.hit_rate = share(&signed);
         self.mean_squared_error = mean_squared_error(scale.score, pairs());

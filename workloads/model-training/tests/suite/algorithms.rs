@@ -33,7 +33,12 @@ fn names(columns: &[Vec<f64>]) -> Vec<String> {
     (0..columns.len()).map(|place| format!("f{place}")).collect()
 }
 
-fn fit(spec: &AlgorithmSpec, columns: &[Vec<f64>], label: &[f64], score: Score) -> Result<Fitted, TrainingError> {
+fn fit(
+    spec: &AlgorithmSpec,
+    columns: &[Vec<f64>],
+    label: &[f64],
+    score: Score,
+) -> Result<Fitted, TrainingError> {
     let names = names(columns);
     build(spec).unwrap().fit(&TrainingRows { names: &names, columns, label, score }, 42)
 }
@@ -98,7 +103,8 @@ fn logistic_is_that_of_scikit_learn() {
 fn logistic_is_that_of_linfa() {
     let data: Linear = fixture("logistic.json");
     let rows = data.label.len();
-    let x = ndarray::Array2::from_shape_fn((rows, data.columns.len()), |(row, column)| data.columns[column][row]);
+    let x =
+        ndarray::Array2::from_shape_fn((rows, data.columns.len()), |(row, column)| data.columns[column][row]);
     let y: ndarray::Array1<bool> = data.label.iter().map(|value| *value > 0.0).collect();
     let reference = linfa_logistic::LogisticRegression::default()
         .alpha(0.01 * rows as f64)
@@ -153,7 +159,8 @@ fn forests_score_as_those_of_scikit_learn() {
             .map(|seed| {
                 let training =
                     TrainingRows { names: &names, columns: &train, label: &label[..data.train_rows], score };
-                let predictions = algorithm.fit(&training, seed).unwrap().estimator.predict(&test, rows - data.train_rows);
+                let predictions =
+                    algorithm.fit(&training, seed).unwrap().estimator.predict(&test, rows - data.train_rows);
                 let losses: Vec<f64> =
                     predictions.iter().zip(&label[data.train_rows..]).map(|(p, y)| loss(*p, *y)).collect();
                 mean(&losses).unwrap()
@@ -163,13 +170,23 @@ fn forests_score_as_those_of_scikit_learn() {
     };
     let error = scores(&data.label, Score::Value, |p, y| (p - y) * (p - y));
     let noise = &data.mean_squared_error;
-    assert!((error - noise.mean).abs() < 3.0 * noise.deviation, "{error} is not {} +- {}", noise.mean, noise.deviation);
+    assert!(
+        (error - noise.mean).abs() < 3.0 * noise.deviation,
+        "{error} is not {} +- {}",
+        noise.mean,
+        noise.deviation
+    );
     let loss = scores(&data.up, Score::ProbabilityMinusHalf, |p, y| {
         let up = p + 0.5;
         -(if y > 0.0 { up } else { 1.0 - up }).ln()
     });
     let noise = &data.log_loss;
-    assert!((loss - noise.mean).abs() < 3.0 * noise.deviation, "{loss} is not {} +- {}", noise.mean, noise.deviation);
+    assert!(
+        (loss - noise.mean).abs() < 3.0 * noise.deviation,
+        "{loss} is not {} +- {}",
+        noise.mean,
+        noise.deviation
+    );
 }
 
 #[test]
@@ -189,10 +206,13 @@ fn a_forest_does_not_depend_on_the_number_of_threads() {
 fn a_seed_and_a_group_of_trees_decide_a_forest() {
     let data: Trees = fixture("forest.json");
     let names = names(&data.columns);
-    let rows = TrainingRows { names: &names, columns: &data.columns, label: &data.label, score: Score::Value };
+    let rows =
+        TrainingRows { names: &names, columns: &data.columns, label: &data.label, score: Score::Value };
     let algorithm = build(&forest(20)).unwrap();
     let Estimator::Forest(first) = algorithm.fit(&rows, 1).unwrap().estimator else { panic!("not a forest") };
-    let Estimator::Forest(second) = algorithm.fit(&rows, 2).unwrap().estimator else { panic!("not a forest") };
+    let Estimator::Forest(second) = algorithm.fit(&rows, 2).unwrap().estimator else {
+        panic!("not a forest")
+    };
     assert_ne!(first, second);
     assert_eq!(first.trees.len(), 20);
     for place in 1..20 {
@@ -203,7 +223,9 @@ fn a_seed_and_a_group_of_trees_decide_a_forest() {
 /// Our evaluation of the nodes is the library's own prediction.
 #[test]
 fn trees_predict_as_smartcore_does() {
-    use smartcore::ensemble::random_forest_regressor::{RandomForestRegressor, RandomForestRegressorParameters};
+    use smartcore::ensemble::random_forest_regressor::{
+        RandomForestRegressor, RandomForestRegressorParameters,
+    };
     let data: Trees = fixture("forest.json");
     let x = smartcore::linalg::basic::matrix::DenseMatrix::new(
         data.label.len(),

@@ -4,8 +4,10 @@
 
 mod algorithms;
 mod labels;
+mod market_data;
 mod matrix;
 mod metrics;
 mod selection;
+mod stage;
 mod support;
 mod validation;

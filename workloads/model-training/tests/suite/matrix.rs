@@ -94,7 +94,9 @@ fn unlabelled_rows_are_kept_to_be_predicted() {
     assert_eq!(matrix.labelled_sessions(), 5..27);
     assert_eq!(matrix.features, feature_names());
     for row in 1..matrix.len() {
-        assert!((matrix.timestamp[row - 1], matrix.ticker[row - 1]) < (matrix.timestamp[row], matrix.ticker[row]));
+        assert!(
+            (matrix.timestamp[row - 1], matrix.ticker[row - 1]) < (matrix.timestamp[row], matrix.ticker[row])
+        );
         assert_eq!(matrix.label[row].is_nan(), matrix.label_end[row].is_none());
     }
 }

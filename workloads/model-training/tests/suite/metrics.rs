@@ -1,9 +1,9 @@
 //! Statistics against SciPy and published values.
 
+use ats_model_training::dataset::z_score;
 use ats_model_training::metric::correlation::{average_ranks, pearson, spearman};
 use ats_model_training::metric::sharpe::{Moments, expected_best, per_period};
 use ats_model_training::metric::{Figures, Scale, Score, Scored, normal};
-use ats_model_training::dataset::z_score;
 use proptest::prelude::*;
 use serde::Deserialize;
 
@@ -62,8 +62,7 @@ fn statistics_are_those_of_scipy() {
 /// annual ratio of 2.5 over 1250 days, skewness -3, kurtosis 10, variance of the trials' annual ratios 1/2.
 #[test]
 fn deflated_sharpe_is_the_published_one() {
-    let moments =
-        Moments { returns: 1250, sharpe: 2.5 / 250f64.sqrt(), skewness: -3.0, kurtosis: 10.0 };
+    let moments = Moments { returns: 1250, sharpe: 2.5 / 250f64.sqrt(), skewness: -3.0, kurtosis: 10.0 };
     let deviation = (0.5f64 / 250.0).sqrt();
     let benchmark = expected_best(deviation, 100);
     assert!((benchmark - 0.1132).abs() < 5e-5, "{benchmark}");
@@ -133,8 +132,12 @@ fn quintiles_are_the_top_and_bottom_fifths() {
     let instant = vec![0; 11];
     let prediction: Vec<f64> = (0..11).map(|name| -f64::from(name)).collect();
     let forward_return: Vec<f64> = (0..11).map(f64::from).collect();
-    let scored =
-        Scored { instant: &instant, prediction: &prediction, outcome: &forward_return, forward_return: &forward_return };
+    let scored = Scored {
+        instant: &instant,
+        prediction: &prediction,
+        outcome: &forward_return,
+        forward_return: &forward_return,
+    };
     let rows: Vec<usize> = (0..11).collect();
     let spreads = ats_model_training::metric::sharpe::quintile_spreads(&scored, &[&rows]);
     assert_eq!(spreads, [0.5 - 9.5]);
@@ -144,8 +147,12 @@ fn quintiles_are_the_top_and_bottom_fifths() {
 fn probabilities_are_scored_as_classifiers_are() {
     // P(up) of 0.9, 0.4, 0.5 for up, down, up: worked out by hand.
     let columns = (vec![0, 1, 2], vec![0.4, -0.1, 0.0], vec![1.0, -1.0, 1.0]);
-    let scored =
-        Scored { instant: &columns.0, prediction: &columns.1, outcome: &columns.2, forward_return: &columns.2 };
+    let scored = Scored {
+        instant: &columns.0,
+        prediction: &columns.1,
+        outcome: &columns.2,
+        forward_return: &columns.2,
+    };
     let figures = Figures::new(&scored, &Scale { score: Score::ProbabilityMinusHalf, ..SCALE });
     close(figures.accuracy.unwrap(), 1.0);
     close(figures.log_loss.unwrap(), -(0.9f64.ln() + 0.6f64.ln() + 0.5f64.ln()) / 3.0);

@@ -13,7 +13,10 @@ use rust_decimal::Decimal;
 use crate::support::{market, matrix, plan, two_bars};
 
 fn nets(penalties: &[&str]) -> Vec<AlgorithmSpec> {
-    let net = |penalty: &&str| AlgorithmSpec::ElasticNet { penalty: penalty.parse().unwrap(), l1_ratio: Decimal::new(5, 1) };
+    let net = |penalty: &&str| AlgorithmSpec::ElasticNet {
+        penalty: penalty.parse().unwrap(),
+        l1_ratio: Decimal::new(5, 1),
+    };
     penalties.iter().map(net).collect()
 }
 
@@ -31,7 +34,12 @@ fn units(matrix: &Matrix, plan: &Plan, trials: &[AlgorithmSpec]) -> Result<Units
         .collect()
 }
 
-fn run(matrix: &Matrix, plan: &Plan, trials: &[AlgorithmSpec], metric: SearchMetric) -> Result<Selection, TrainingError> {
+fn run(
+    matrix: &Matrix,
+    plan: &Plan,
+    trials: &[AlgorithmSpec],
+    metric: SearchMetric,
+) -> Result<Selection, TrainingError> {
     let metric = (trials.len() > 1).then_some(metric);
     let request = Request { plan, trials, metric, dataset: "0123" };
     select(matrix, &request, units(matrix, plan, trials)?)
@@ -42,7 +50,8 @@ fn a_signal_is_found() {
     let matrix = matrix(&market(8, 160, 5), &two_bars(), FeatureScaling::CrossSectionalZScore);
     let plan = plan(two_bars());
     for trials in [nets(&["0.001", "0.1", "10"]), forests()] {
-        let Selection { model, predictions, card } = run(&matrix, &plan, &trials, SearchMetric::RankIc).unwrap();
+        let Selection { model, predictions, card } =
+            run(&matrix, &plan, &trials, SearchMetric::RankIc).unwrap();
         assert!(card.figures.rank_ic.unwrap() > 0.1, "{:?}", card.figures);
         assert!(card.figures.sharpe.unwrap() > 0.0);
         assert_eq!(card.importance[0].feature, "signal");
@@ -67,7 +76,8 @@ fn a_classifier_predicts_a_probability_less_one_half() {
     let matrix = matrix(&market(8, 160, 5), &label, FeatureScaling::CrossSectionalZScore);
     let logistic = vec![AlgorithmSpec::Logistic { penalty: Decimal::new(1, 2) }];
     for trials in [logistic, forests()] {
-        let Selection { predictions, card, .. } = run(&matrix, &plan(label), &trials, SearchMetric::HitRate).unwrap();
+        let Selection { predictions, card, .. } =
+            run(&matrix, &plan(label), &trials, SearchMetric::HitRate).unwrap();
         assert!(predictions.prediction.iter().all(|score| (-0.5..=0.5).contains(score)));
         assert!(predictions.prediction.iter().any(|score| *score < 0.0));
         assert!(card.figures.accuracy.unwrap() > 0.5 && card.figures.log_loss.is_some());
@@ -180,7 +190,10 @@ fn an_undefined_search_metric_is_an_error_that_says_so() {
 #[test]
 fn a_constant_prediction_has_no_figures() {
     let matrix = matrix(&market(6, 140, 9), &two_bars(), FeatureScaling::CrossSectionalZScore);
-    let plan = Plan { validation: ats_model_training::validation::WalkForward { folds: 1, ..plan(two_bars()).validation }, ..plan(two_bars()) };
+    let plan = Plan {
+        validation: ats_model_training::validation::WalkForward { folds: 1, ..plan(two_bars()).validation },
+        ..plan(two_bars())
+    };
     let card = run(&matrix, &plan, &nets(&["100"]), SearchMetric::MeanSquaredError).unwrap().card;
     assert!(card.figures.constant_prediction);
     let metrics = card.metrics();
@@ -199,7 +212,10 @@ fn winners_are_picked_by_inner_scores_alone() {
     let scores = search::inner_scores(&reports, metric);
     let winners = search::winners(&reports, &scores, metric).unwrap();
     for (fold, winner) in winners.by_fold.iter().enumerate() {
-        let best = reports.iter().map(|t| t[fold].inner_figures.mean_squared_error.unwrap()).fold(f64::MAX, f64::min);
+        let best = reports
+            .iter()
+            .map(|t| t[fold].inner_figures.mean_squared_error.unwrap())
+            .fold(f64::MAX, f64::min);
         assert_eq!(reports[*winner][fold].inner_figures.mean_squared_error, Some(best));
     }
     // Whatever happens in the test windows, the winners stay.
@@ -215,8 +231,13 @@ fn winners_are_picked_by_inner_scores_alone() {
 fn a_model_predicts_from_its_file() {
     let market = market(6, 140, 9);
     let matrix = matrix(&market, &two_bars(), FeatureScaling::CrossSectionalZScore);
-    let standardized = Plan { features: FeatureScaling::Standardize, label_scaling: LabelScaling::None, ..plan(two_bars()) };
-    for (plan, trials) in [(plan(two_bars()), nets(&["0.001"])), (plan(two_bars()), forests()[..1].to_vec()), (standardized, nets(&["0.001"]))] {
+    let standardized =
+        Plan { features: FeatureScaling::Standardize, label_scaling: LabelScaling::None, ..plan(two_bars()) };
+    for (plan, trials) in [
+        (plan(two_bars()), nets(&["0.001"])),
+        (plan(two_bars()), forests()[..1].to_vec()),
+        (standardized, nets(&["0.001"])),
+    ] {
         let model = run(&matrix, &plan, &trials, SearchMetric::RankIc).unwrap().model;
         let json = model.to_json().unwrap();
         let loaded = Model::from_json(&json).unwrap();
@@ -224,7 +245,8 @@ fn a_model_predicts_from_its_file() {
         assert_eq!(loaded.to_json().unwrap(), json);
 
         // The last session lies after the last training label's end when a session is added.
-        let features: Vec<Vec<f64>> = (0..3).map(|f| (0..6).map(|t| f64::from(t * (f + 1)) - 2.0).collect()).collect();
+        let features: Vec<Vec<f64>> =
+            (0..3).map(|f| (0..6).map(|t| f64::from(t * (f + 1)) - 2.0).collect()).collect();
         let after = crate::support::sessions(141)[140];
         let scores = loaded.predict(after, features.clone()).unwrap();
         assert!(scores.iter().all(|score| score.is_finite()));
@@ -246,7 +268,8 @@ fn a_model_scales_a_date_as_training_did() {
     let matrix = matrix(&market, &two_bars(), FeatureScaling::CrossSectionalZScore);
     let selection = run(&matrix, &plan(two_bars()), &nets(&["0.001"]), SearchMetric::RankIc).unwrap();
     let rows: Vec<_> = market.iter().map(|bars| bars.rows(&two_bars())).collect();
-    let raw: Vec<Vec<f64>> = (0..3).map(|f| rows.iter().map(|ticker| ticker.features[f][139]).collect()).collect();
+    let raw: Vec<Vec<f64>> =
+        (0..3).map(|f| rows.iter().map(|ticker| ticker.features[f][139]).collect()).collect();
     let last: Vec<usize> = (matrix.len() - 6..matrix.len()).collect();
     let expected = selection.model.pipeline.predict(matrix.gather(&last), 6);
     let mut model = selection.model;

@@ -90,8 +90,9 @@ impl Bars {
                 delisting_known: None,
             })
             .unwrap();
-        let momentum: Vec<f64> =
-            (0..bars).map(|t| if t < 5 { f64::NAN } else { self.close[t] / self.close[t - 5] - 1.0 }).collect();
+        let momentum: Vec<f64> = (0..bars)
+            .map(|t| if t < 5 { f64::NAN } else { self.close[t] / self.close[t - 5] - 1.0 })
+            .collect();
         let unrelated: Vec<f64> = (0..bars).map(|t| (self.close[t] * 1e4).rem_euclid(7.0)).collect();
         TickerRows {
             ticker: self.ticker.clone(),

@@ -1,0 +1,109 @@
+//! Stage `select`: one unit.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ats_pipeline::spec::{AlgorithmSpec, TrainSpec};
+use ats_pipeline::{Outcome, StageFile, StageName};
+use ats_store::{StageContext, StageError, UnitOutput, run_single};
+use futures::{StreamExt, TryStreamExt, stream};
+
+use super::tables::{on_matrix, read_predictions, to_parquet};
+use super::{CARD, FIGURES, LazyMatrix, MODEL, PREDICTIONS, blocking, input, output};
+use crate::dataset::Matrix;
+use crate::error::TrainingError;
+use crate::select::{Request, Selection, select};
+use crate::spec;
+use crate::train::{Predictions, UnitReport};
+
+/// Runs the stage.
+pub(super) async fn run(
+    file: &StageFile,
+    spec: &TrainSpec,
+    context: &StageContext,
+) -> Result<Outcome, StageError> {
+    let plan = spec::plan(spec, file.seed)?;
+    let lazy = LazyMatrix::new(file, spec, context)?;
+    let compute = || async {
+        let matrix = lazy.get().await?;
+        let units = read_units(file, spec, context, &matrix).await?;
+        let (plan, dataset) = (plan.clone(), lazy.dataset.digest.to_string());
+        let trials: Vec<AlgorithmSpec> = spec.trials.iter().map(|trial| trial.algorithm.clone()).collect();
+        let metric = (trials.len() > 1).then_some(spec.metric);
+        blocking(move || {
+            let request = Request { plan: &plan, trials: &trials, metric, dataset: &dataset };
+            let selection = select(&matrix, &request, units)?;
+            stage_output(&matrix, &selection)
+        })
+        .await
+    };
+    run_single(file, context, compute).await
+}
+
+type Units = Vec<Vec<(UnitReport, Predictions)>>;
+
+/// The units of stage `train`, trial by trial and fold by fold.
+async fn read_units(
+    file: &StageFile,
+    spec: &TrainSpec,
+    context: &StageContext,
+    matrix: &Arc<Matrix>,
+) -> Result<Units, StageError> {
+    let store = &context.store;
+    let trained = store.dataset(input(file, StageName::Train)?).await?;
+    let read = |name: String| {
+        let (trained, matrix) = (&trained, Arc::clone(matrix));
+        async move {
+            context.check_cancelled()?;
+            let Some((folder, stored)) = store.unit_of(trained, &name).await? else {
+                return Err(StageError::data_refused(format!("{name} is not in the output of stage train")));
+            };
+            let figures = folder.named(&stored.manifest, FIGURES).await?;
+            let predictions = folder.named(&stored.manifest, PREDICTIONS).await?;
+            blocking(move || {
+                let report: UnitReport = serde_json::from_slice(&figures)
+                    .map_err(|error| TrainingError::Data(format!("{FIGURES} of {name}: {error}")))?;
+                Ok((report, on_matrix(&matrix, &read_predictions(&predictions)?)?))
+            })
+            .await
+        }
+    };
+    let mut units = stream::iter(spec.unit_names()).map(read).buffered(context.jobs.max(1));
+    let folds = spec.walk_forward.folds as usize;
+    let mut trials: Units = Vec::with_capacity(spec.trials.len());
+    while let Some(unit) = units.try_next().await? {
+        match trials.last_mut() {
+            Some(trial) if trial.len() < folds => trial.push(unit),
+            _ => trials.push(vec![unit]),
+        }
+    }
+    Ok(trials)
+}
+
+fn stage_output(matrix: &Matrix, selection: &Selection) -> Result<UnitOutput, TrainingError> {
+    let Selection { model, predictions, card } = selection;
+    let table = to_parquet(matrix, predictions)?;
+    let mut unit = UnitOutput::done(vec![
+        output(PREDICTIONS, table, Some(predictions.row.len())),
+        output(MODEL, model.to_json()?, None),
+        output(CARD, card.to_json()?, None),
+    ]);
+    unit.figures = card.metrics();
+    unit.counts = BTreeMap::from([
+        ("trials".to_owned(), card.number_of_trials as u64),
+        ("folds".to_owned(), card.folds.len() as u64),
+        ("rows".to_owned(), matrix.len() as u64),
+        ("dropped".to_owned(), card.rows.dropped as u64),
+        ("unlabelled".to_owned(), card.rows.unlabelled as u64),
+    ]);
+    unit.notes.insert("algorithm".to_owned(), card.specification.name().to_owned());
+    let session = |row: &usize| matrix.sessions[matrix.session[*row] as usize].to_string();
+    if let (Some(first), Some(last)) = (predictions.row.first(), predictions.row.last()) {
+        unit.notes.insert("firstSession".to_owned(), session(first));
+        unit.notes.insert("lastSession".to_owned(), session(last));
+    }
+    if !card.notes.is_empty() {
+        unit.notes.insert("remarks".to_owned(), card.notes.join(" "));
+    }
+    Ok(unit)
+}
