@@ -16,7 +16,10 @@ pub fn kind(definition: &CustomResourceDefinition) -> String {
     let names = &definition.spec.names;
     let mut text = format!("{NOTICE}# {}\n\n", names.kind);
     for version in &definition.spec.versions {
-        let Some(schema) = version.schema.as_ref().and_then(|schema| schema.open_api_v3_schema.as_ref()) else { continue };
+        let Some(schema) = version.schema.as_ref().and_then(|schema| schema.open_api_v3_schema.as_ref())
+        else {
+            continue;
+        };
         text.push_str(&format!(
             "`apiVersion: {}/{}`, `kind: {}`, short name `{}`. {}\n\n",
             definition.spec.group,
@@ -26,7 +29,9 @@ pub fn kind(definition: &CustomResourceDefinition) -> String {
             schema.description.as_deref().unwrap_or_default(),
         ));
         for part in ["spec", "status"] {
-            let Some(schema) = schema.properties.as_ref().and_then(|properties| properties.get(part)) else { continue };
+            let Some(schema) = schema.properties.as_ref().and_then(|properties| properties.get(part)) else {
+                continue;
+            };
             text.push_str(&format!("## {part}\n\n| field | type | default | meaning |\n|---|---|---|---|\n"));
             rows(&mut text, part, schema);
             text.push('\n');
@@ -45,7 +50,8 @@ fn rows(text: &mut String, path: &str, schema: &JSONSchemaProps) {
             None if required.contains(name) => "required".to_owned(),
             None => String::new(),
         };
-        let meaning = property.description.as_deref().unwrap_or_default().replace('\n', " ").replace('|', "\\|");
+        let meaning =
+            property.description.as_deref().unwrap_or_default().replace('\n', " ").replace('|', "\\|");
         text.push_str(&format!("| `{path}` | {} | {default} | {meaning} |\n", type_of(property)));
         if FOREIGN.contains(&name.as_str()) {
             continue;
@@ -59,7 +65,11 @@ fn rows(text: &mut String, path: &str, schema: &JSONSchemaProps) {
 
 fn type_of(schema: &JSONSchemaProps) -> String {
     if let Some(values) = &schema.enum_ {
-        return values.iter().map(|value| format!("`{}`", value.0.as_str().unwrap_or_default())).collect::<Vec<_>>().join(" ");
+        return values
+            .iter()
+            .map(|value| format!("`{}`", value.0.as_str().unwrap_or_default()))
+            .collect::<Vec<_>>()
+            .join(" ");
     }
     let mut text = schema.type_.clone().unwrap_or_else(|| "any".to_owned());
     if let Some(JSONSchemaPropsOrArray::Schema(items)) = &schema.items {
@@ -104,7 +114,9 @@ fn collect(found: &mut Vec<(String, String)>, path: &str, schema: &JSONSchemaPro
 
 /// Every reason: what it means and what to do.
 pub fn reasons() -> String {
-    let mut text = format!("{NOTICE}# Reasons\n\nEvery `reason` that a condition can have.\n\n| reason | meaning | what to do |\n|---|---|---|\n");
+    let mut text = format!(
+        "{NOTICE}# Reasons\n\nEvery `reason` that a condition can have.\n\n| reason | meaning | what to do |\n|---|---|---|\n"
+    );
     for reason in Reason::ALL {
         text.push_str(&format!("| `{reason}` | {} | {} |\n", reason.meaning(), reason.remedy()));
     }

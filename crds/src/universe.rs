@@ -7,8 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    DateString, Rebalance, RunSettings, SecretReference, UnitFraction, VolumeClaim,
-    status::UniverseStatus,
+    DateString, Rebalance, RunSettings, SecretReference, UnitFraction, VolumeClaim, status::UniverseStatus,
 };
 
 /// Which tickers, from where, with which features: acquired, checked, and published as one dataset.
@@ -338,4 +337,3 @@ impl Default for Sharding {
         Self { tickers_per_shard: default_tickers_per_shard(), parallelism: default_parallelism() }
     }
 }
-

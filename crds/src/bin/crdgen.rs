@@ -35,7 +35,10 @@ fn write_all(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
     fs::create_dir_all(&pages)?;
     for definition in definitions() {
         fs::write(bases.join(file_name(&definition)), to_yaml(&definition)?)?;
-        fs::write(pages.join(format!("{}.md", definition.spec.names.singular.as_deref().unwrap_or_default())), reference::kind(&definition))?;
+        fs::write(
+            pages.join(format!("{}.md", definition.spec.names.singular.as_deref().unwrap_or_default())),
+            reference::kind(&definition),
+        )?;
     }
     fs::write(pages.join("reasons.md"), reference::reasons())?;
     Ok(())

@@ -39,13 +39,19 @@ pub async fn apply_samples(cluster: &Cluster, namespace: &str) {
     for name in ["universe.yaml", "models.yaml", "strategies.yaml"] {
         let file = samples.join(name);
         let file = file.to_str().expect("the checkout's path is text");
-        cluster.kubectl(["apply", "-n", namespace, "-f", file]).await.expect("kubectl runs").success().expect("the samples are applied");
+        cluster
+            .kubectl(["apply", "-n", namespace, "-f", file])
+            .await
+            .expect("kubectl runs")
+            .success()
+            .expect("the samples are applied");
     }
 }
 
 fn open_folder() -> TempDir {
     let folder = tempfile::tempdir().expect("a folder is made");
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).expect("the folder is opened for pods");
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777))
+        .expect("the folder is opened for pods");
     folder
 }
 

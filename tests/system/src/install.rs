@@ -38,9 +38,28 @@ async fn install(cluster: &Cluster) {
     }
     let folder = crate::checkout().join("config/default");
     let folder = folder.to_str().expect("the checkout's path is text");
-    cluster.kubectl(["apply", "--server-side", "-k", folder]).await.expect("kubectl runs").success().expect("the manifests are applied");
-    let settings = ["set", "env", "-n", "ats-system", "deployment/ats-operator", "ATS_DEFAULT_STORE_CLAIM=artifacts:/store", "ATS_PROGRESS_SECONDS=1", "ATS_IMAGE_PULL_POLICY=Never"];
-    cluster.kubectl(settings).await.expect("kubectl runs").success().expect("the operator's settings are applied");
+    cluster
+        .kubectl(["apply", "--server-side", "-k", folder])
+        .await
+        .expect("kubectl runs")
+        .success()
+        .expect("the manifests are applied");
+    let settings = [
+        "set",
+        "env",
+        "-n",
+        "ats-system",
+        "deployment/ats-operator",
+        "ATS_DEFAULT_STORE_CLAIM=artifacts:/store",
+        "ATS_PROGRESS_SECONDS=1",
+        "ATS_IMAGE_PULL_POLICY=Never",
+    ];
+    cluster
+        .kubectl(settings)
+        .await
+        .expect("kubectl runs")
+        .success()
+        .expect("the operator's settings are applied");
     eventually("the operator's rollout", Duration::from_secs(120), async || {
         let output = cluster
             .kubectl(["rollout", "status", "-n", "ats-system", "deployment/ats-operator", "--timeout=1s"])

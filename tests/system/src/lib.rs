@@ -15,5 +15,7 @@ use std::path::PathBuf;
 /// # Panics
 /// When the crate does not lie two folders below it.
 pub fn checkout() -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).canonicalize().expect("the checkout is there")
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+        .canonicalize()
+        .expect("the checkout is there")
 }

@@ -25,8 +25,10 @@ pub fn run_samples(folder: &Path) -> Vec<Value> {
     let samples = crate::checkout().join("config/samples");
     let file = |name: &str| samples.join(name).to_string_lossy().into_owned();
     let map = format!("/data={}", samples.join("data").display());
-    let (universe, models, strategies) = (file("universe.yaml"), file("models.yaml"), file("strategies.yaml"));
-    let output = ats(folder, &["run", "-f", &universe, &models, &strategies, "--map", &map, "--output", "json"]);
+    let (universe, models, strategies) =
+        (file("universe.yaml"), file("models.yaml"), file("strategies.yaml"));
+    let output =
+        ats(folder, &["run", "-f", &universe, &models, &strategies, "--map", &map, "--output", "json"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let list: Value = serde_json::from_slice(&output.stdout).expect("the result is JSON");
     list["items"].as_array().expect("the result is a list").clone()

@@ -65,7 +65,8 @@ async fn the_samples_come_to_the_same_digests_on_a_node_and_without_one() {
     assert_eq!(digests(&ready), expected);
     assert_eq!(expected.len(), 9, "{expected:?}");
 
-    let pods = cluster.kubectl(["get", "pods", "-n", &namespace, "-o", "json"]).await.unwrap().success().unwrap();
+    let pods =
+        cluster.kubectl(["get", "pods", "-n", &namespace, "-o", "json"]).await.unwrap().success().unwrap();
     let pods: Value = serde_json::from_str(&pods).unwrap();
     let mut components: Vec<&str> = pods["items"]
         .as_array()

@@ -6,11 +6,16 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Trading universes, models and strategies as declarative objects: the YAML that `kubectl apply` reads, run here.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "ats", version, propagate_version = true, after_help = "Examples:
+#[command(
+    name = "ats",
+    version,
+    propagate_version = true,
+    after_help = "Examples:
   ats validate -f config/samples
   ats run -f config/samples --map /data=config/samples/data
   ats report strategy/dip-buyer -o dip-buyer.html
-  ats get trades dip-buyer")]
+  ats get trades dip-buyer"
+)]
 pub struct Arguments {
     /// Which messages are logged, as the tracing crate filters them; on standard error.
     #[arg(long, global = true, env = "ATS_LOG_LEVEL", default_value = "warn")]

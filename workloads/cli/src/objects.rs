@@ -23,9 +23,15 @@ impl Objects {
         let name = document.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
         let error = |error: serde_json::Error| format!("{kind}/{name} does not decode: {error}");
         match kind.as_str() {
-            "TradingUniverse" => drop(self.universes.insert(name.clone(), serde_json::from_value(document).map_err(error)?)),
-            "ModelTrainingJob" => drop(self.models.insert(name.clone(), serde_json::from_value(document).map_err(error)?)),
-            "Strategy" => drop(self.strategies.insert(name.clone(), serde_json::from_value(document).map_err(error)?)),
+            "TradingUniverse" => {
+                drop(self.universes.insert(name.clone(), serde_json::from_value(document).map_err(error)?))
+            }
+            "ModelTrainingJob" => {
+                drop(self.models.insert(name.clone(), serde_json::from_value(document).map_err(error)?))
+            }
+            "Strategy" => {
+                drop(self.strategies.insert(name.clone(), serde_json::from_value(document).map_err(error)?))
+            }
             other => return Err(format!("{other} is not a kind of trading.ats.dev")),
         }
         Ok(())

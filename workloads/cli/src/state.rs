@@ -27,7 +27,8 @@ impl State {
     /// Keeps an object with its status; a reader never sees half of it.
     pub(crate) fn keep(&self, kind: &str, name: &str, object: &Value) -> Result<(), Failure> {
         let path = self.path(kind, name);
-        let failure = |error: std::io::Error| Failure::Failed(format!("{} cannot be written: {error}", path.display()));
+        let failure =
+            |error: std::io::Error| Failure::Failed(format!("{} cannot be written: {error}", path.display()));
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(failure)?;
         }
@@ -41,9 +42,9 @@ impl State {
     pub(crate) fn find(&self, kind: &str, name: &str) -> Result<Option<Value>, Failure> {
         let path = self.path(kind, name);
         match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map(Some)
-                .map_err(|error| Failure::Failed(format!("{} is damaged ({error}); delete it and run again", path.display()))),
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+                Failure::Failed(format!("{} is damaged ({error}); delete it and run again", path.display()))
+            }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Failure::Failed(format!("{} cannot be read: {error}", path.display()))),
         }
@@ -58,7 +59,9 @@ impl State {
         let fits = |kind: &str| {
             wanted.as_ref().is_none_or(|wanted| {
                 let full = kind.to_lowercase();
-                *wanted == full || *wanted == format!("{full}s") || short_names(kind).contains(&wanted.as_str())
+                *wanted == full
+                    || *wanted == format!("{full}s")
+                    || short_names(kind).contains(&wanted.as_str())
             })
         };
         let mut found = Vec::new();
@@ -69,7 +72,9 @@ impl State {
         }
         match found.len() {
             1 => Ok(found.remove(0)),
-            0 => Err(Failure::Input(format!("no run of {reference:?} is known here: run it first with `ats run`, or name its folder with --state"))),
+            0 => Err(Failure::Input(format!(
+                "no run of {reference:?} is known here: run it first with `ats run`, or name its folder with --state"
+            ))),
             _ => Err(Failure::Input(format!("{reference:?} names several objects: write KIND/NAME"))),
         }
     }

@@ -66,7 +66,12 @@ fn stage<'a>(item: &'a Value, name: &str) -> &'a Value {
 }
 
 fn condition<'a>(item: &'a Value, kind: &str) -> &'a Value {
-    item["status"]["conditions"].as_array().unwrap().iter().find(|condition| condition["type"] == kind).unwrap()
+    item["status"]["conditions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|condition| condition["type"] == kind)
+        .unwrap()
 }
 
 const ALL: [&str; 3] = ["universe.yaml", "models.yaml", "strategies.yaml"];
@@ -84,7 +89,12 @@ fn the_samples_come_to_ready_and_a_second_run_computes_nothing() {
     let (code, second, errors) = desk.run(&ALL);
     assert_eq!(code, 0, "{errors}");
     for (before, after) in first.iter().zip(&second) {
-        for (before, after) in before["status"]["stages"].as_array().unwrap().iter().zip(after["status"]["stages"].as_array().unwrap()) {
+        for (before, after) in before["status"]["stages"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .zip(after["status"]["stages"].as_array().unwrap())
+        {
             assert_eq!(after["state"], "CacheHit", "{after}");
             assert_eq!(after["digest"], before["digest"]);
             assert_eq!(after["key"], before["key"]);
@@ -100,7 +110,11 @@ fn the_samples_come_to_ready_and_a_second_run_computes_nothing() {
     }
     let trades = desk.ats(&["get", "trades", "dip-buyer", "--output", "json"]);
     let trades: Value = serde_json::from_slice(&trades.stdout).unwrap();
-    let told = named(&second, "dip-buyer")["status"]["metrics"]["trades"].as_str().unwrap().parse::<usize>().unwrap();
+    let told = named(&second, "dip-buyer")["status"]["metrics"]["trades"]
+        .as_str()
+        .unwrap()
+        .parse::<usize>()
+        .unwrap();
     assert_eq!(trades.as_array().unwrap().len(), told);
 }
 
@@ -158,7 +172,11 @@ fn invalid_input_runs_nothing_and_says_where_it_is() {
 #[test]
 fn a_paper_strategy_decides_every_bar_once() {
     let desk = Desk::new();
-    desk.change("strategies.yaml", "mode: Backtest\n  backtest: {start: 2001-03-01", "mode: Paper\n  backtest: {start: 2012-03-01");
+    desk.change(
+        "strategies.yaml",
+        "mode: Backtest\n  backtest: {start: 2001-03-01",
+        "mode: Paper\n  backtest: {start: 2012-03-01",
+    );
     let (code, items, errors) = desk.run(&ALL);
     assert_eq!(code, 0, "{errors}");
     let first = named(&items, "dip-buyer");

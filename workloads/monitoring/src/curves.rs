@@ -41,7 +41,10 @@ pub(crate) async fn read(ledger: &Ledger, namespace: &str) -> Result<Curves, Led
         let curve = Curve {
             drawdown: last.and_then(|point| point.drawdown.to_f64()),
             exposure: last.and_then(|point| (point.gross_exposure.checked_div(point.equity))?.to_f64()),
-            points: points.iter().filter_map(|point| Some((point.session.to_string(), point.equity.to_f64()?))).collect(),
+            points: points
+                .iter()
+                .filter_map(|point| Some((point.session.to_string(), point.equity.to_f64()?)))
+                .collect(),
             orders,
         };
         curves.insert(strategy.name, curve);

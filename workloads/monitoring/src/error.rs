@@ -4,7 +4,9 @@
 #[derive(Debug, thiserror::Error)]
 pub enum MonitoringError {
     /// No way to the API server.
-    #[error("the API server cannot be reached: {0}; in a cluster the pod needs its ServiceAccount's token, elsewhere a kubeconfig")]
+    #[error(
+        "the API server cannot be reached: {0}; in a cluster the pod needs its ServiceAccount's token, elsewhere a kubeconfig"
+    )]
     Client(String),
     /// A port is taken.
     #[error("port {port} cannot be served: {source}")]

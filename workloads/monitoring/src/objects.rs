@@ -50,12 +50,18 @@ impl<'a> Summary<'a> {
     /// A condition, where there is one.
     pub fn condition(&self, kind: &str) -> Option<ConditionView<'a>> {
         let condition = self.status?.conditions.iter().find(|condition| condition.type_ == kind)?;
-        Some(ConditionView { status: &condition.status, reason: &condition.reason, message: &condition.message })
+        Some(ConditionView {
+            status: &condition.status,
+            reason: &condition.reason,
+            message: &condition.message,
+        })
     }
 
     /// One word for a badge: `Ready`, `Working`, `Failed`, `Halted`, `Suspended`, `New`.
     pub fn state(&self) -> &'static str {
-        let suspended = self.status.is_some_and(|status| status.stages.iter().any(|stage| stage.state == StageState::Suspended));
+        let suspended = self
+            .status
+            .is_some_and(|status| status.stages.iter().any(|stage| stage.state == StageState::Suspended));
         match self.condition("Ready").map(|ready| ready.status) {
             _ if self.halted => "Halted",
             _ if suspended => "Suspended",
@@ -68,7 +74,12 @@ impl<'a> Summary<'a> {
 
     /// Seconds since the published output was last known to be fresh.
     pub fn published_at(&self) -> Option<Timestamp> {
-        self.status?.stages.iter().filter(|stage| stage.state.is_done()).filter_map(|stage| Some(stage.finished_at.as_ref()?.0)).max()
+        self.status?
+            .stages
+            .iter()
+            .filter(|stage| stage.state.is_done())
+            .filter_map(|stage| Some(stage.finished_at.as_ref()?.0))
+            .max()
     }
 }
 

@@ -52,7 +52,8 @@ pub async fn run(arguments: Arguments) -> Result<(), MonitoringError> {
 
 async fn serve(port: u16, routes: Router, stop: CancellationToken) -> Result<(), MonitoringError> {
     let failed = |source| MonitoringError::Port { port, source };
-    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))).await.map_err(failed)?;
+    let listener =
+        TcpListener::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))).await.map_err(failed)?;
     axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned()).await.map_err(failed)
 }
 
@@ -82,9 +83,10 @@ fn page_routes(shared: Shared) -> Router {
     };
     let one = |State(shared): State<Shared>, Path((kind, name)): Path<(String, String)>| async move {
         let curves = shared.curves.read().await;
-        page::object(&shared.namespace, &shared.watch.objects(), &curves, &kind, &name)
-            .map(Html)
-            .ok_or((StatusCode::NOT_FOUND, format!("{kind}/{name} is not in namespace {}\n", shared.namespace)))
+        page::object(&shared.namespace, &shared.watch.objects(), &curves, &kind, &name).map(Html).ok_or((
+            StatusCode::NOT_FOUND,
+            format!("{kind}/{name} is not in namespace {}\n", shared.namespace),
+        ))
     };
     Router::new().route("/", get(index)).route("/{kind}/{name}", get(one)).with_state(shared)
 }
@@ -102,7 +104,11 @@ async fn follow_ledger(url: String, shared: Shared, stop: CancellationToken) {
     }
 }
 
-async fn refresh(url: &str, ledger: &mut Option<Ledger>, shared: &Shared) -> Result<(), ats_ledger::LedgerError> {
+async fn refresh(
+    url: &str,
+    ledger: &mut Option<Ledger>,
+    shared: &Shared,
+) -> Result<(), ats_ledger::LedgerError> {
     let opened = match ledger.take() {
         Some(opened) => opened,
         None => Ledger::open(url).await?,

@@ -40,7 +40,11 @@ impl Watch {
 
     /// The objects now.
     pub(crate) fn objects(&self) -> Objects {
-        Objects { universes: sorted(&self.universes), models: sorted(&self.models), strategies: sorted(&self.strategies) }
+        Objects {
+            universes: sorted(&self.universes),
+            models: sorted(&self.models),
+            strategies: sorted(&self.strategies),
+        }
     }
 }
 
@@ -68,7 +72,10 @@ where
         let mut stream = std::pin::pin!(stream);
         while let Some(event) = stream.next().await {
             if let Err(error) = event {
-                tracing::warn!("the watch of {} was interrupted and is taken up again: {error}", K::plural(&()));
+                tracing::warn!(
+                    "the watch of {} was interrupted and is taken up again: {error}",
+                    K::plural(&())
+                );
             }
         }
     }));

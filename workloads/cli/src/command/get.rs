@@ -27,7 +27,8 @@ pub(super) fn get(arguments: &GetArguments) -> Result<ExitCode, Failure> {
             GetWhat::Artifacts => artifacts(&store, &object, arguments.output).await,
             GetWhat::Models => {
                 let card = file_of(&store, &object, StageName::Select, "card.json").await?;
-                let card: Value = serde_json::from_slice(&card).map_err(|error| Failure::Failed(error.to_string()))?;
+                let card: Value =
+                    serde_json::from_slice(&card).map_err(|error| Failure::Failed(error.to_string()))?;
                 output::value(&card, arguments.output)
             }
             GetWhat::Trades => table(&store, &object, "trades.parquet", arguments.output).await,
@@ -71,7 +72,14 @@ fn stages(object: &Value, format: OutputFormat) -> Result<String, Failure> {
 
 async fn artifacts(store: &Store, object: &Value, format: OutputFormat) -> Result<String, Failure> {
     let mut found = Vec::new();
-    for stage in [StageName::Acquire, StageName::Features, StageName::Publish, StageName::Train, StageName::Select, StageName::Backtest] {
+    for stage in [
+        StageName::Acquire,
+        StageName::Features,
+        StageName::Publish,
+        StageName::Train,
+        StageName::Select,
+        StageName::Backtest,
+    ] {
         let Some(key) = stage_key(object, stage) else { continue };
         let Some(digest) = digest_of(object, stage) else { continue };
         let dataset = store.dataset(&ats_pipeline::StageInput { stage, key, digest }).await?;
@@ -86,16 +94,16 @@ async fn artifacts(store: &Store, object: &Value, format: OutputFormat) -> Resul
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     Ok(output::rows(
         &header,
-        found.iter().map(|file| ["stage", "unit", "file", "rows", "bytes", "uri"].iter().map(|name| text(&file[*name])).collect()),
+        found.iter().map(|file| {
+            ["stage", "unit", "file", "rows", "bytes", "uri"].iter().map(|name| text(&file[*name])).collect()
+        }),
     ))
 }
 
 async fn files(store: &Store, stage: StageName, key: StageKey, unit: &str) -> Result<Vec<Value>, Failure> {
     let folder = store.unit(stage, key);
     let Some(stored) = folder.manifest().await? else { return Ok(Vec::new()) };
-    let describe = |file: &ats_pipeline::FileEntry| {
-        json!({"stage": stage, "unit": unit, "file": file.name, "rows": file.rows, "bytes": file.bytes, "digest": file.digest, "uri": folder.uri(file)})
-    };
+    let describe = |file: &ats_pipeline::FileEntry| json!({"stage": stage, "unit": unit, "file": file.name, "rows": file.rows, "bytes": file.bytes, "digest": file.digest, "uri": folder.uri(file)});
     Ok(stored.manifest.files.iter().map(describe).collect())
 }
 
@@ -107,7 +115,8 @@ fn digest_of(object: &Value, stage: StageName) -> Option<ats_pipeline::Digest> {
 /// A Parquet file of a backtest as a table.
 async fn table(store: &Store, object: &Value, name: &str, format: OutputFormat) -> Result<String, Failure> {
     let bytes = file_of(store, object, StageName::Backtest, name).await?;
-    let (header, body) = output::text_table(&bytes).map_err(|error| Failure::Failed(format!("{name}: {error}")))?;
+    let (header, body) =
+        output::text_table(&bytes).map_err(|error| Failure::Failed(format!("{name}: {error}")))?;
     if format == OutputFormat::Table {
         let header: Vec<String> = header.iter().map(|name| name.to_uppercase()).collect();
         return Ok(output::rows(&header, body));
@@ -124,7 +133,9 @@ async fn positions(url: &str, object: &Value, format: OutputFormat) -> Result<St
     let failed = |error: LedgerError| Failure::Failed(error.to_string());
     let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
     if object.pointer("/spec/mode").and_then(Value::as_str) != Some("Paper") {
-        return Err(Failure::Input(format!("Strategy/{name} is not in mode Paper: a backtest ends flat or at its last bar, see `ats get trades`")));
+        return Err(Failure::Input(format!(
+            "Strategy/{name} is not in mode Paper: a backtest ends flat or at its last bar, see `ats get trades`"
+        )));
     }
     let ledger = Ledger::open(url).await.map_err(failed)?;
     let key = StrategyIdentity::local(name).map_err(failed)?.key();
@@ -134,5 +145,8 @@ async fn positions(url: &str, object: &Value, format: OutputFormat) -> Result<St
         return output::value(&all, format);
     }
     let header = ["TICKER", "QUANTITY", "COST"].map(str::to_owned);
-    Ok(output::rows(&header, held.iter().map(|one| vec![one.ticker.clone(), one.quantity.to_string(), one.cost.to_string()])))
+    Ok(output::rows(
+        &header,
+        held.iter().map(|one| vec![one.ticker.clone(), one.quantity.to_string(), one.cost.to_string()]),
+    ))
 }

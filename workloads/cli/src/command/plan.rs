@@ -19,7 +19,9 @@ pub(super) fn plan(arguments: &RunArguments) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     }
     let header = ["OBJECT", "STAGE", "KEY", "STATE", "SINCE THE LAST RUN"].map(str::to_owned);
-    let body = rows.into_iter().map(|row| vec![row.object, row.stage, row.key.chars().take(12).collect(), row.state, row.change]);
+    let body = rows
+        .into_iter()
+        .map(|row| vec![row.object, row.stage, row.key.chars().take(12).collect(), row.state, row.change]);
     super::write(output::rows(&header, body).as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -22,13 +22,21 @@ pub(super) fn report(arguments: &ReportArguments) -> Result<ExitCode, Failure> {
 }
 
 /// A file that a one-unit stage of an object left.
-pub(super) async fn file_of(store: &Store, object: &Value, stage: StageName, name: &str) -> Result<Vec<u8>, Failure> {
+pub(super) async fn file_of(
+    store: &Store,
+    object: &Value,
+    stage: StageName,
+    name: &str,
+) -> Result<Vec<u8>, Failure> {
     let key = stage_key(object, stage).ok_or_else(|| {
         Failure::Failed(format!("stage {stage} of the object has no output: see `ats get stages`"))
     })?;
     let folder = store.unit(stage, key);
     let Some(stored) = folder.manifest().await? else {
-        return Err(Failure::Failed(format!("stage {stage} with key {key} is not in the store at {}: name its store with --store", store.uri())));
+        return Err(Failure::Failed(format!(
+            "stage {stage} with key {key} is not in the store at {}: name its store with --store",
+            store.uri()
+        )));
     };
     Ok(folder.named(&stored.manifest, name).await?.to_vec())
 }
@@ -36,6 +44,7 @@ pub(super) async fn file_of(store: &Store, object: &Value, stage: StageName, nam
 /// The key of a stage that has its output.
 pub(super) fn stage_key(object: &Value, stage: StageName) -> Option<ats_pipeline::StageKey> {
     let stages = object.pointer("/status/stages")?.as_array()?;
-    let entry = stages.iter().find(|entry| entry["name"] == stage.as_str() && entry.get("digest").is_some())?;
+    let entry =
+        stages.iter().find(|entry| entry["name"] == stage.as_str() && entry.get("digest").is_some())?;
     entry["key"].as_str()?.parse().ok()
 }

@@ -26,7 +26,10 @@ pub(super) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
         runner.run(objects).await
     })?;
     let all_ready = finished.iter().all(|one| one.ready);
-    let listed: Vec<Listed> = finished.into_iter().map(|one| Listed { kind: one.kind, name: one.name, object: one.object }).collect();
+    let listed: Vec<Listed> = finished
+        .into_iter()
+        .map(|one| Listed { kind: one.kind, name: one.name, object: one.object })
+        .collect();
     super::write(output::objects(&listed, arguments.output)?.as_bytes())?;
     Ok(if all_ready { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

@@ -20,7 +20,12 @@ pub(super) trait Object: Resource<DynamicType = ()> + Serialize + Clone {
 
     /// For stage files.
     fn owner(&self) -> Owner {
-        Owner { kind: Self::kind(&()).into_owned(), namespace: "default".to_owned(), name: self.name_any(), uid: None }
+        Owner {
+            kind: Self::kind(&()).into_owned(),
+            namespace: "default".to_owned(),
+            name: self.name_any(),
+            uid: None,
+        }
     }
 
     /// For people: `TradingUniverse/us-large-caps`.

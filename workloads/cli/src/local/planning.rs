@@ -31,9 +31,12 @@ impl Runner {
         let mut rows = Vec::new();
         let mut universes: BTreeMap<String, (CheckedUniverse, Option<StageInput>)> = BTreeMap::new();
         for (name, universe) in &objects.universes {
-            let checked = check::universe(&universe.spec).map_err(|problems| Failure::Input(check::summary(&problems)))?;
+            let checked = check::universe(&universe.spec)
+                .map_err(|problems| Failure::Input(check::summary(&problems)))?;
             let Some(as_of) = checked.as_of(self.now()) else {
-                return Err(Failure::Input(format!("TradingUniverse/{name}: no session is complete yet between history.start and now")));
+                return Err(Failure::Input(format!(
+                    "TradingUniverse/{name}: no session is complete yet between history.start and now"
+                )));
             };
             let last = self.last("TradingUniverse", name)?;
             let stages = plan::universe(&checked, as_of, &|stage| recorded(&last, stage));
@@ -44,10 +47,12 @@ impl Runner {
         let mut models: BTreeMap<String, Option<StageInput>> = BTreeMap::new();
         for (name, model) in &objects.models {
             let Some((universe, dataset)) = universes.get(&model.spec.universe_ref.name) else { continue };
-            let checked = check::model(&model.spec, universe).map_err(|problems| Failure::Input(check::summary(&problems)))?;
+            let checked = check::model(&model.spec, universe)
+                .map_err(|problems| Failure::Input(check::summary(&problems)))?;
             let last = self.last("ModelTrainingJob", name)?;
             let stages = match dataset {
-                Some(dataset) => plan::model(&checked, dataset, &|stage| recorded(&last, stage)).map_err(|error| Failure::Failed(error.to_string()))?,
+                Some(dataset) => plan::model(&checked, dataset, &|stage| recorded(&last, stage))
+                    .map_err(|error| Failure::Failed(error.to_string()))?,
                 None => waiting(&[StageName::Train, StageName::Select]),
             };
             let output = self.rows(&mut rows, "ModelTrainingJob", name, &stages, &last).await?;
@@ -55,15 +60,18 @@ impl Runner {
         }
         for (name, strategy) in &objects.strategies {
             let Some((universe, dataset)) = universes.get(&strategy.spec.universe_ref.name) else { continue };
-            let checked = check::strategy(&strategy.spec, universe).map_err(|problems| Failure::Input(check::summary(&problems)))?;
+            let checked = check::strategy(&strategy.spec, universe)
+                .map_err(|problems| Failure::Input(check::summary(&problems)))?;
             let last = self.last("Strategy", name)?;
             let model = match &checked.model {
                 Some(model) => models.get(model).cloned().flatten().map(Some),
                 None => Some(None),
             };
             let stages = match (dataset, model) {
-                (Some(dataset), Some(model)) => plan::strategy(&checked, dataset, model.as_ref(), &|stage| recorded(&last, stage))
-                    .map_err(|error| Failure::Failed(error.to_string()))?,
+                (Some(dataset), Some(model)) => {
+                    plan::strategy(&checked, dataset, model.as_ref(), &|stage| recorded(&last, stage))
+                        .map_err(|error| Failure::Failed(error.to_string()))?
+                }
                 _ => waiting(&[StageName::Backtest]),
             };
             self.rows(&mut rows, "Strategy", name, &stages, &last).await?;
@@ -124,6 +132,7 @@ fn stage_entry(object: &Value, stage: StageName) -> Option<&Value> {
 fn recorded(object: &Value, stage: &PlannedStage) -> Option<Digest> {
     let entry = stage_entry(object, stage.stage())?;
     let same_key = entry["key"].as_str() == Some(stage.key.to_string().as_str());
-    let same_source = entry["sourceDigest"].as_str().map(str::to_owned) == stage.source_digest.map(|digest| digest.to_string());
+    let same_source = entry["sourceDigest"].as_str().map(str::to_owned)
+        == stage.source_digest.map(|digest| digest.to_string());
     if same_key && same_source { entry["digest"].as_str()?.parse().ok() } else { None }
 }

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use ats_crds::{ConditionType, ModelTrainingJob, Reason, Strategy, TradingUniverse};
 use ats_pipeline::{
-    CheckedUniverse, Digest, Outcome, PlannedStage, StageInput, StageKey, StageName, StagePlan, StoreLocation, check,
-    gate, plan,
+    CheckedUniverse, Digest, Outcome, PlannedStage, StageInput, StageKey, StageName, StagePlan,
+    StoreLocation, check, gate, plan,
 };
 use ats_store::{Settings, StageContext, Store};
 use jiff::Timestamp;
@@ -146,20 +146,42 @@ impl Runner {
             }
         };
         let Some(as_of) = checked.as_of(self.now) else {
-            status::fail(object.common_mut(), Reason::InvalidSpec, "no session is complete yet between history.start and now");
+            status::fail(
+                object.common_mut(),
+                Reason::InvalidSpec,
+                "no session is complete yet between history.start and now",
+            );
             return Ok(None);
         };
         let result = self.stages(object, |known| plan::universe(&checked, as_of, known)).await?;
         let (plan, figures) = match result {
             Ok(done) => done,
             Err(failed) => {
-                domain(object, &[(ConditionType::DataAcquired, StageName::Acquire), (ConditionType::FeaturesReady, StageName::Features)]);
-                status::set(object.common_mut(), ConditionType::Fresh, Some(false), failed.reason, &failed.message);
+                domain(
+                    object,
+                    &[
+                        (ConditionType::DataAcquired, StageName::Acquire),
+                        (ConditionType::FeaturesReady, StageName::Features),
+                    ],
+                );
+                status::set(
+                    object.common_mut(),
+                    ConditionType::Fresh,
+                    Some(false),
+                    failed.reason,
+                    &failed.message,
+                );
                 status::fail(object.common_mut(), failed.reason, &failed.message);
                 return Ok(None);
             }
         };
-        domain(object, &[(ConditionType::DataAcquired, StageName::Acquire), (ConditionType::FeaturesReady, StageName::Features)]);
+        domain(
+            object,
+            &[
+                (ConditionType::DataAcquired, StageName::Acquire),
+                (ConditionType::FeaturesReady, StageName::Features),
+            ],
+        );
         let published = plan.last().and_then(StagePlan::published);
         let whole = |name: &str| figures.get(name).copied().flatten().map(|value| value as i64);
         let status_of = object.status_mut();
@@ -169,16 +191,32 @@ impl Runner {
         let common = object.common_mut();
         common.artifact = published.as_ref().map(status::artifact);
         common.metrics = status::metrics(&figures);
-        common.inputs = plan.iter().take(2).filter_map(|entry| Some(status::input(entry.name.as_str(), &entry.published()?))).collect();
-        status::set(common, ConditionType::Fresh, Some(true), Reason::UpToDate, &format!("as of session {as_of}"));
+        common.inputs = plan
+            .iter()
+            .take(2)
+            .filter_map(|entry| Some(status::input(entry.name.as_str(), &entry.published()?)))
+            .collect();
+        status::set(
+            common,
+            ConditionType::Fresh,
+            Some(true),
+            Reason::UpToDate,
+            &format!("as of session {as_of}"),
+        );
         status::succeed(common, &format!("dataset as of session {as_of} is published"));
         let name = object.name_any();
         Ok(published.map(|dataset| Published { name, checked, dataset }))
     }
 
-    async fn model(&self, object: &mut ModelTrainingJob, universes: &BTreeMap<String, Published>) -> Result<Option<StageInput>, Failure> {
+    async fn model(
+        &self,
+        object: &mut ModelTrainingJob,
+        universes: &BTreeMap<String, Published>,
+    ) -> Result<Option<StageInput>, Failure> {
         begin(object);
-        let Some(universe) = self.reference(object, &object.spec.universe_ref.name.clone(), universes) else { return Ok(None) };
+        let Some(universe) = self.reference(object, &object.spec.universe_ref.name.clone(), universes) else {
+            return Ok(None);
+        };
         let checked = match check::model(&object.spec, &universe.checked) {
             Ok(checked) => checked,
             Err(problems) => {
@@ -187,16 +225,27 @@ impl Runner {
             }
         };
         if let Some(pinned) = checked.pinned.filter(|pinned| *pinned != universe.dataset.digest) {
-            let message = format!("the pinned dataset {} is not the one that the universe gives ({})", pinned.short(), universe.dataset.digest.short());
+            let message = format!(
+                "the pinned dataset {} is not the one that the universe gives ({})",
+                pinned.short(),
+                universe.dataset.digest.short()
+            );
             status::fail(object.common_mut(), Reason::WaitingForReference, &message);
             return Ok(None);
         }
-        object.status_mut().algorithm = checked.train.trials.first().map(|trial| trial.algorithm.name().to_owned());
+        object.status_mut().algorithm =
+            checked.train.trials.first().map(|trial| trial.algorithm.name().to_owned());
         let result = self.stages(object, |known| plan::model(&checked, &universe.dataset, known)).await?;
         let (plan, figures) = match result {
             Ok(done) => done,
             Err(failed) => {
-                status::set(object.common_mut(), ConditionType::Trained, Some(false), failed.reason, &failed.message);
+                status::set(
+                    object.common_mut(),
+                    ConditionType::Trained,
+                    Some(false),
+                    failed.reason,
+                    &failed.message,
+                );
                 status::fail(object.common_mut(), failed.reason, &failed.message);
                 return Ok(None);
             }
@@ -206,7 +255,14 @@ impl Runner {
         common.metrics = status::metrics(&figures);
         common.inputs = vec![status::input(&format!("TradingUniverse/{}", universe.name), &universe.dataset)];
         status::set(common, ConditionType::Trained, Some(true), Reason::Succeeded, "the model is trained");
-        Ok(judge(common, &checked.gates, &figures, output, ConditionType::GatesPassed, Some(ConditionType::Published)))
+        Ok(judge(
+            common,
+            &checked.gates,
+            &figures,
+            output,
+            ConditionType::GatesPassed,
+            Some(ConditionType::Published),
+        ))
     }
 
     async fn strategy(
@@ -216,7 +272,9 @@ impl Runner {
         models: &BTreeMap<String, StageInput>,
     ) -> Result<(), Failure> {
         begin(object);
-        let Some(universe) = self.reference(object, &object.spec.universe_ref.name.clone(), universes) else { return Ok(()) };
+        let Some(universe) = self.reference(object, &object.spec.universe_ref.name.clone(), universes) else {
+            return Ok(());
+        };
         let checked = match check::strategy(&object.spec, &universe.checked) {
             Ok(checked) => checked,
             Err(problems) => {
@@ -228,7 +286,8 @@ impl Runner {
             Some(name) => match models.get(name) {
                 Some(model) => Some(model),
                 None => {
-                    let message = format!("ModelTrainingJob/{name} is not there or has not published a model");
+                    let message =
+                        format!("ModelTrainingJob/{name} is not there or has not published a model");
                     status::fail(object.common_mut(), Reason::WaitingForReference, &message);
                     return Ok(());
                 }
@@ -236,11 +295,19 @@ impl Runner {
             None => None,
         };
         let only_backtest = ats_pipeline::CheckedStrategy { trade: None, ..checked.clone() };
-        let result = self.stages(object, |known| plan::strategy(&only_backtest, &universe.dataset, model, known)).await?;
+        let result = self
+            .stages(object, |known| plan::strategy(&only_backtest, &universe.dataset, model, known))
+            .await?;
         let (plan, figures) = match result {
             Ok(done) => done,
             Err(failed) => {
-                status::set(object.common_mut(), ConditionType::BacktestPassed, Some(false), failed.reason, &failed.message);
+                status::set(
+                    object.common_mut(),
+                    ConditionType::BacktestPassed,
+                    Some(false),
+                    failed.reason,
+                    &failed.message,
+                );
                 status::fail(object.common_mut(), failed.reason, &failed.message);
                 return Ok(());
             }
@@ -256,7 +323,8 @@ impl Runner {
         object.status_mut().halted = Some("False".to_owned());
         if let (Some(backtest), Some(_)) = (passed, &checked.trade) {
             let known = |stage: &PlannedStage| (stage.key == backtest.key).then_some(backtest.digest);
-            let plan = plan::strategy(&checked, &universe.dataset, model, &known).map_err(|error| Failure::Failed(error.to_string()))?;
+            let plan = plan::strategy(&checked, &universe.dataset, model, &known)
+                .map_err(|error| Failure::Failed(error.to_string()))?;
             if let Some(trade) = plan.last().and_then(|entry| entry.stage.as_ref()) {
                 self.paper(object, trade).await;
             }
@@ -270,7 +338,9 @@ impl Runner {
         let file = planned.to_file(object.owner(), "local", self.location.clone());
         let started = Timestamp::now();
         self.bars.begin(&title, StageName::Trade);
-        let outcome = stages::trade(&file, &self.context, &self.ledger, object).await.unwrap_or_else(|error| error.to_outcome());
+        let outcome = stages::trade(&file, &self.context, &self.ledger, object)
+            .await
+            .unwrap_or_else(|error| error.to_outcome());
         self.bars.end(&title, StageName::Trade, &outcome.message);
         let entry = status::stage(planned, &outcome, started);
         let common = object.common_mut();
@@ -283,18 +353,36 @@ impl Runner {
         }
         common.metrics.extend(status::metrics(&outcome.figures));
         let last = outcome.notes.get("lastSession").map_or("no session yet", String::as_str);
-        status::set(common, ConditionType::Running, Some(true), Reason::WaitingForData, &format!("decided up to {last}"));
+        status::set(
+            common,
+            ConditionType::Running,
+            Some(true),
+            Reason::WaitingForData,
+            &format!("decided up to {last}"),
+        );
         match outcome.notes.get("halt") {
             Some(halt) => {
-                let reason = if halt.starts_with("drawdown") { Reason::DrawdownLatched } else { Reason::KillSwitch };
+                let reason =
+                    if halt.starts_with("drawdown") { Reason::DrawdownLatched } else { Reason::KillSwitch };
                 status::set(common, ConditionType::WithinRiskLimits, Some(false), reason, halt);
                 object.status_mut().halted = Some("True".to_owned());
             }
-            None => status::set(common, ConditionType::WithinRiskLimits, Some(true), Reason::WithinLimits, "no halt stands"),
+            None => status::set(
+                common,
+                ConditionType::WithinRiskLimits,
+                Some(true),
+                Reason::WithinLimits,
+                "no halt stands",
+            ),
         }
     }
 
-    fn reference<'a, O: Object>(&self, object: &mut O, name: &str, universes: &'a BTreeMap<String, Published>) -> Option<&'a Published> {
+    fn reference<'a, O: Object>(
+        &self,
+        object: &mut O,
+        name: &str,
+        universes: &'a BTreeMap<String, Published>,
+    ) -> Option<&'a Published> {
         let found = universes.get(name);
         if found.is_none() {
             let message = format!("TradingUniverse/{name} is not there or is not ready");
@@ -304,7 +392,11 @@ impl Runner {
     }
 
     /// Plans, runs what is ready, plans again, until every stage has an output or one fails.
-    async fn stages<O, P>(&self, object: &mut O, plan_of: P) -> Result<Result<(Vec<StagePlan>, BTreeMap<String, Option<f64>>), StageFailed>, Failure>
+    async fn stages<O, P>(
+        &self,
+        object: &mut O,
+        plan_of: P,
+    ) -> Result<Result<(Vec<StagePlan>, BTreeMap<String, Option<f64>>), StageFailed>, Failure>
     where
         O: Object,
         P: Fn(plan::Known<'_>) -> Result<Vec<StagePlan>, ats_pipeline::KeyError>,
@@ -379,13 +471,21 @@ fn refuse<O: Object>(object: &mut O, problems: &[ats_pipeline::Problem]) {
 fn domain<O: Object>(object: &mut O, conditions: &[(ConditionType, StageName)]) {
     for (kind, stage) in conditions {
         let common = object.common_mut();
-        let found = common.stages.iter().find(|entry| entry.name == *stage).map(|entry| (entry.state, entry.message.clone()));
+        let found = common
+            .stages
+            .iter()
+            .find(|entry| entry.name == *stage)
+            .map(|entry| (entry.state, entry.message.clone()));
         match found {
-            Some((state, _)) if state.is_done() => status::set(common, *kind, Some(true), Reason::Succeeded, "done"),
+            Some((state, _)) if state.is_done() => {
+                status::set(common, *kind, Some(true), Reason::Succeeded, "done")
+            }
             Some((ats_crds::status::StageState::Failed, message)) => {
                 status::set(common, *kind, Some(false), Reason::StageFailed, &message.unwrap_or_default());
             }
-            _ => status::set(common, *kind, Some(false), Reason::Progressing, "an earlier stage has no output"),
+            _ => {
+                status::set(common, *kind, Some(false), Reason::Progressing, "an earlier stage has no output")
+            }
         }
     }
 }
@@ -413,7 +513,13 @@ fn judge(
     let message = failures.join("; ");
     status::set(common, passed, Some(false), Reason::GateFailed, &message);
     if let Some(kind) = published {
-        status::set(common, kind, Some(false), Reason::NotPublished, "a gate does not hold; the result is kept");
+        status::set(
+            common,
+            kind,
+            Some(false),
+            Reason::NotPublished,
+            "a gate does not hold; the result is kept",
+        );
     }
     status::fail(common, Reason::GateFailed, &message);
     None
@@ -424,7 +530,7 @@ pub(crate) fn store_uri(text: &str) -> Result<String, Failure> {
     if text.contains("://") {
         return Ok(text.to_owned());
     }
-    let path = std::path::absolute(text).map_err(|error| Failure::Input(format!("--store {text:?} is not a path: {error}")))?;
+    let path = std::path::absolute(text)
+        .map_err(|error| Failure::Input(format!("--store {text:?} is not a path: {error}")))?;
     Ok(format!("file://{}", path.display()))
 }
-

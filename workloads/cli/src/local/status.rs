@@ -13,14 +13,24 @@ use k8s_openapi::{
 };
 
 /// Sets a condition; its transition time changes only with its status.
-pub(super) fn set(status: &mut CommonStatus, kind: ConditionType, value: Option<bool>, reason: Reason, message: &str) {
+pub(super) fn set(
+    status: &mut CommonStatus,
+    kind: ConditionType,
+    value: Option<bool>,
+    reason: Reason,
+    message: &str,
+) {
     let text = match value {
         Some(true) => "True",
         Some(false) => "False",
         None => "Unknown",
     };
-    let same = status.conditions.iter().find(|condition| condition.type_ == kind.as_str() && condition.status == text);
-    let since = same.map_or_else(|| Time(Timestamp::now()), |condition| condition.last_transition_time.clone());
+    let same = status
+        .conditions
+        .iter()
+        .find(|condition| condition.type_ == kind.as_str() && condition.status == text);
+    let since =
+        same.map_or_else(|| Time(Timestamp::now()), |condition| condition.last_transition_time.clone());
     let condition = Condition {
         type_: kind.as_str().to_owned(),
         status: text.to_owned(),

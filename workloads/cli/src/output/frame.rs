@@ -8,7 +8,12 @@ pub(crate) fn text_table(bytes: &[u8]) -> Result<(Vec<String>, Vec<Vec<String>>)
     let names = frame.get_column_names().into_iter().map(|name| name.to_string()).collect();
     let columns = frame.columns();
     let rows = (0..frame.height())
-        .map(|row| columns.iter().map(|column| column.get(row).map_or_else(|_| String::new(), |value| text(&value))).collect())
+        .map(|row| {
+            columns
+                .iter()
+                .map(|column| column.get(row).map_or_else(|_| String::new(), |value| text(&value)))
+                .collect()
+        })
         .collect();
     Ok((names, rows))
 }

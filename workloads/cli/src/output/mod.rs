@@ -32,9 +32,11 @@ pub(crate) fn objects(listed: &[Listed], format: OutputFormat) -> Result<String,
 /// A value as JSON or YAML.
 pub(crate) fn value(value: &Value, format: OutputFormat) -> Result<String, Failure> {
     match format {
-        OutputFormat::Yaml => serde_saphyr::to_string(value).map_err(|error| Failure::Failed(error.to_string())),
-        OutputFormat::Json | OutputFormat::Table => {
-            serde_json::to_string_pretty(value).map(|text| text + "\n").map_err(|error| Failure::Failed(error.to_string()))
+        OutputFormat::Yaml => {
+            serde_saphyr::to_string(value).map_err(|error| Failure::Failed(error.to_string()))
         }
+        OutputFormat::Json | OutputFormat::Table => serde_json::to_string_pretty(value)
+            .map(|text| text + "\n")
+            .map_err(|error| Failure::Failed(error.to_string())),
     }
 }

@@ -17,13 +17,18 @@ pub(super) fn objects(listed: &[Listed]) -> String {
             .additional_printer_columns
             .iter()
             .flatten()
-            .filter(|column| column.name != "Age" && (column.priority.unwrap_or(0) == 0 || column.name == "Message"))
+            .filter(|column| {
+                column.name != "Age" && (column.priority.unwrap_or(0) == 0 || column.name == "Message")
+            })
             .collect();
-        let header: Vec<String> =
-            std::iter::once("NAME".to_owned()).chain(columns.iter().map(|column| column.name.to_uppercase())).collect();
+        let header: Vec<String> = std::iter::once("NAME".to_owned())
+            .chain(columns.iter().map(|column| column.name.to_uppercase()))
+            .collect();
         let body = mine.iter().map(|one| {
             let name = format!("{}/{}", definition.spec.names.singular.as_deref().unwrap_or(kind), one.name);
-            std::iter::once(name).chain(columns.iter().map(|column| cell(&one.object, &column.json_path))).collect()
+            std::iter::once(name)
+                .chain(columns.iter().map(|column| cell(&one.object, &column.json_path)))
+                .collect()
         });
         if !text.is_empty() {
             text.push('\n');
@@ -36,11 +41,15 @@ pub(super) fn objects(listed: &[Listed]) -> String {
 /// A plain table.
 pub(crate) fn rows(header: &[String], body: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
-    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(header.to_vec());
+    table
+        .load_style(NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .set_header(header.to_vec());
     for row in body {
         table.add_row(row);
     }
-    let mut text: String = table.lines().map(|line| line.trim_end().trim_start_matches(' ').to_owned() + "\n").collect();
+    let mut text: String =
+        table.lines().map(|line| line.trim_end().trim_start_matches(' ').to_owned() + "\n").collect();
     if text.is_empty() {
         text.push('\n');
     }

@@ -11,7 +11,8 @@ const HEIGHT: f64 = 120.0;
 /// Equity by session.
 pub(super) fn line(curve: &Curve) -> Markup {
     let values = || curve.points.iter().map(|(_, value)| *value);
-    let (low, high) = values().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+    let (low, high) = values()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
     let (Some((first, _)), Some((last, value))) = (curve.points.first(), curve.points.last()) else {
         return html! { p.empty { "No session is in the ledger yet." } };
     };
@@ -19,7 +20,9 @@ pub(super) fn line(curve: &Curve) -> Markup {
     let step = WIDTH / (curve.points.len().max(2) - 1) as f64;
     let points: Vec<String> = values()
         .enumerate()
-        .map(|(index, value)| format!("{:.1},{:.1}", index as f64 * step, HEIGHT - 4.0 - (value - low) / span * (HEIGHT - 8.0)))
+        .map(|(index, value)| {
+            format!("{:.1},{:.1}", index as f64 * step, HEIGHT - 4.0 - (value - low) / span * (HEIGHT - 8.0))
+        })
         .collect();
     html! {
         figure {
