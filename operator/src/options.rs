@@ -211,21 +211,21 @@ impl Options {
     }
 }
 
+/// Options from a command line.
 #[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::*;
-
-    #[derive(Parser)]
+pub(crate) fn parsed(line: &[&str]) -> Options {
+    #[derive(clap::Parser)]
     struct Line {
         #[command(flatten)]
         options: Options,
     }
+    let line = std::iter::once("operator").chain(line.iter().copied());
+    <Line as clap::Parser>::try_parse_from(line).unwrap().options
+}
 
-    fn options(line: &[&str]) -> Options {
-        Line::try_parse_from(std::iter::once("operator").chain(line.iter().copied())).unwrap().options
-    }
+#[cfg(test)]
+mod tests {
+    use super::{parsed as options, *};
 
     #[test]
     fn an_image_of_its_own_wins_over_prefix_and_tag() {

@@ -127,6 +127,8 @@ fn on_volume(volume: Volume, secret: Option<String>) -> StorePlace {
 pub struct Children {
     /// Its Jobs, none of an earlier object of its name.
     pub jobs: Vec<Arc<Job>>,
+    /// Names of Jobs of an earlier object of its name that are still there.
+    pub leftovers: Vec<String>,
     /// Its pods.
     pub pods: Vec<Arc<Pod>>,
     /// Names of the ConfigMaps that are there.

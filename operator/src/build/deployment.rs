@@ -103,6 +103,7 @@ pub fn deployment(
         environment: Vec::new(),
         account: accounts::TRADING.to_owned(),
         api_access: true,
+        page: None,
         restarts: true,
         template: run.pod_template.clone().unwrap_or_default(),
     };

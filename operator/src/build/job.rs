@@ -63,6 +63,7 @@ pub fn workload(
         environment: Vec::new(),
         account: accounts::STAGE.to_owned(),
         api_access: false,
+        page: None,
         restarts: false,
         template: run.pod_template.clone().unwrap_or_default(),
     }

@@ -28,6 +28,9 @@ use crate::{
 /// Name of the Deployment and of the Service.
 pub const NAME: &str = "ats-monitoring";
 
+/// Port of the web page.
+const PAGE_PORT: u16 = 3000;
+
 fn component() -> &'static str {
     Component::Monitoring.as_str()
 }
@@ -66,6 +69,7 @@ pub fn deployment(namespace: &str, options: &Options) -> Result<Deployment, serd
         environment: vec![("ATS_NAMESPACE".to_owned(), namespace.to_owned())],
         account: accounts::MONITORING.to_owned(),
         api_access: true,
+        page: Some(PAGE_PORT),
         restarts: true,
         template: PodTemplate::default(),
     };
@@ -86,14 +90,18 @@ pub fn service(namespace: &str) -> Service {
         metadata: metadata(namespace),
         spec: Some(ServiceSpec {
             selector: Some(selector()),
-            ports: Some(vec![ServicePort {
-                name: Some("http".to_owned()),
-                port: contract::METRICS_PORT.into(),
-                target_port: Some(IntOrString::String("metrics".to_owned())),
-                ..ServicePort::default()
-            }]),
+            ports: Some(vec![port("page", PAGE_PORT), port("metrics", contract::METRICS_PORT)]),
             ..ServiceSpec::default()
         }),
         status: None,
+    }
+}
+
+fn port(name: &str, port: u16) -> ServicePort {
+    ServicePort {
+        name: Some(name.to_owned()),
+        port: port.into(),
+        target_port: Some(IntOrString::String(name.to_owned())),
+        ..ServicePort::default()
     }
 }

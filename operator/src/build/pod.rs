@@ -49,6 +49,8 @@ pub struct Workload {
     pub account: String,
     /// Whether it talks to the API server.
     pub api_access: bool,
+    /// The port of its web page, if it has one.
+    pub page: Option<u16>,
     /// Whether it is started again when it ends.
     pub restarts: bool,
     /// What the user adds.
@@ -126,12 +128,7 @@ impl Workload {
             image_pull_policy: Some(self.pull_policy.clone()),
             env_from: Some(self.secrets()).filter(|secrets| !secrets.is_empty()),
             env: Some(self.variables()).filter(|variables| !variables.is_empty()),
-            ports: Some(vec![ContainerPort {
-                name: Some("metrics".to_owned()),
-                container_port: contract::METRICS_PORT.into(),
-                protocol: Some("TCP".to_owned()),
-                ..ContainerPort::default()
-            }]),
+            ports: Some(self.ports()),
             resources: Some(self.template.resources.clone().unwrap_or_else(default_resources)),
             termination_message_path: Some(contract::TERMINATION_MESSAGE.to_owned()),
             termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
@@ -145,6 +142,18 @@ impl Workload {
             volume_mounts: Some(mounts),
             ..Container::default()
         }
+    }
+
+    fn ports(&self) -> Vec<ContainerPort> {
+        let metrics = ("metrics", contract::METRICS_PORT);
+        let page = self.page.map(|port| ("page", port));
+        let port = |(name, port): (&str, u16)| ContainerPort {
+            name: Some(name.to_owned()),
+            container_port: port.into(),
+            protocol: Some("TCP".to_owned()),
+            ..ContainerPort::default()
+        };
+        std::iter::once(metrics).chain(page).map(port).collect()
     }
 
     /// The mounts, each path once: a claim that is store and source at once is mounted once, for writing.
@@ -237,5 +246,89 @@ fn default_resources() -> ResourceRequirements {
         requests: Some(quantities(&[("cpu", "250m"), ("memory", "512Mi")])),
         limits: Some(quantities(&[("memory", "2Gi")])),
         claims: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn workload() -> Workload {
+        let claim =
+            |name: &str, path: &str| Claim { claim_name: name.to_owned(), mount_path: path.to_owned() };
+        Workload {
+            image: "i:1".to_owned(),
+            pull_policy: "Never".to_owned(),
+            labels: BTreeMap::from([("a".to_owned(), "ours".to_owned())]),
+            document: Some("document".to_owned()),
+            claims: vec![(claim("artifacts", "/store"), false), (claim("bars", "/data"), true)],
+            store_secret: Some("store".to_owned()),
+            source_secret: Some("source".to_owned()),
+            ledger: Some(SecretKey { name: "ledger".to_owned(), key: "url".to_owned() }),
+            ledger_optional: false,
+            environment: vec![],
+            account: "ats-stage".to_owned(),
+            api_access: false,
+            page: None,
+            restarts: false,
+            template: PodTemplate {
+                labels: BTreeMap::from([
+                    ("a".to_owned(), "theirs".to_owned()),
+                    ("b".to_owned(), "theirs".to_owned()),
+                ]),
+                ..PodTemplate::default()
+            },
+        }
+    }
+
+    /// The rules of Pod Security `restricted`, and what our pods do without beyond it.
+    #[test]
+    fn a_pod_is_restricted() {
+        let template = workload().to_template();
+        let pod = template.spec.unwrap();
+        let security = pod.security_context.as_ref().unwrap();
+        assert_eq!(
+            (security.run_as_non_root, security.run_as_user, security.fs_group),
+            (Some(true), Some(65532), Some(65532))
+        );
+        assert_eq!(security.seccomp_profile.as_ref().unwrap().type_, "RuntimeDefault");
+        assert_eq!(pod.automount_service_account_token, Some(false));
+        let container = &pod.containers[0];
+        let own = container.security_context.as_ref().unwrap();
+        assert_eq!(
+            (own.allow_privilege_escalation, own.read_only_root_filesystem),
+            (Some(false), Some(true))
+        );
+        assert_eq!(own.capabilities.as_ref().unwrap().drop, Some(vec!["ALL".to_owned()]));
+        assert_eq!(container.termination_message_policy.as_deref(), Some("FallbackToLogsOnError"));
+    }
+
+    #[test]
+    fn mounts_and_variables_are_those_of_the_contract() {
+        let pod = workload().to_template().spec.unwrap();
+        let container = &pod.containers[0];
+        let mounts = container.volume_mounts.iter().flatten();
+        let mounts: Vec<_> =
+            mounts.map(|mount| (mount.mount_path.as_str(), mount.read_only.unwrap_or(false))).collect();
+        assert_eq!(mounts, [("/tmp", false), ("/etc/ats", true), ("/store", false), ("/data", true)]);
+        let prefixes = container.env_from.iter().flatten();
+        let prefixes: Vec<_> = prefixes.filter_map(|secret| secret.prefix.as_deref()).collect();
+        assert_eq!(prefixes, ["ATS_STORE_", "ATS_SOURCE_"]);
+        assert_eq!(container.env.as_ref().unwrap()[0].name, "ATS_LEDGER_URL");
+    }
+
+    #[test]
+    fn the_users_labels_are_added_and_ours_win() {
+        let labels = workload().to_template().metadata.unwrap().labels.unwrap();
+        assert_eq!((labels["a"].as_str(), labels["b"].as_str()), ("ours", "theirs"));
+    }
+
+    #[test]
+    fn one_claim_for_store_and_source_is_mounted_once_for_writing() {
+        let mut workload = workload();
+        workload.claims[1].0 = workload.claims[0].0.clone();
+        let pod = workload.to_template().spec.unwrap();
+        assert_eq!(pod.volumes.unwrap().len(), 3);
+        assert_eq!(pod.containers[0].volume_mounts.as_ref().unwrap()[2].read_only, None);
     }
 }

@@ -127,9 +127,11 @@ impl Caches {
 
     /// The children of an object.
     pub fn children(&self, key: &Key, uid: &str) -> Children {
-        let jobs = self.jobs.state_filter(|job| owner_of(job).as_ref() == Some(key) && is_owned_by(job, uid));
-        let pods = self.pods.state_filter(|pod| owner_of(pod).as_ref() == Some(key));
-        let documents = self.documents.state_filter(|document| owner_of(document).as_ref() == Some(key));
+        let all = self.jobs.state_filter(|job| belongs(job, key));
+        let (jobs, others): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|job| is_owned_by(job.as_ref(), uid));
+        let pods = self.pods.state_filter(|pod| belongs(pod, key));
+        let documents = self.documents.state_filter(|document| belongs(document, key));
         let accounts =
             self.accounts.state_filter(|account| account.namespace().as_deref() == Some(&key.namespace));
         let in_namespace = |name: &str| (name.to_owned(), key.namespace.clone());
@@ -155,6 +157,7 @@ impl Caches {
         }
         Children {
             jobs,
+            leftovers: others.iter().map(|job| job.name_any()).collect(),
             pods,
             documents: documents.iter().map(|document| document.name_any()).collect(),
             deployment,
@@ -173,6 +176,15 @@ fn referrer<K: Managed>(
     let object = guard.0.as_ref().ok()?;
     let key = object.key();
     (key.namespace == to.namespace && refers(object)).then_some(key)
+}
+
+/// Whether a child's labels name an object. Asked of every child at each reconcile, so it copies nothing.
+fn belongs<K: Resource>(child: &K, key: &Key) -> bool {
+    let meta = child.meta();
+    let label = |name: &str| meta.labels.as_ref().and_then(|labels| labels.get(name)).map(String::as_str);
+    meta.namespace.as_deref() == Some(&key.namespace)
+        && label(LABEL_NAME) == Some(&key.name)
+        && label(LABEL_KIND) == Some(key.kind.label())
 }
 
 /// The object that a child's labels name.

@@ -100,6 +100,7 @@ impl Frame {
             failures: &self.previous.failures,
             suspend,
             jobs: &world.children.jobs,
+            leftovers: &world.children.leftovers,
             pods: &world.children.pods,
             warnings,
             now: self.now,

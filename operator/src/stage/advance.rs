@@ -41,6 +41,8 @@ pub struct Setting<'a> {
     pub suspend: bool,
     /// Its Jobs, none of an earlier object of this name.
     pub jobs: &'a [Arc<Job>],
+    /// Names of Jobs of an earlier object of this name that are still there.
+    pub leftovers: &'a [String],
     /// Its pods.
     pub pods: &'a [Arc<Pod>],
     /// Warnings about an object of a kind and name.
@@ -256,6 +258,14 @@ impl Setting<'_> {
                 return Some(Current::Suspended { stage: name });
             }
             entry.state = StageState::Queued;
+            if self.leftovers.contains(&job_name) {
+                // The garbage collector may take its time, and takes nothing that was orphaned.
+                let message =
+                    format!("stage {name} waits for Job {job_name} of an earlier object to be deleted");
+                entry.job_name = None;
+                progress.actions.push(JobAction::Delete { name: job_name });
+                return Some(Current::Working { stage: name, reason: Reason::Progressing, message });
+            }
             let attempt = entry.attempt;
             progress.actions.push(JobAction::Start {
                 stage: Box::new(stage.clone()),

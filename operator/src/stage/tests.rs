@@ -104,6 +104,7 @@ struct Case {
     store: &'static str,
     suspend: bool,
     jobs: Vec<Arc<Job>>,
+    leftovers: Vec<String>,
     pods: Vec<Arc<Pod>>,
     generation: i64,
     /// Seconds after the end of the Jobs.
@@ -118,6 +119,7 @@ impl Default for Case {
             store: STORE,
             suspend: false,
             jobs: vec![],
+            leftovers: vec![],
             pods: vec![],
             generation: 1,
             after: 1,
@@ -136,6 +138,7 @@ impl Case {
             failures: &self.failures,
             suspend: self.suspend,
             jobs: &self.jobs,
+            leftovers: &self.leftovers,
             pods: &self.pods,
             warnings: &|_, _| vec![],
             now: end + SignedDuration::from_secs(self.after),
@@ -270,4 +273,13 @@ fn jobs_that_the_plan_left_behind_are_deleted_unless_they_are_over() {
     old.status = serde_json::from_value(complete()).unwrap();
     let progress = Case { jobs: vec![Arc::new(old)], ..Case::default() }.advance();
     assert!(!progress.actions.iter().any(|action| matches!(action, JobAction::Delete { .. })));
+}
+
+#[test]
+fn a_job_of_an_earlier_object_is_removed_before_ours_is_made() {
+    let name = name::job("u", StageName::Features, &planned(1).key, 1);
+    let progress = Case { leftovers: vec![name.clone()], ..Case::default() }.advance();
+    assert_eq!(progress.actions, [JobAction::Delete { name }]);
+    let Current::Working { message, .. } = progress.current else { panic!("{:?}", progress.current) };
+    assert!(message.contains("earlier object"), "{message}");
 }

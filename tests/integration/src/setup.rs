@@ -54,6 +54,7 @@ pub async fn place(prefix: &str) -> Place {
 }
 
 #[derive(Parser)]
+#[command(args_override_self = true)]
 struct Line {
     #[command(flatten)]
     options: Options,

@@ -1,6 +1,8 @@
 //! `TradingUniverse`: `acquire`, `features`, `publish`.
 
 mod conditions;
+#[cfg(test)]
+mod tests;
 mod validate;
 
 use std::time::Duration;

@@ -196,9 +196,16 @@ async fn deletion_takes_the_jobs_and_a_namespace_that_goes_gets_nothing_new() {
     let mark = place.cluster.audit_mark().unwrap();
     namespaces.delete(&place.namespace, &DeleteParams::background()).await.unwrap();
     place
-        .until("the end of the namespace", async || match namespaces.get_opt(&place.namespace).await {
-            Ok(None) => Ok(()),
-            other => Err(format!("{other:?}")),
+        .until("the namespace to be empty", async || {
+            // Its own end comes when the controller manager gets to it.
+            let left = namespaces.get_opt(&place.namespace).await.map_err(|error| error.to_string())?;
+            let conditions = left.and_then(|left| left.status).and_then(|status| status.conditions);
+            let empty = conditions.is_none_or(|conditions| {
+                conditions
+                    .iter()
+                    .any(|found| found.type_ == "NamespaceContentRemaining" && found.status == "False")
+            });
+            if empty { Ok(()) } else { Err("something is left".to_owned()) }
         })
         .await;
     let created =

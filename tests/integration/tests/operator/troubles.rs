@@ -61,7 +61,8 @@ async fn no_node_a_quota_and_a_failed_mount() {
     let pods: Api<Pod> = Api::namespaced(place.client.clone(), &place.namespace);
     let pod = pods.list(&ListParams::default()).await.unwrap().items.remove(0);
     // Bound to a node, it is the kubelet's.
-    let binding = json!({"metadata": {"name": pod.name_any()}, "target": {"kind": "Node", "name": "somewhere"}});
+    let binding =
+        json!({"metadata": {"name": pod.name_any()}, "target": {"kind": "Node", "name": "somewhere"}});
     let _: serde_json::Value =
         pods.create_subresource("binding", &pod.name_any(), &PostParams::default(), &binding).await.unwrap();
     let event: Event = serde_json::from_value(json!({
