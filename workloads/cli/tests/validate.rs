@@ -1,6 +1,7 @@
 //! `ats validate` on the table of documents that is also applied to a real API server: each file's first line is the
 //! message that it must give.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use ats_cli::validate::{Report, validate_paths};
@@ -157,26 +158,21 @@ fn what_the_schema_accepts_is_of_the_type() {
         let mut places = Vec::new();
         pointers(&document["spec"], "/spec", &mut places);
         for place in places {
-            let all: Vec<serde_json::Value> = (others.as_array().unwrap().iter())
-                .map(|other| {
-                    let mut changed = document.clone();
-                    changed["metadata"]["name"] = "changed".into();
-                    *changed.pointer_mut(&place).unwrap() = other.clone();
-                    changed
-                })
-                .collect();
-            for changed in all {
-                std::fs::write(&file, changed.to_string()).unwrap();
-                let report = validate(&file);
-                if report.has_errors() {
-                    refused += 1
-                } else {
-                    accepted += 1
-                }
-                let decoding = report.findings().iter().find(|finding| finding.message.starts_with("spec: "));
-                let problem = decoding.filter(|finding| !finding.message.contains("alue: "));
-                assert_eq!(problem, None, "{place} in {changed}");
+            let mut text = String::new();
+            for (at, other) in others.as_array().unwrap().iter().enumerate() {
+                let mut changed = document.clone();
+                changed["metadata"]["name"] = format!("changed-{at}").into();
+                *changed.pointer_mut(&place).unwrap() = other.clone();
+                text.push_str(&format!("{changed}\n---\n"));
             }
+            std::fs::write(&file, &text).unwrap();
+            let report = validate(&file);
+            let faulty: BTreeSet<_> = report.findings().iter().map(|finding| &finding.object).collect();
+            refused += faulty.len();
+            accepted += others.as_array().unwrap().len() - faulty.len();
+            let decoding = report.findings().iter().find(|finding| finding.message.starts_with("spec: "));
+            let problem = decoding.filter(|finding| !finding.message.contains("alue: "));
+            assert_eq!(problem, None, "{place} in {text}");
         }
     }
     assert!(refused > 1000 && accepted > 10, "{refused} {accepted}");
