@@ -57,7 +57,7 @@ generate: ## Writes the files that are generated from the code.
 drift: build ## Fails when a generated file is not what the code gives.
 	@echo '==> drift' && folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT \
 		&& $(BINARIES)/crdgen "$$folder" \
-		&& for part in config/crd/bases docs/reference; do diff -r "$$folder/$$part" "$$part" || { echo "$$part is not what crds/ gives: run make generate" >&2; exit 1; }; done
+		&& (cd "$$folder" && find . -type f) | while read -r file; do diff "$$folder/$$file" "$$file" || { echo "$$file is not what crds/ gives: run make generate" >&2; exit 1; }; done
 
 .PHONY: policy
 policy: ## Fails when a crate links what it must not.

@@ -23,6 +23,13 @@ fn text(value: &polars_core::prelude::AnyValue<'_>) -> String {
     match value {
         AnyValue::Null => String::new(),
         AnyValue::String(text) => (*text).to_owned(),
+        // Every instant in our tables is in microseconds, UTC.
+        AnyValue::Datetime(micros, _, _) => instant(*micros),
+        AnyValue::DatetimeOwned(micros, _, _) => instant(*micros),
         other => other.to_string(),
     }
+}
+
+fn instant(micros: i64) -> String {
+    jiff::Timestamp::from_microsecond(micros).map_or_else(|_| micros.to_string(), |at| at.to_string())
 }

@@ -2,7 +2,7 @@
 
 use ats_crds::{
     StrategySpec,
-    strategy::{Direction, Mode, Sizing, Stop, StrategyMetric},
+    strategy::{Direction, FillTiming, Mode, Sizing, Stop, StrategyMetric},
 };
 use ats_expression::{Facts, Kind, Scope, Typed};
 use jiff::civil::Date;
@@ -52,6 +52,12 @@ pub fn strategy(spec: &StrategySpec, universe: &CheckedUniverse) -> Result<Check
         if let Some(value) = problems.take(&format!("spec.backtest.gates[{index}].value"), gate.value.decimal()) {
             gates.push(Gate { metric: metric_name(gate.metric).to_owned(), operator: gate.operator, bound: bound(value) });
         }
+    }
+    if spec.mode == Mode::Paper && spec.execution.fill == FillTiming::SameClose {
+        problems.add(
+            "spec.execution.fill",
+            "SameClose decides on a close that is over when it is known: mode Paper fills at NextOpen",
+        );
     }
     let checked = (|| {
         let (core, start) = (core?, start?);

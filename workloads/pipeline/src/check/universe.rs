@@ -229,27 +229,35 @@ fn span(problems: &mut Problems, spec: &TradingUniverseSpec) -> Option<(Date, Op
 }
 
 fn graph(problems: &mut Problems, spec: &TradingUniverseSpec) -> Option<FeatureGraph> {
-    let features: Vec<(&str, &str)> =
-        spec.features.iter().map(|feature| (feature.name.as_str(), feature.expression.as_str())).collect();
+    // By name, so that the order in which a user lists features is in no key.
+    let mut listed: Vec<usize> = (0..spec.features.len()).collect();
+    listed.sort_by_key(|index| spec.features.get(*index).map(|feature| &feature.name));
+    let features: Vec<(&str, &str)> = listed
+        .iter()
+        .filter_map(|index| spec.features.get(*index))
+        .map(|feature| (feature.name.as_str(), feature.expression.as_str()))
+        .collect();
     let ranking = spec.selection.as_ref().map(|selection| selection.rank_by.as_str());
     match FeatureGraph::new(&features, ranking) {
         Ok(graph) => Some(graph),
         Err(errors) => {
             for error in &errors {
-                expression::add(problems, &path_of(error), error);
+                expression::add(problems, &path_of(error, &listed), error);
             }
             None
         }
     }
 }
 
-fn path_of(error: &ExpressionError) -> String {
+/// The field of an error; `listed` gives each checked feature's place in the spec.
+fn path_of(error: &ExpressionError, listed: &[usize]) -> String {
     use ats_expression::{Category, Origin};
     match &error.origin {
-        Origin::Feature { index, .. } if error.category == Category::Name && error.source().is_empty() => {
-            format!("spec.features[{index}].name")
+        Origin::Feature { index, .. } => {
+            let place = listed.get(*index).copied().unwrap_or(*index);
+            let of_name = error.category == Category::Name && error.source().is_empty();
+            format!("spec.features[{place}].{}", if of_name { "name" } else { "expression" })
         }
-        Origin::Feature { index, .. } => format!("spec.features[{index}].expression"),
         Origin::Ranking | Origin::Lone => "spec.selection.rankBy".to_owned(),
     }
 }
