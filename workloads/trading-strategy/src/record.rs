@@ -45,6 +45,16 @@ impl OrderStatus {
             Self::Pending => "Pending",
         }
     }
+
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Filled => "Orders filled",
+            Self::PartiallyFilled => "Orders filled in part",
+            Self::Cancelled => "Orders cancelled",
+            Self::Refused => "Orders that the limits left nothing of",
+            Self::Pending => "Orders waiting for the next bar",
+        }
+    }
 }
 
 impl OrderRow {
@@ -142,34 +152,35 @@ impl Record {
         self.orders.iter().filter_map(|row| row.fill.as_ref())
     }
 
-    /// Orders by what became of them and by what cut them, in words.
+    /// Orders by what became of them, then by what cut them, in words.
     #[must_use]
-    pub fn order_counts(&self) -> BTreeMap<String, u64> {
-        let mut counts = BTreeMap::new();
-        let mut count = |name: String| *counts.entry(name).or_default() += 1;
+    pub fn order_counts(&self) -> Vec<(String, u64)> {
+        let mut statuses: BTreeMap<OrderStatus, u64> = BTreeMap::new();
+        let mut cuts: BTreeMap<String, u64> = BTreeMap::new();
         for row in &self.orders {
-            count(format!("{} orders", words(row.status().as_str())));
+            *statuses.entry(row.status()).or_default() += 1;
             for cut in &row.order.cuts {
-                count(format!("Cut when ordered: {}", words(&format!("{:?}", cut.reason)).to_lowercase()));
+                *cuts
+                    .entry(format!("Cut when ordered: {}", words(&format!("{:?}", cut.reason))))
+                    .or_default() += 1;
             }
             for (_, reason) in &row.cancelled {
-                count(format!("Cancelled at the fill: {}", words(&format!("{reason:?}")).to_lowercase()));
+                *cuts.entry(format!("Cut at the fill: {}", words(&format!("{reason:?}")))).or_default() += 1;
             }
         }
-        counts
+        let statuses = statuses.into_iter().map(|(status, count)| (status.words().to_owned(), count));
+        statuses.chain(cuts).collect()
     }
 }
 
-/// `PartiallyFilled` as `Partially filled`.
+/// `PositionSize` as `position size`.
 fn words(name: &str) -> String {
     let mut text = String::new();
     for (place, letter) in name.chars().enumerate() {
         if place > 0 && letter.is_uppercase() {
             text.push(' ');
-            text.extend(letter.to_lowercase());
-        } else {
-            text.push(letter);
         }
+        text.extend(letter.to_lowercase());
     }
     text
 }

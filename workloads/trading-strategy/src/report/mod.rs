@@ -4,8 +4,6 @@ mod chart;
 mod format;
 mod tables;
 
-use std::collections::BTreeMap;
-
 use jiff::civil::Date;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -33,7 +31,7 @@ pub struct ReportInput<'a> {
     /// Open positions as trades, by ticker.
     pub open: &'a [Trade],
     /// Orders by what became of them, in words.
-    pub orders: &'a BTreeMap<String, u64>,
+    pub orders: &'a [(String, u64)],
     /// What the reader must know before believing a number.
     pub warnings: &'a [String],
     /// The strategy's settings, in words.
@@ -229,7 +227,7 @@ fn costs(input: &ReportInput<'_>) -> Markup {
     }
 }
 
-fn orders(orders: &BTreeMap<String, u64>) -> Markup {
+fn orders(orders: &[(String, u64)]) -> Markup {
     html! {
         section {
             h2 { "Orders" }

@@ -64,7 +64,7 @@ fn page(closes: &[Close], trades: &[Trade]) -> String {
         statistics: &statistics,
         trades,
         open: &[],
-        orders: &BTreeMap::from([("Filled orders".to_owned(), 4)]),
+        orders: &[("Orders filled".to_owned(), 4)],
         warnings: &["Survivorship: a fixed list.".to_owned()],
         settings: &[("Entry".to_owned(), "close < sma(close, 5) </script><b>".to_owned())],
         lineage: &[("publish".to_owned(), "ab".repeat(32))],
