@@ -78,11 +78,15 @@ fn target(text: &str) -> Result<Target, LedgerError> {
             if path.contains('?') || path.contains(":memory:") {
                 return Err(refuse("it must be the path of a file, without parameters"));
             }
+            // An absolute path, escaped: the first part of a relative one would be taken for a host.
+            let file = std::path::absolute(path).map_err(|error| refuse(&error.to_string()))?;
+            let escaped =
+                Url::from_file_path(&file).map_err(|()| refuse("its path cannot be written as a URL"))?;
             Ok(Target {
                 dialect: Dialect::Sqlite,
-                url: format!("sqlite://{path}?mode=rwc"),
+                url: format!("sqlite://{}?mode=rwc", escaped.path()),
                 place: path.to_owned(),
-                file: Some(PathBuf::from(path)),
+                file: Some(file),
             })
         }
         Some((scheme, _)) if scheme == "postgres" || scheme == "postgresql" => {

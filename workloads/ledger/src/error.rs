@@ -245,21 +245,15 @@ impl LedgerError {
                 | sqlx::Error::PoolTimedOut
                 | sqlx::Error::PoolClosed
                 | sqlx::Error::WorkerCrashed => true,
-                sqlx::Error::Database(error) => matches!(
-                    error.code().as_deref(),
-                    // SQLITE_BUSY, SQLITE_LOCKED; serialisation, deadlock, lock time-out, shutdown, too many connections.
-                    Some(
-                        "5" | "6"
-                            | "517"
-                            | "40001"
-                            | "40P01"
-                            | "55P03"
-                            | "57P01"
-                            | "57P02"
-                            | "57P03"
-                            | "53300"
-                    )
-                ),
+                sqlx::Error::Database(error) => error.code().is_some_and(|code| match code.parse::<u32>() {
+                    // SQLite: busy or locked, whatever the extended code says beyond that.
+                    Ok(number) if code.len() < 5 => matches!(number & 0xff, 5 | 6),
+                    // PostgreSQL: serialisation, deadlock, lock time-out, shutdown, too many connections.
+                    _ => matches!(
+                        code.as_ref(),
+                        "40001" | "40P01" | "55P03" | "57P01" | "57P02" | "57P03" | "53300"
+                    ),
+                }),
                 _ => false,
             },
             _ => false,

@@ -53,3 +53,17 @@ async fn not_a_database() {
     let shown = refused(&format!("sqlite://{}", below.display())).await;
     assert!(shown.contains("check that the folder exists"), "{shown}");
 }
+
+#[tokio::test]
+async fn any_path_is_a_ledger() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("A b%20c#d/ledger é.db");
+    Ledger::open(&format!("sqlite://{}", file.display())).await.unwrap();
+    assert!(file.is_file());
+    // A relative one is found from the working folder, whatever its first part looks like.
+    let relative = format!("target-{}/My Ledger.db", std::process::id());
+    Ledger::open(&format!("sqlite://{relative}")).await.unwrap();
+    let made = std::env::current_dir().unwrap().join(&relative);
+    assert!(made.is_file());
+    std::fs::remove_dir_all(made.parent().unwrap()).unwrap();
+}

@@ -418,15 +418,17 @@ async fn begin(
             started_at: now,
         })
         .await?;
-    writer
-        .record_movement(&CashMovement {
+    // Once: a strategy whose spec names other initial cash later goes on with what it has.
+    if ledger.movements(&lease.strategy).await?.is_empty() {
+        let deposit = CashMovement {
             movement: "initial-cash".to_owned(),
             session: settings.start,
             kind: MovementKind::Deposit,
             ticker: None,
             amount: settings.config.initial_cash.into(),
-        })
-        .await?;
+        };
+        writer.record_movement(&deposit).await?;
+    }
     writer.commit().await?;
     let runs = ledger.runs(&lease.strategy).await?;
     Ok(runs.first().map_or(now, |(_, run)| run.started_at))
