@@ -12,9 +12,9 @@ pub enum FeatureError {
     /// The spec's calendar or its dates are not there.
     #[error(transparent)]
     Calendar(#[from] CalendarError),
-    /// An expression of the spec is refused; the checks before a stage refuse it too.
-    #[error("{0}")]
-    Expression(ExpressionError),
+    /// Expressions of the spec are refused; the checks before a stage refuse them too.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Expressions(Vec<ExpressionError>),
     /// An artifact cannot be read or written.
     #[error(transparent)]
     Columns(#[from] ColumnsError),
@@ -42,7 +42,7 @@ pub enum FeatureError {
 impl From<FeatureError> for StageError {
     fn from(error: FeatureError) -> Self {
         match error {
-            FeatureError::Calendar(_) | FeatureError::Expression(_) => Self::bad_spec(error.to_string()),
+            FeatureError::Calendar(_) | FeatureError::Expressions(_) => Self::bad_spec(error.to_string()),
             FeatureError::Columns(_)
             | FeatureError::Evaluate(_)
             | FeatureError::Artifact { .. }

@@ -17,17 +17,7 @@ pub(crate) fn graph<'a>(
 ) -> Result<FeatureGraph, FeatureError> {
     let pairs: Vec<(&str, &str)> =
         features.into_iter().map(|feature| (feature.name.as_str(), feature.expression.as_str())).collect();
-    FeatureGraph::new(&pairs, ranking).map_err(|errors| {
-        // There is always one: an empty list of errors is not an error.
-        let first = errors.into_iter().next();
-        first.map_or_else(
-            || FeatureError::Artifact {
-                ticker: String::new(),
-                problem: "the features are refused".to_owned(),
-            },
-            FeatureError::Expression,
-        )
-    })
+    FeatureGraph::new(&pairs, ranking).map_err(FeatureError::Expressions)
 }
 
 pub(crate) fn calendar(name: CalendarName) -> Result<&'static Calendar, CalendarError> {

@@ -408,3 +408,64 @@ async fn a_benchmark_is_acquired_but_never_active() {
     let TickerReport::Usable { rows, sessions_focus, .. } = &report.tickers["AAA"] else { panic!() };
     assert_eq!((*rows, *sessions_focus), (history().len(), history().len()));
 }
+
+/// Two bars a session: the ranking takes the last one, functions across tickers compare the same instants, and
+/// missing sessions are counted in sessions.
+#[tokio::test]
+async fn intraday_bars_rank_at_the_session_close() {
+    let world = World::new();
+    let days = Calendar::xnys().sessions(date(2021, 3, 1), date(2021, 3, 12));
+    // In the first hour the order of the closes is the other way round; CCC lacks the last bar of each session.
+    let found: BTreeMap<&str, Found> = [("AAA", [1.0, 30.0]), ("BBB", [2.0, 20.0]), ("CCC", [3.0, 10.0])]
+        .map(|(ticker, closes)| {
+            let mut columns = ats_columns::BarColumns::default();
+            for session in days {
+                let open = Calendar::xnys().open(*session).unwrap().as_microsecond();
+                for (hour, close) in closes.iter().enumerate().take(if ticker == "CCC" { 1 } else { 2 }) {
+                    columns.session.push(*session);
+                    columns.timestamp.push(open + hour as i64 * 3_600_000_000);
+                    for prices in [&mut columns.open, &mut columns.high, &mut columns.low, &mut columns.close]
+                    {
+                        prices.push(*close);
+                    }
+                    columns.volume.push(100.0);
+                    columns.split_factor.push(1.0);
+                    columns.dividend_factor.push(1.0);
+                }
+            }
+            (ticker, Found::Bars(ats_columns::Bars::new(ticker, columns).unwrap()))
+        })
+        .into();
+    let mut universe = universe(&["AAA", "BBB", "CCC"]);
+    universe.start = date(2021, 3, 1);
+    universe.end = date(2021, 3, 12);
+    universe.cross_section = vec![("place", "rank(raw_close)")];
+    universe.selection = Some(SelectionSpec {
+        max_active_tickers: 3,
+        focus_universe_size: 1,
+        rank_by: "raw_close".to_owned(),
+        rebalance: Rebalance::Weekly,
+    });
+    let acquired = world.acquire(&found).await;
+    let published = world.publish(&universe, &acquired).await.unwrap();
+    assert_eq!(
+        published.membership().await,
+        [
+            "AAA 2021-03-08..2021-03-12 focus",
+            "BBB 2021-03-08..2021-03-12 active",
+            "CCC 2021-03-08..2021-03-12 active",
+        ]
+    );
+    let ranking = published.frame("ranking.parquet").await;
+    let values = floats("r", &ranking, "value").unwrap();
+    assert_eq!(values, [30.0, 20.0, 3.0, 30.0, 20.0, 3.0]);
+    let table = published.frame("cross_section.parquet").await;
+    let (tickers, place) = (strings("c", &table, "ticker").unwrap(), floats("c", &table, "place").unwrap());
+    let of = |ticker: &str| -> Vec<f64> {
+        tickers.iter().zip(&place).filter(|(name, _)| *name == ticker).map(|(_, place)| *place).collect()
+    };
+    // Five sessions; three tickers in the first hour, two in the second.
+    assert_eq!(of("AAA"), [1.0 / 3.0, 1.0].repeat(5));
+    assert_eq!(of("BBB"), [2.0 / 3.0, 0.5].repeat(5));
+    assert_eq!(of("CCC"), [1.0; 5]);
+}
