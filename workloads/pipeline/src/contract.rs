@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ats_crds::status::{Failure, StageName};
+use ats_crds::status::{Failure, MAX_MESSAGE, StageName};
 use serde::{Deserialize, Serialize};
 
 use crate::{Digest, StageKey, spec::StageSpec};
@@ -232,22 +232,90 @@ impl Outcome {
         matches!(self.category, Category::Done | Category::CacheHit)
     }
 
-    /// The JSON of the termination message, cut to its bound: failures go first, then the end of the message.
+    /// The JSON of the termination message, cut to its bound: first each failure's message, then failures from the
+    /// last, then the message to [`MAX_MESSAGE`] bytes, then figures, notes and the rest of the message. What a status
+    /// shows (32 figures, a message of its bound) always fits.
     pub fn to_termination_message(&self) -> String {
         let mut cut = self.clone();
-        loop {
-            let text = serde_json::to_string(&cut).unwrap_or_default();
-            if text.len() <= TERMINATION_MESSAGE_BYTES {
-                return text;
-            }
-            if cut.failures.pop().is_none() {
-                let keep = cut.message.chars().count() / 2;
-                if keep == 0 {
-                    cut.figures.clear();
-                    cut.notes.clear();
+        for step in Cut::ORDER {
+            loop {
+                // Every member has a JSON form: a map's keys are texts, a figure that is no number is null.
+                let text = serde_json::to_string(&cut).unwrap_or_default();
+                if text.len() <= TERMINATION_MESSAGE_BYTES {
+                    return text;
                 }
-                cut.message = cut.message.chars().take(keep).collect();
+                if !step.shorten(&mut cut) {
+                    break;
+                }
+            }
+        }
+        serde_json::to_string(&Self::failed(self.category, "")).unwrap_or_default()
+    }
+}
+
+/// A way to make an outcome shorter.
+#[derive(Debug, Clone, Copy)]
+enum Cut {
+    FailureMessages,
+    Failures,
+    LongMessage,
+    Figures,
+    Notes,
+    Message,
+}
+
+impl Cut {
+    const ORDER: [Self; 6] =
+        [Self::FailureMessages, Self::Failures, Self::LongMessage, Self::Figures, Self::Notes, Self::Message];
+    /// Most bytes of a failure's message where not all fit whole.
+    const FAILURE_MESSAGE: usize = 240;
+
+    /// Whether anything became shorter. Long lists are halved, so that the number of tries stays small.
+    fn shorten(self, outcome: &mut Outcome) -> bool {
+        fn fewer(length: usize) -> usize {
+            if length > 64 { length / 2 } else { length.saturating_sub(1) }
+        }
+        fn thin<V>(map: &mut BTreeMap<String, V>) -> bool {
+            let (before, keep) = (map.len(), fewer(map.len()));
+            while map.len() > keep {
+                map.pop_last();
+            }
+            map.len() < before
+        }
+        match self {
+            Self::FailureMessages => {
+                let mut any = false;
+                for failure in &mut outcome.failures {
+                    any |= shorten_text(&mut failure.message, Self::FAILURE_MESSAGE);
+                }
+                any
+            }
+            Self::Failures => {
+                let before = outcome.failures.len();
+                outcome.failures.truncate(fewer(before));
+                outcome.failures.len() < before
+            }
+            Self::LongMessage => shorten_text(&mut outcome.message, MAX_MESSAGE),
+            Self::Figures => thin(&mut outcome.figures),
+            Self::Notes => thin(&mut outcome.notes),
+            Self::Message => {
+                let half = outcome.message.len() / 2;
+                shorten_text(&mut outcome.message, half)
             }
         }
     }
+}
+
+/// Cuts a text to so many bytes between two characters, with an ellipsis where there is room; whether it was longer.
+fn shorten_text(text: &mut String, most: usize) -> bool {
+    const ELLIPSIS: char = '\u{2026}';
+    if text.len() <= most {
+        return false;
+    }
+    let room = most.checked_sub(ELLIPSIS.len_utf8());
+    text.truncate(text.floor_char_boundary(room.unwrap_or(0)));
+    if room.is_some() {
+        text.push(ELLIPSIS);
+    }
+    true
 }

@@ -59,7 +59,7 @@ impl FromStr for Digest {
     fn from_str(text: &str) -> Result<Self, DigestError> {
         let error = || DigestError(text.chars().take(80).collect());
         let digits = text.as_bytes();
-        if digits.len() != 64 || digits.iter().any(u8::is_ascii_uppercase) {
+        if digits.len() != 64 || !digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
             return Err(error());
         }
         let mut bytes = [0u8; 32];
@@ -82,5 +82,33 @@ impl TryFrom<String> for Digest {
 impl From<Digest> for String {
     fn from(digest: Digest) -> Self {
         digest.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_digest_is_sha256() {
+        // FIPS 180-4, the example of one block.
+        let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(Digest::of(b"abc").to_string(), expected);
+        assert_eq!(Digest::of_parts([&b"a"[..], b"", b"bc"]).to_string(), expected);
+        assert_eq!(Digest::of(b"abc").short(), "ba7816bf8f01");
+    }
+
+    proptest! {
+        #[test]
+        fn only_its_own_text_is_a_digest(bytes in any::<[u8; 32]>(), at in 0usize..64, other in "[^0-9a-f]") {
+            let digest = Digest(bytes);
+            let text = digest.to_string();
+            prop_assert_eq!(text.parse::<Digest>(), Ok(digest));
+            let wrong = format!("{}{other}{}", &text[..at], &text[at + 1..]);
+            prop_assert!(wrong.parse::<Digest>().is_err(), "{} was taken", wrong);
+            prop_assert!(text[1..].parse::<Digest>().is_err());
+        }
     }
 }

@@ -41,5 +41,10 @@ pub fn judge(gate: &Gate, figures: &BTreeMap<String, Option<f64>>) -> Verdict {
 
 /// The messages of the gates that fail; empty when all hold.
 pub fn failures(gates: &[Gate], figures: &BTreeMap<String, Option<f64>>) -> Vec<String> {
-    gates.iter().map(|gate| judge(gate, figures)).filter(|verdict| !verdict.passed).map(|verdict| verdict.message).collect()
+    gates
+        .iter()
+        .map(|gate| judge(gate, figures))
+        .filter(|verdict| !verdict.passed)
+        .map(|verdict| verdict.message)
+        .collect()
 }

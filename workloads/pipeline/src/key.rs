@@ -50,7 +50,8 @@ impl StageKey {
         let mut inputs = inputs.to_vec();
         inputs.sort_unstable();
         let material = KeyMaterial { stage, revision, spec, inputs, seed, rerun_nonce };
-        let json = serde_json_canonicalizer::to_vec(&material).map_err(|source| KeyError { stage, source })?;
+        let json =
+            serde_json_canonicalizer::to_vec(&material).map_err(|source| KeyError { stage, source })?;
         Ok(Self(Digest::of(&json)))
     }
 

@@ -9,6 +9,7 @@
 pub mod check;
 pub mod contract;
 pub mod digest;
+pub mod figures;
 pub mod gate;
 pub mod key;
 pub mod manifest;

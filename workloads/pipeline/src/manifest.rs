@@ -157,6 +157,9 @@ impl DatasetManifest {
 
     /// The entry of a unit.
     pub fn unit(&self, name: &str) -> Option<&UnitEntry> {
-        self.units.binary_search_by(|entry| entry.unit.as_str().cmp(name)).ok().map(|index| &self.units[index])
+        self.units
+            .binary_search_by(|entry| entry.unit.as_str().cmp(name))
+            .ok()
+            .map(|index| &self.units[index])
     }
 }

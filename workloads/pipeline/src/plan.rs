@@ -103,7 +103,11 @@ pub fn next(plan: &[StagePlan]) -> Option<&PlannedStage> {
 ///
 /// # Errors
 /// When a spec has no canonical JSON, which is a defect.
-pub fn universe(universe: &CheckedUniverse, as_of: Date, known: Known<'_>) -> Result<Vec<StagePlan>, KeyError> {
+pub fn universe(
+    universe: &CheckedUniverse,
+    as_of: Date,
+    known: Known<'_>,
+) -> Result<Vec<StagePlan>, KeyError> {
     let mut plan = Chain::new(known, 0, universe.rerun_nonce.clone());
     let tickers = universe.acquired();
     let per_shard = universe.sharding.tickers_per_shard.unsigned_abs();
@@ -156,7 +160,11 @@ pub fn universe(universe: &CheckedUniverse, as_of: Date, known: Known<'_>) -> Re
 ///
 /// # Errors
 /// When a spec has no canonical JSON, which is a defect.
-pub fn model(model: &CheckedModel, dataset: &StageInput, known: Known<'_>) -> Result<Vec<StagePlan>, KeyError> {
+pub fn model(
+    model: &CheckedModel,
+    dataset: &StageInput,
+    known: Known<'_>,
+) -> Result<Vec<StagePlan>, KeyError> {
     const MOST_SHARDS: usize = 16;
     let mut plan = Chain::new(known, model.seed, model.rerun_nonce.clone());
     let units = model.train.unit_names().len();
@@ -201,7 +209,8 @@ pub fn strategy(
     })?;
     if let Some(trade) = &strategy.trade {
         let tested = plan.output().is_some();
-        let work = Work { spec: StageSpec::Trade(trade.clone()), inputs, shards: 1, parallelism: 1, source: None };
+        let work =
+            Work { spec: StageSpec::Trade(trade.clone()), inputs, shards: 1, parallelism: 1, source: None };
         match tested {
             true => plan.push(work)?,
             false => plan.entries.push(StagePlan::pending(StageName::Trade)),

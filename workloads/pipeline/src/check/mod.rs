@@ -57,7 +57,11 @@ impl Problems {
     }
 
     fn add_as(&mut self, path: impl Into<String>, reason: Reason, message: impl Into<String>) {
-        self.0.push(Problem { path: path.into(), reason, message: message.into() });
+        let problem = Problem { path: path.into(), reason, message: message.into() };
+        // A field that two checks read is one problem.
+        if !self.0.contains(&problem) {
+            self.0.push(problem);
+        }
     }
 
     /// The value, or its error as a problem and nothing.
@@ -66,7 +70,9 @@ impl Problems {
     }
 
     fn date(&mut self, path: &str, text: &str) -> Option<Date> {
-        text.parse().map_err(|_| self.add(path, format!("{text:?} is not a date: write it as 2004-01-31"))).ok()
+        text.parse()
+            .map_err(|_| self.add(path, format!("{text:?} is not a date: write it as 2004-01-31")))
+            .ok()
     }
 
     fn count(&mut self, path: &str, value: i32) -> u32 {

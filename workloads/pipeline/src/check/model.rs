@@ -41,7 +41,10 @@ pub fn model(spec: &ModelTrainingJobSpec, universe: &CheckedUniverse) -> Result<
     let trials = trials(&mut problems, spec);
     let classification = matches!(label, Some(LabelSpec::ForwardDirection { .. }));
     if spec.algorithm.logistic.is_some() && !classification {
-        problems.add("spec.algorithm.logistic", "logistic regression needs label.forwardDirection; for a return use elasticNet or randomForest");
+        problems.add(
+            "spec.algorithm.logistic",
+            "logistic regression needs label.forwardDirection; for a return use elasticNet or randomForest",
+        );
     }
     let pinned = match &spec.dataset.digest {
         Some(digest) => problems.take("spec.dataset.digest", digest.parse::<Digest>()),
@@ -56,7 +59,11 @@ pub fn model(spec: &ModelTrainingJobSpec, universe: &CheckedUniverse) -> Result<
     let mut gates = Vec::new();
     for (index, gate) in spec.gates.iter().enumerate() {
         if let Some(value) = problems.take(&format!("spec.gates[{index}].value"), gate.value.decimal()) {
-            gates.push(Gate { metric: metric_name(gate.metric).to_owned(), operator: gate.operator, bound: bound(value) });
+            gates.push(Gate {
+                metric: metric_name(gate.metric).to_owned(),
+                operator: gate.operator,
+                bound: bound(value),
+            });
         }
     }
     let checked = (|| {
@@ -105,7 +112,10 @@ fn features(problems: &mut Problems, spec: &ModelTrainingJobSpec, universe: &Che
         .collect();
     if spec.features.is_empty() {
         if numeric.is_empty() {
-            problems.add("spec.features", "the universe has no numeric feature to learn from: add features to it");
+            problems.add(
+                "spec.features",
+                "the universe has no numeric feature to learn from: add features to it",
+            );
         }
         return numeric.into_iter().map(str::to_owned).collect();
     }
@@ -133,11 +143,17 @@ fn label(problems: &mut Problems, label: &Label) -> Option<LabelSpec> {
             horizon_bars: problems.count("spec.label.forwardDirection.horizonBars", forward.horizon_bars),
             entry: forward.entry,
         }),
-        (None, None, Some(barrier)) => Some(LabelSpec::TripleBarrier {
-            horizon_bars: problems.count("spec.label.tripleBarrier.horizonBars", barrier.horizon_bars),
-            profit_taking: problems.take("spec.label.tripleBarrier.profitTaking", barrier.profit_taking.decimal())?,
-            stop_loss: problems.take("spec.label.tripleBarrier.stopLoss", barrier.stop_loss.decimal())?,
-        }),
+        (None, None, Some(barrier)) => {
+            let horizon_bars = problems.count("spec.label.tripleBarrier.horizonBars", barrier.horizon_bars);
+            let profit_taking =
+                problems.take("spec.label.tripleBarrier.profitTaking", barrier.profit_taking.decimal());
+            let stop_loss = problems.take("spec.label.tripleBarrier.stopLoss", barrier.stop_loss.decimal());
+            Some(LabelSpec::TripleBarrier {
+                horizon_bars,
+                profit_taking: profit_taking?,
+                stop_loss: stop_loss?,
+            })
+        }
         _ => {
             problems.add(path, "set exactly one of forwardReturn, forwardDirection and tripleBarrier");
             None
@@ -146,13 +162,16 @@ fn label(problems: &mut Problems, label: &Label) -> Option<LabelSpec> {
 }
 
 /// The algorithm's parameters as decimals, by their names in the API.
-fn parameters(problems: &mut Problems, algorithm: &Algorithm) -> Option<(&'static str, BTreeMap<&'static str, Decimal>)> {
+fn parameters(
+    problems: &mut Problems,
+    algorithm: &Algorithm,
+) -> Option<(&'static str, BTreeMap<&'static str, Decimal>)> {
     let whole = |value: i32| Decimal::from(value);
     match (&algorithm.elastic_net, &algorithm.logistic, &algorithm.random_forest) {
         (Some(net), None, None) => {
-            let penalty = problems.take("spec.algorithm.elasticNet.penalty", net.penalty.decimal())?;
-            let l1_ratio = problems.take("spec.algorithm.elasticNet.l1Ratio", net.l1_ratio.decimal())?;
-            Some(("elasticNet", BTreeMap::from([("penalty", penalty), ("l1Ratio", l1_ratio)])))
+            let penalty = problems.take("spec.algorithm.elasticNet.penalty", net.penalty.decimal());
+            let l1_ratio = problems.take("spec.algorithm.elasticNet.l1Ratio", net.l1_ratio.decimal());
+            Some(("elasticNet", BTreeMap::from([("penalty", penalty?), ("l1Ratio", l1_ratio?)])))
         }
         (None, Some(logistic), None) => {
             let penalty = problems.take("spec.algorithm.logistic.penalty", logistic.penalty.decimal())?;
@@ -178,6 +197,7 @@ fn trials(problems: &mut Problems, spec: &ModelTrainingJobSpec) -> Option<Vec<Tr
     let (name, base) = parameters(problems, &spec.algorithm)?;
     let mut combinations = vec![base.clone()];
     if let Some(search) = &spec.search {
+        let mut grid = Vec::new();
         for (parameter, values) in &search.grid {
             let path = format!("spec.search.grid.{parameter}");
             let Some(known) = base.keys().copied().find(|known| known == parameter) else {
@@ -189,6 +209,21 @@ fn trials(problems: &mut Problems, spec: &ModelTrainingJobSpec) -> Option<Vec<Tr
             for value in &values.0 {
                 numbers.insert(problems.take(&path, value.decimal())?);
             }
+            grid.push((known, numbers));
+        }
+        // Counted before they are made: a grid may name more combinations than fit into memory.
+        let count = grid.iter().fold(1usize, |count, (_, numbers)| count.saturating_mul(numbers.len()));
+        if count > search.max_trials.max(1) as usize {
+            problems.add(
+                "spec.search",
+                format!(
+                    "the grid has {count} combinations, maxTrials allows {}: take fewer values or raise it",
+                    search.max_trials
+                ),
+            );
+            return None;
+        }
+        for (known, numbers) in &grid {
             combinations = combinations
                 .iter()
                 .flat_map(|combination| {
@@ -200,27 +235,32 @@ fn trials(problems: &mut Problems, spec: &ModelTrainingJobSpec) -> Option<Vec<Tr
                 })
                 .collect();
         }
-        if combinations.len() > search.max_trials.max(1) as usize {
-            problems.add(
-                "spec.search",
-                format!("the grid has {} combinations, maxTrials allows {}: take fewer values or raise it", combinations.len(), search.max_trials),
-            );
-            return None;
-        }
     }
-    combinations.iter().map(|combination| algorithm(problems, name, combination)).collect::<Option<Vec<_>>>()
+    let searched =
+        |parameter: &str| spec.search.as_ref().is_some_and(|search| search.grid.contains_key(parameter));
+    combinations
+        .iter()
+        .map(|combination| algorithm(problems, name, combination, &searched))
+        .collect::<Option<Vec<_>>>()
 }
 
-fn algorithm(problems: &mut Problems, name: &str, values: &BTreeMap<&'static str, Decimal>) -> Option<TrialSpec> {
+/// One combination as a trial; `searched` says whether a parameter's values come from the grid.
+fn algorithm(
+    problems: &mut Problems,
+    name: &str,
+    values: &BTreeMap<&'static str, Decimal>,
+    searched: &dyn Fn(&str) -> bool,
+) -> Option<TrialSpec> {
     let decimal = |parameter: &str| values.get(parameter).copied().unwrap_or_default();
     let mut whole = |parameter: &str, greatest: u32| {
         let value = decimal(parameter);
         let number = value.to_u32().filter(|number| value.is_integer() && (1..=greatest).contains(number));
         if number.is_none() {
-            problems.add(
-                format!("spec.search.grid.{parameter}"),
-                format!("{value} is not a whole number from 1 to {greatest}"),
-            );
+            let path = match searched(parameter) {
+                true => format!("spec.search.grid.{parameter}"),
+                false => format!("spec.algorithm.{name}.{parameter}"),
+            };
+            problems.add(path, format!("{value} is not a whole number from 1 to {greatest}"));
         }
         number
     };

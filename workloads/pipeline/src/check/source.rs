@@ -20,26 +20,37 @@ pub fn is_local(uri: &str) -> bool {
 
 /// A claim with a sound mount path.
 pub(super) fn volume(problems: &mut Problems, path: &str, claim: &VolumeClaim) -> Option<Volume> {
-    let mount = claim.mount_path.as_str();
+    let written = claim.mount_path.as_str();
+    let mount = written.trim_end_matches('/');
     let taken = ["/etc", "/dev", "/proc", "/sys", "/tmp", "/var"];
-    if !mount.starts_with('/') || mount.split('/').any(|part| part == "..") {
-        problems.add(format!("{path}.mountPath"), format!("{mount:?} is not an absolute path, such as \"/data\""));
+    if !written.starts_with('/') || mount.split('/').any(|part| part == "..") {
+        problems.add(
+            format!("{path}.mountPath"),
+            format!("{written:?} is not an absolute path, such as \"/data\""),
+        );
         return None;
     }
-    if mount == "/" || taken.iter().any(|root| mount == *root || mount.starts_with(&format!("{root}/"))) {
-        problems.add(format!("{path}.mountPath"), format!("{mount:?} is taken in the pod: write another, such as \"/data\""));
+    if mount.is_empty() || taken.iter().any(|root| mount == *root || mount.starts_with(&format!("{root}/"))) {
+        problems.add(
+            format!("{path}.mountPath"),
+            format!("{written:?} is taken in the pod: write another, such as \"/data\""),
+        );
         return None;
     }
-    Some(Volume { claim_name: claim.claim_name.clone(), mount_path: mount.trim_end_matches('/').to_owned() })
+    Some(Volume { claim_name: claim.claim_name.clone(), mount_path: mount.to_owned() })
 }
 
 /// Checks that a local URI lies on its claim.
 pub(super) fn lies_on(problems: &mut Problems, path: &str, uri: &str, volume: &Volume) {
     let local = uri.strip_prefix("file://").unwrap_or(uri);
-    if local != volume.mount_path && !local.starts_with(&format!("{}/", volume.mount_path)) {
+    let inside = local == volume.mount_path || local.starts_with(&format!("{}/", volume.mount_path));
+    if !inside || local.split('/').any(|part| part == "..") {
         problems.add(
             path,
-            format!("{uri:?} does not lie on the claim: it is mounted at {:?}; change the URI or mountPath", volume.mount_path),
+            format!(
+                "{uri:?} does not lie on the claim: it is mounted at {:?}; change the URI or mountPath",
+                volume.mount_path
+            ),
         );
     }
 }

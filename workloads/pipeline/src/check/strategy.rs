@@ -49,8 +49,14 @@ pub fn strategy(spec: &StrategySpec, universe: &CheckedUniverse) -> Result<Check
     span(&mut problems, universe, start, end);
     let mut gates = Vec::new();
     for (index, gate) in spec.backtest.gates.iter().enumerate() {
-        if let Some(value) = problems.take(&format!("spec.backtest.gates[{index}].value"), gate.value.decimal()) {
-            gates.push(Gate { metric: metric_name(gate.metric).to_owned(), operator: gate.operator, bound: bound(value) });
+        if let Some(value) =
+            problems.take(&format!("spec.backtest.gates[{index}].value"), gate.value.decimal())
+        {
+            gates.push(Gate {
+                metric: metric_name(gate.metric).to_owned(),
+                operator: gate.operator,
+                bound: bound(value),
+            });
         }
     }
     if spec.mode == Mode::Paper && spec.execution.fill == FillTiming::SameClose {
@@ -61,7 +67,11 @@ pub fn strategy(spec: &StrategySpec, universe: &CheckedUniverse) -> Result<Check
     }
     let checked = (|| {
         let (core, start) = (core?, start?);
-        let trade = (spec.mode == Mode::Paper).then(|| TradeSpec { core: core.clone(), start, halt_action: spec.halt_action });
+        let trade = (spec.mode == Mode::Paper).then(|| TradeSpec {
+            core: core.clone(),
+            start,
+            halt_action: spec.halt_action,
+        });
         Some(CheckedStrategy {
             backtest: BacktestSpec { core, start, end, prices: spec.backtest.prices },
             trade,
@@ -91,17 +101,24 @@ pub fn metric_name(metric: StrategyMetric) -> &'static str {
 
 fn span(problems: &mut Problems, universe: &CheckedUniverse, start: Option<Date>, end: Option<Date>) {
     if let Some(start) = start.filter(|start| *start < universe.start) {
-        problems.add("spec.backtest.start", format!("{start} lies before the universe's history, which starts {}", universe.start));
+        problems.add(
+            "spec.backtest.start",
+            format!("{start} lies before the universe's history, which starts {}", universe.start),
+        );
     }
     if let (Some(end), Some(last)) = (end, universe.end)
         && end > last
     {
-        problems.add("spec.backtest.end", format!("{end} lies after the universe's history, which ends {last}"));
+        problems
+            .add("spec.backtest.end", format!("{end} lies after the universe's history, which ends {last}"));
     }
     if let (Some(start), Some(last)) = (start, universe.end)
         && start > last
     {
-        problems.add("spec.backtest.start", format!("{start} lies after the universe's history, which ends {last}"));
+        problems.add(
+            "spec.backtest.start",
+            format!("{start} lies after the universe's history, which ends {last}"),
+        );
     }
 }
 
@@ -119,17 +136,30 @@ fn core(problems: &mut Problems, spec: &StrategySpec, universe: &CheckedUniverse
     let risk = &spec.risk;
     let stop = risk.stop.as_ref().map(|stop| self::stop(problems, stop));
     if matches!(sizing, Some(SizingSpec::RiskPerTrade)) && stop.is_none() {
-        problems.add("spec", "sizing by riskPerTrade needs risk.stop: without a stop there is no risk to size by");
+        problems.add(
+            "spec",
+            "sizing by riskPerTrade needs risk.stop: without a stop there is no risk to size by",
+        );
     }
     if risk.max_portfolio_heat.is_some() && stop.is_none() {
-        problems.add("spec.risk.maxPortfolioHeat", "open risk is measured to the stop: set risk.stop, or remove maxPortfolioHeat");
+        problems.add(
+            "spec.risk.maxPortfolioHeat",
+            "open risk is measured to the stop: set risk.stop, or remove maxPortfolioHeat",
+        );
     }
     let risk_percentage = problems.take("spec.risk.riskPercentage", risk.risk_percentage.decimal());
-    let max_position_size = optional(problems, "spec.risk.maxPositionSize", risk.max_position_size.as_ref().map(|d| d.decimal()));
-    let max_portfolio_heat = optional(problems, "spec.risk.maxPortfolioHeat", risk.max_portfolio_heat.as_ref().map(|d| d.decimal()));
+    let max_position_size =
+        optional(problems, "spec.risk.maxPositionSize", risk.max_position_size.as_ref().map(|d| d.decimal()));
+    let max_portfolio_heat = optional(
+        problems,
+        "spec.risk.maxPortfolioHeat",
+        risk.max_portfolio_heat.as_ref().map(|d| d.decimal()),
+    );
     let max_gross_exposure = problems.take("spec.risk.maxGrossExposure", risk.max_gross_exposure.decimal());
     let max_drawdown = match &risk.max_drawdown {
-        Some(latch) => problems.take("spec.risk.maxDrawdown.limit", latch.limit.decimal()).map(|limit| (limit, latch.action)),
+        Some(latch) => problems
+            .take("spec.risk.maxDrawdown.limit", latch.limit.decimal())
+            .map(|limit| (limit, latch.action)),
         None => None,
     };
     let costs = costs(problems, &spec.costs);
@@ -161,18 +191,29 @@ fn core(problems: &mut Problems, spec: &StrategySpec, universe: &CheckedUniverse
     })
 }
 
-fn optional<E: std::fmt::Display>(problems: &mut Problems, path: &str, value: Option<Result<Decimal, E>>) -> Option<Decimal> {
+fn optional<E: std::fmt::Display>(
+    problems: &mut Problems,
+    path: &str,
+    value: Option<Result<Decimal, E>>,
+) -> Option<Decimal> {
     value.and_then(|value| problems.take(path, value))
 }
 
 fn signal(problems: &mut Problems, spec: &StrategySpec, universe: &CheckedUniverse) -> Option<SignalSpec> {
     match (&spec.signal.model, &spec.signal.rules) {
         (Some(model), None) => {
-            let minimum_score = problems.take("spec.signal.model.minimumScore", model.minimum_score.decimal())?;
+            let minimum_score =
+                problems.take("spec.signal.model.minimumScore", model.minimum_score.decimal())?;
             let slots = problems.count("spec.portfolio.maxPositions", spec.portfolio.max_positions);
-            let exit_rank = model.exit_rank.map_or(slots, |rank| problems.count("spec.signal.model.exitRank", rank));
+            let exit_rank =
+                model.exit_rank.map_or(slots, |rank| problems.count("spec.signal.model.exitRank", rank));
             if exit_rank < slots {
-                problems.add("spec.signal.model.exitRank", format!("{exit_rank} is below maxPositions ({slots}): what is bought would leave at once"));
+                problems.add(
+                    "spec.signal.model.exitRank",
+                    format!(
+                        "{exit_rank} is below maxPositions ({slots}): what is bought would leave at once"
+                    ),
+                );
             }
             Some(SignalSpec::Model { minimum_score, exit_rank })
         }
@@ -183,14 +224,28 @@ fn signal(problems: &mut Problems, spec: &StrategySpec, universe: &CheckedUniver
             let mut short = |name: &str, source: &Option<String>| {
                 source.as_ref().map(|source| rule(problems, &path(name), source, universe, Kind::Boolean))
             };
-            let (short_entry, short_exit) = (short("shortEntry", &rules.short_entry), short("shortExit", &rules.short_exit));
-            if spec.portfolio.direction == Direction::LongShort && (short_entry.is_none() || short_exit.is_none()) {
-                problems.add("spec", "direction LongShort with rules needs signal.rules.shortEntry and shortExit");
+            let (short_entry, short_exit) =
+                (short("shortEntry", &rules.short_entry), short("shortExit", &rules.short_exit));
+            if spec.portfolio.direction == Direction::LongShort
+                && (short_entry.is_none() || short_exit.is_none())
+            {
+                problems.add(
+                    "spec",
+                    "direction LongShort with rules needs signal.rules.shortEntry and shortExit",
+                );
             }
-            if spec.portfolio.direction == Direction::LongOnly && (short_entry.is_some() || short_exit.is_some()) {
-                problems.add("spec.signal.rules", "shortEntry and shortExit need portfolio.direction LongShort");
+            if spec.portfolio.direction == Direction::LongOnly
+                && (short_entry.is_some() || short_exit.is_some())
+            {
+                problems
+                    .add("spec.signal.rules", "shortEntry and shortExit need portfolio.direction LongShort");
             }
-            Some(SignalSpec::Rules { entry: entry?, exit: exit?, short_entry: short_entry.flatten(), short_exit: short_exit.flatten() })
+            Some(SignalSpec::Rules {
+                entry: entry?,
+                exit: exit?,
+                short_entry: short_entry.flatten(),
+                short_exit: short_exit.flatten(),
+            })
         }
         _ => {
             problems.add("spec.signal", "set exactly one of model and rules");
@@ -200,7 +255,13 @@ fn signal(problems: &mut Problems, spec: &StrategySpec, universe: &CheckedUniver
 }
 
 /// A strategy's expression in canonical form: over bars and the universe's features, not across tickers by itself.
-fn rule(problems: &mut Problems, path: &str, source: &str, universe: &CheckedUniverse, kind: Kind) -> Option<String> {
+fn rule(
+    problems: &mut Problems,
+    path: &str,
+    source: &str,
+    universe: &CheckedUniverse,
+    kind: Kind,
+) -> Option<String> {
     let typed: Typed = expression::typed(problems, path, source, universe.graph.scope(), kind)?;
     for ticker in typed.tickers() {
         let name = ticker.as_str();
@@ -231,13 +292,18 @@ fn compares_tickers_itself(source: &str, universe: &CheckedUniverse) -> bool {
 fn sizing(problems: &mut Problems, sizing: &Sizing) -> Option<SizingSpec> {
     match (&sizing.risk_per_trade, &sizing.target_weight, &sizing.equal_weight) {
         (Some(_), None, None) => Some(SizingSpec::RiskPerTrade),
-        (None, Some(target), None) => Some(SizingSpec::TargetWeight {
-            weight: problems.take("spec.portfolio.sizing.targetWeight.weight", target.weight.decimal())?,
-            cash_buffer: problems.take("spec.portfolio.sizing.targetWeight.cashBuffer", target.cash_buffer.decimal())?,
-        }),
+        (None, Some(target), None) => {
+            let weight = problems.take("spec.portfolio.sizing.targetWeight.weight", target.weight.decimal());
+            let cash_buffer =
+                problems.take("spec.portfolio.sizing.targetWeight.cashBuffer", target.cash_buffer.decimal());
+            Some(SizingSpec::TargetWeight { weight: weight?, cash_buffer: cash_buffer? })
+        }
         (None, None, Some(_)) => Some(SizingSpec::EqualWeight),
         _ => {
-            problems.add("spec.portfolio.sizing", "set exactly one of riskPerTrade, targetWeight and equalWeight");
+            problems.add(
+                "spec.portfolio.sizing",
+                "set exactly one of riskPerTrade, targetWeight and equalWeight",
+            );
             None
         }
     }
@@ -249,7 +315,9 @@ fn stop(problems: &mut Problems, stop: &Stop) -> Option<StopSpec> {
             period: problems.count("spec.risk.stop.atr.period", atr.period),
             multiple: problems.take("spec.risk.stop.atr.multiple", atr.multiple.decimal())?,
         }),
-        (None, Some(percent)) => Some(StopSpec::Percent { fraction: problems.take("spec.risk.stop.percent", percent.decimal())? }),
+        (None, Some(percent)) => {
+            Some(StopSpec::Percent { fraction: problems.take("spec.risk.stop.percent", percent.decimal())? })
+        }
         _ => {
             problems.add("spec.risk.stop", "set exactly one of atr and percent");
             None
@@ -258,12 +326,19 @@ fn stop(problems: &mut Problems, stop: &Stop) -> Option<StopSpec> {
 }
 
 fn costs(problems: &mut Problems, costs: &ats_crds::strategy::Costs) -> Option<CostsSpec> {
-    let commission_per_share = problems.take("spec.costs.commissionPerShare", costs.commission_per_share.decimal());
-    let minimum_commission = problems.take("spec.costs.minimumCommission", costs.minimum_commission.decimal());
-    let slippage_basis_points = problems.take("spec.costs.slippageBasisPoints", costs.slippage_basis_points.decimal());
-    let maximum_commission_rate =
-        optional(problems, "spec.costs.maximumCommissionRate", costs.maximum_commission_rate.as_ref().map(|d| d.decimal()));
-    let max_volume_share = optional(problems, "spec.costs.maxVolumeShare", costs.max_volume_share.as_ref().map(|d| d.decimal()));
+    let commission_per_share =
+        problems.take("spec.costs.commissionPerShare", costs.commission_per_share.decimal());
+    let minimum_commission =
+        problems.take("spec.costs.minimumCommission", costs.minimum_commission.decimal());
+    let slippage_basis_points =
+        problems.take("spec.costs.slippageBasisPoints", costs.slippage_basis_points.decimal());
+    let maximum_commission_rate = optional(
+        problems,
+        "spec.costs.maximumCommissionRate",
+        costs.maximum_commission_rate.as_ref().map(|d| d.decimal()),
+    );
+    let max_volume_share =
+        optional(problems, "spec.costs.maxVolumeShare", costs.max_volume_share.as_ref().map(|d| d.decimal()));
     Some(CostsSpec {
         commission_per_share: commission_per_share?,
         minimum_commission: minimum_commission?,

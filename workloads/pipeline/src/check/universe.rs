@@ -112,15 +112,20 @@ pub fn universe(spec: &TradingUniverseSpec) -> Result<CheckedUniverse, Vec<Probl
     let tickers = tickers(&mut problems, &spec.tickers);
     let origin = origin(&mut problems, spec);
     let span = span(&mut problems, spec);
-    let schedule = spec
-        .schedule
-        .as_ref()
-        .and_then(|schedule| problems.take("spec.schedule", CheckedSchedule::new(&schedule.cron, &schedule.time_zone)));
-    let max_missing = problems.take("spec.quality.maxMissingSessions", spec.quality.max_missing_sessions.decimal());
+    let schedule = spec.schedule.as_ref().and_then(|schedule| {
+        problems.take("spec.schedule", CheckedSchedule::new(&schedule.cron, &schedule.time_zone))
+    });
+    let max_missing =
+        problems.take("spec.quality.maxMissingSessions", spec.quality.max_missing_sessions.decimal());
     let graph = graph(&mut problems, spec);
     let selection = graph.as_ref().and_then(|graph| selection(&mut problems, spec, graph));
     let benchmarks = graph.as_ref().map(|graph| {
-        graph.tickers().iter().map(ToString::to_string).filter(|name| !tickers.contains(name)).collect::<Vec<_>>()
+        graph
+            .tickers()
+            .iter()
+            .map(ToString::to_string)
+            .filter(|name| !tickers.contains(name))
+            .collect::<Vec<_>>()
     });
     let checked = (|| {
         let (source, location, volume, credentials_secret) = origin?;
@@ -163,7 +168,10 @@ fn tickers(problems: &mut Problems, names: &[String]) -> BTreeSet<String> {
     for (index, name) in names.iter().enumerate() {
         let path = || format!("spec.tickers[{index}]");
         if Ticker::new(name).is_none() {
-            problems.add(path(), format!("{name:?} is not a ticker: write upper-case letters, digits, `.` and `-`"));
+            problems.add(
+                path(),
+                format!("{name:?} is not a ticker: write upper-case letters, digits, `.` and `-`"),
+            );
         } else if !known.insert(name.clone()) {
             problems.add(path(), format!("{name:?} is there twice: remove one"));
         }
@@ -183,7 +191,8 @@ fn origin(problems: &mut Problems, spec: &TradingUniverseSpec) -> Option<Origin>
             if let (Some(volume), true) = (&volume, source::is_local(&files.uri)) {
                 source::lies_on(problems, "spec.source.files.uri", &files.uri, volume);
             }
-            let columns = files.columns.iter().map(|(ours, theirs)| (ours.clone(), theirs.0.clone())).collect();
+            let columns =
+                files.columns.iter().map(|(ours, theirs)| (ours.clone(), theirs.0.clone())).collect();
             let format: FileFormat = files.format;
             let secret = files.credentials_secret_ref.as_ref().map(|secret| secret.name.clone());
             let location = StoreLocation { uri: files.uri.trim_end_matches('/').to_owned() };
@@ -208,7 +217,10 @@ fn span(problems: &mut Problems, spec: &TradingUniverseSpec) -> Option<(Date, Op
     let calendar = problems.take("spec.calendar", Calendar::by_name(spec.calendar.as_str()))?;
     let (first, last) = calendar.range();
     if start < first || start > last {
-        problems.add("spec.history.start", format!("{start} is outside the calendar, which has sessions from {first} to {last}"));
+        problems.add(
+            "spec.history.start",
+            format!("{start} is outside the calendar, which has sessions from {first} to {last}"),
+        );
         return None;
     }
     match end {
@@ -262,10 +274,15 @@ fn path_of(error: &ExpressionError, listed: &[usize]) -> String {
     }
 }
 
-fn selection(problems: &mut Problems, spec: &TradingUniverseSpec, graph: &FeatureGraph) -> Option<SelectionSpec> {
+fn selection(
+    problems: &mut Problems,
+    spec: &TradingUniverseSpec,
+    graph: &FeatureGraph,
+) -> Option<SelectionSpec> {
     let selection = spec.selection.as_ref()?;
     let max_active_tickers = problems.count("spec.selection.maxActiveTickers", selection.max_active_tickers);
-    let focus_universe_size = problems.count("spec.selection.focusUniverseSize", selection.focus_universe_size);
+    let focus_universe_size =
+        problems.count("spec.selection.focusUniverseSize", selection.focus_universe_size);
     if focus_universe_size > max_active_tickers {
         problems.add("spec.selection", "focusUniverseSize must not exceed maxActiveTickers");
     }

@@ -1,7 +1,10 @@
 //! Stage `publish`: selection, cross-sectional features, quality report. One unit.
 
 use ats_calendar::Interval;
-use ats_crds::{Rebalance, universe::{Adjustment, CalendarName, OnBreach}};
+use ats_crds::{
+    Rebalance,
+    universe::{Adjustment, CalendarName, OnBreach},
+};
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};

@@ -46,7 +46,9 @@ impl TrainSpec {
     /// Names of all units, trial by trial.
     pub fn unit_names(&self) -> Vec<String> {
         let folds = self.walk_forward.folds as usize;
-        (0..self.trials.len()).flat_map(|trial| (0..folds).map(move |fold| Self::unit_name(trial, fold))).collect()
+        (0..self.trials.len())
+            .flat_map(|trial| (0..folds).map(move |fold| Self::unit_name(trial, fold)))
+            .collect()
     }
 }
 

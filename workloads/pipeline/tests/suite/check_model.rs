@@ -1,0 +1,109 @@
+//! What is refused in a `ModelTrainingJob`, in the words that a user reads.
+
+use ats_crds::ModelTrainingJobSpec;
+use ats_pipeline::{check, spec::AlgorithmSpec};
+use serde_json::json;
+
+use crate::documents::{checked_model, checked_universe, read, report, spec, universe, universe_spec, with};
+
+#[test]
+fn problems_of_a_model() {
+    let universe = universe();
+    let forest = |forest: serde_json::Value| json!({"algorithm": {"elasticNet": null, "randomForest": forest}, "search": null});
+    let cases = [
+        ("a feature that the universe has not", json!({"features": ["rsi_14", "rsi_15"]})),
+        ("a feature that is there twice", json!({"features": ["rsi_14", "rsi_14"]})),
+        (
+            "logistic regression of a return",
+            json!({"algorithm": {"elasticNet": null, "logistic": {}}, "search": null}),
+        ),
+        (
+            "two labels",
+            json!({"label": {"tripleBarrier": {"horizonBars": 5, "profitTaking": "1", "stopLoss": "1"}}}),
+        ),
+        ("no label", json!({"label": {"forwardReturn": null}})),
+        ("two algorithms", json!({"algorithm": {"logistic": {}}})),
+        ("no algorithm", json!({"algorithm": {"elasticNet": null}})),
+        ("a parameter that is none of the algorithm's", json!({"search": {"grid": {"depth": ["3"]}}})),
+        (
+            "a grid with too many combinations",
+            json!({"search": {"grid": {"penalty": ["1", "2", "3"], "l1Ratio": ["0", "0.5", "1"]}, "maxTrials": 8}}),
+        ),
+        (
+            "a grid that would not fit into memory",
+            json!({"search": {"grid": {
+                "penalty": (1..=5000).map(|value| value.to_string()).collect::<Vec<_>>(),
+                "l1Ratio": (1..=5000).map(|value| format!("0.{value:04}")).collect::<Vec<_>>(),
+            }}}),
+        ),
+        ("a share above one in the grid", json!({"search": {"grid": {"l1Ratio": ["0.5", "1.5"]}}})),
+        ("a value that is no decimal in the grid", json!({"search": {"grid": {"penalty": ["1e-3"]}}})),
+        (
+            "half a tree in the grid",
+            json!({
+                "algorithm": {"elasticNet": null, "randomForest": {"trees": 10}},
+                "search": {"grid": {"penalty": null, "trees": ["10", "10.5"]}},
+            }),
+        ),
+        ("no tree", forest(json!({"trees": 0}))),
+        (
+            "a negative penalty and too great a share",
+            json!({"algorithm": {"elasticNet": {"penalty": "-1", "l1Ratio": "2"}}}),
+        ),
+        (
+            "a barrier of nothing",
+            json!({"label": {"forwardReturn": null, "tripleBarrier": {"horizonBars": 5, "profitTaking": "0", "stopLoss": "-1"}}}),
+        ),
+        (
+            "negative counts",
+            json!({"label": {"forwardReturn": {"horizonBars": -1}}, "validation": {"walkForward": {"folds": -1, "testBars": -1, "trainBars": -1}}}),
+        ),
+        ("a digest that is none", json!({"dataset": {"policy": "Pinned", "digest": "ABCDEF"}})),
+        (
+            "a gate that is no decimal",
+            json!({"gates": [{"metric": "RankIc", "operator": "GreaterOrEqual", "value": "a bit"}]}),
+        ),
+    ];
+    let base = spec("models", "us-large-caps-net");
+    insta::assert_snapshot!(report(&base, &cases, |spec: &ModelTrainingJobSpec| check::model(
+        spec, &universe
+    )));
+}
+
+#[test]
+fn without_features_there_is_nothing_to_learn_from() {
+    let bare = checked_universe(&with(&universe_spec(), &json!({"features": null})));
+    let spec = with(&spec("models", "us-large-caps-net"), &json!({"features": null}));
+    let problems = check::model(&read::<ModelTrainingJobSpec>(&spec), &bare).unwrap_err();
+    insta::assert_snapshot!(check::summary(&problems), @"spec.features: the universe has no numeric feature to learn from: add features to it");
+}
+
+#[test]
+fn left_out_features_are_all_numeric_ones() {
+    let model = checked_model(&with(&spec("models", "us-large-caps-net"), &json!({"features": null})));
+    assert_eq!(
+        model.train.features,
+        ["macd_share", "momentum_12_1", "momentum_rank", "reversal_21", "rsi_14", "volatility_21"]
+    );
+}
+
+#[test]
+fn a_grid_is_every_combination_once_in_order() {
+    let base = spec("models", "us-large-caps-net");
+    let changed = with(
+        &base,
+        &json!({"search": {"grid": {"penalty": ["0.1", "0.01", "0.10"], "l1Ratio": ["1", "0"]}}}),
+    );
+    let trials: Vec<String> = checked_model(&changed)
+        .train
+        .trials
+        .iter()
+        .map(|trial| match &trial.algorithm {
+            AlgorithmSpec::ElasticNet { penalty, l1_ratio } => format!("{penalty} {l1_ratio}"),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(trials, ["0.01 0", "0.1 0", "0.01 1", "0.1 1"]);
+    assert_eq!(checked_model(&with(&base, &json!({"search": null}))).train.trials.len(), 1);
+    assert_eq!(checked_model(&base).train.unit_names().len(), 3 * 6);
+}

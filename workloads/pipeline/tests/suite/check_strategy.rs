@@ -1,0 +1,109 @@
+//! What is refused in a `Strategy`, in the words that a user reads.
+
+use ats_crds::StrategySpec;
+use ats_pipeline::check;
+use serde_json::json;
+
+use crate::documents::{checked_strategy, report, spec, universe, with};
+
+#[test]
+fn problems_of_a_rules_strategy() {
+    let universe = universe();
+    let entry = |expression: &str| json!({"signal": {"rules": {"entry": expression}}});
+    let cases = [
+        ("a condition that is a number", entry("close")),
+        ("an unknown feature", entry("rsi_15 < 30")),
+        ("a price against a constant", entry("close > 100")),
+        ("a comparison of tickers", entry("rank(close / open) > 0.5")),
+        ("an unknown benchmark", entry("beta(\"SPY\", 60) > 1")),
+        ("an order by a condition", json!({"portfolio": {"rankBy": "close > open"}})),
+        ("an order across tickers", json!({"portfolio": {"rankBy": "zscore(close / open)"}})),
+        ("a model beside rules", json!({"signal": {"model": {"name": "us-large-caps-net"}}})),
+        ("no signal", json!({"signal": {"rules": null}})),
+        (
+            "shorts without LongShort",
+            json!({"signal": {"rules": {"shortEntry": "close < open", "shortExit": "close > open"}}}),
+        ),
+        ("LongShort without shorts", json!({"portfolio": {"direction": "LongShort"}})),
+        ("risk without a stop", json!({"risk": {"stop": null, "maxPortfolioHeat": null}})),
+        (
+            "heat without a stop",
+            json!({"portfolio": {"sizing": {"riskPerTrade": null, "equalWeight": {}}}, "risk": {"stop": null}}),
+        ),
+        ("no size", json!({"portfolio": {"sizing": {"riskPerTrade": null}}})),
+        ("two sizes", json!({"portfolio": {"sizing": {"targetWeight": {"weight": "0.1"}}}})),
+        ("two stops", json!({"risk": {"stop": {"percent": "0.1"}}})),
+        ("no stop in the stop", json!({"risk": {"stop": {"atr": null}}})),
+        ("a start before the universe's history", json!({"backtest": {"start": "1999-03-01"}})),
+        ("an end after the universe's history", json!({"backtest": {"end": "2014-03-01"}})),
+        ("a start after the universe's history", json!({"backtest": {"start": "2013-03-04", "end": null}})),
+        ("an end before the start", json!({"backtest": {"end": "2001-02-28"}})),
+        ("dates that are none", json!({"backtest": {"start": "yesterday", "end": "2013-13-01"}})),
+        ("a percentage above one", json!({"risk": {"riskPercentage": "1.5"}})),
+        ("no risk", json!({"risk": {"riskPercentage": "0"}})),
+        (
+            "decimals that are none",
+            json!({
+                "risk": {"maxPositionSize": "-1", "maxPortfolioHeat": "2", "maxGrossExposure": "0", "maxDrawdown": {"limit": "25%"}, "stop": {"atr": {"multiple": "two"}}},
+                "costs": {"commissionPerShare": "-1", "minimumCommission": ".5", "maximumCommissionRate": "2", "slippageBasisPoints": "1e1", "maxVolumeShare": "0"},
+                "backtest": {"initialCash": "0"},
+            }),
+        ),
+        (
+            "a gate that is no decimal",
+            json!({"backtest": {"gates": [{"metric": "Sharpe", "operator": "GreaterOrEqual", "value": "good"}]}}),
+        ),
+        ("a fill on a close that is over", json!({"mode": "Paper", "execution": {"fill": "SameClose"}})),
+        (
+            "negative counts",
+            json!({"portfolio": {"maxPositions": -1}, "risk": {"stop": {"atr": {"period": -14}}}}),
+        ),
+    ];
+    let base = spec("strategies", "dip-buyer");
+    insta::assert_snapshot!(report(&base, &cases, |spec: &StrategySpec| check::strategy(spec, &universe)));
+}
+
+#[test]
+fn problems_of_a_models_strategy() {
+    let universe = universe();
+    let cases = [
+        ("an exit rank below the positions", json!({"signal": {"model": {"exitRank": 1}}})),
+        ("an order beside the model's", json!({"portfolio": {"rankBy": "rsi_14"}})),
+        ("a score that is no decimal", json!({"signal": {"model": {"minimumScore": "high"}}})),
+        (
+            "negative counts",
+            json!({"signal": {"model": {"exitRank": -3}}, "portfolio": {"maxPositions": -1}}),
+        ),
+        (
+            "weights that are no fractions",
+            json!({"portfolio": {"sizing": {"equalWeight": null, "targetWeight": {"weight": "1.1", "cashBuffer": "-0.1"}}}}),
+        ),
+    ];
+    let base = spec("strategies", "net-weekly");
+    insta::assert_snapshot!(report(&base, &cases, |spec: &StrategySpec| check::strategy(spec, &universe)));
+}
+
+#[test]
+fn a_feature_that_compares_tickers_may_be_used_by_name() {
+    let changed = with(
+        &spec("strategies", "dip-buyer"),
+        &json!({"signal": {"rules": {"entry": "momentum_rank > 0.5"}}}),
+    );
+    let checked = checked_strategy(&changed);
+    assert!(checked.backtest.core.features.iter().any(|feature| feature.name == "momentum_rank"));
+}
+
+#[test]
+fn only_paper_trades_and_the_exit_rank_defaults_to_the_positions() {
+    let base = spec("strategies", "net-weekly");
+    let checked = checked_strategy(&base);
+    assert_eq!(checked.trade, None);
+    assert_eq!(checked.model.as_deref(), Some("us-large-caps-net"));
+    let ats_pipeline::spec::SignalSpec::Model { exit_rank, .. } = checked.backtest.core.signal else {
+        panic!("no model")
+    };
+    assert_eq!(exit_rank, 2);
+    let paper = checked_strategy(&with(&base, &json!({"mode": "Paper"})));
+    let trade = paper.trade.unwrap();
+    assert_eq!((trade.core, trade.start), (paper.backtest.core, paper.backtest.start));
+}

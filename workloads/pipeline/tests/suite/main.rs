@@ -1,0 +1,13 @@
+//! The planner, the checks, the pod contract and the schedules from outside.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod check_model;
+mod check_strategy;
+mod check_universe;
+mod contract;
+mod defaults;
+mod documents;
+mod keys;
+mod planner;
+mod schedule;
