@@ -62,7 +62,11 @@ impl Store {
     ///
     /// # Errors
     /// When one is missing or another than the dataset says.
-    pub async fn unit_of(&self, dataset: &DatasetManifest, unit: &str) -> Result<Option<(UnitFolder, Stored)>, StoreError> {
+    pub async fn unit_of(
+        &self,
+        dataset: &DatasetManifest,
+        unit: &str,
+    ) -> Result<Option<(UnitFolder, Stored)>, StoreError> {
         let Some(entry) = dataset.unit(unit) else { return Ok(None) };
         let folder = self.unit(dataset.stage, entry.key);
         let name = folder.name("manifest.json");
@@ -108,8 +112,14 @@ impl UnitFolder {
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn put_file(&self, name: &str, bytes: Bytes, rows: Option<u64>) -> Result<FileEntry, StoreError> {
-        let entry = FileEntry { name: name.to_owned(), digest: Digest::of(&bytes), bytes: bytes.len() as u64, rows };
+    pub async fn put_file(
+        &self,
+        name: &str,
+        bytes: Bytes,
+        rows: Option<u64>,
+    ) -> Result<FileEntry, StoreError> {
+        let entry =
+            FileEntry { name: name.to_owned(), digest: Digest::of(&bytes), bytes: bytes.len() as u64, rows };
         self.store.put(&self.name(&entry.object_name()), bytes).await?;
         Ok(entry)
     }

@@ -34,7 +34,7 @@ pub struct StageContext {
     pub jobs: usize,
     /// Hears how far the stage is.
     pub progress: Arc<dyn Progress>,
-    /// When it is cancelled, the stage stops between units.
+    /// When it is cancelled, no further unit begins.
     pub cancel: CancellationToken,
 }
 
@@ -58,7 +58,10 @@ impl StageContext {
     /// When it was.
     pub fn check_cancelled(&self) -> Result<(), StageError> {
         if self.cancel.is_cancelled() {
-            return Err(StageError::new(ats_pipeline::Category::Unavailable, "stopped on request; what is finished is kept"));
+            return Err(StageError::new(
+                ats_pipeline::Category::Unavailable,
+                "stopped on request; what is finished is kept",
+            ));
         }
         Ok(())
     }

@@ -14,7 +14,10 @@ pub enum StoreError {
         message: String,
     },
     /// The store does not answer, or refuses.
-    #[error("the store at {uri} failed at {path:?}: {source}; check that it is reachable and that the credentials may read and write there")]
+    #[error(
+        "the store at {uri} failed at {path:?}: {}; check that it is reachable and that the credentials may read and write there",
+        words(source)
+    )]
     Access {
         /// The URI.
         uri: String,
@@ -24,7 +27,9 @@ pub enum StoreError {
         source: object_store::Error,
     },
     /// An object that should be there is not.
-    #[error("{path:?} is not in the store at {uri}; it was there when its manifest was written: restore it, or set rerunNonce to compute it again")]
+    #[error(
+        "{path:?} is not in the store at {uri}; it was there when its manifest was written: restore it, or set rerunNonce to compute it again"
+    )]
     Missing {
         /// The URI.
         uri: String,
@@ -32,7 +37,9 @@ pub enum StoreError {
         path: String,
     },
     /// An object is not what its name says.
-    #[error("{path:?} in the store at {uri} is damaged: {message}; delete it and set rerunNonce to compute it again")]
+    #[error(
+        "{path:?} in the store at {uri} is damaged: {message}; delete it and set rerunNonce to compute it again"
+    )]
     Damaged {
         /// The URI.
         uri: String,
@@ -42,13 +49,27 @@ pub enum StoreError {
         message: String,
     },
     /// Another output stands under the same key.
-    #[error("stage {stage} gave another output than the one that stands under its key at {path:?}; the first one stands")]
+    #[error(
+        "stage {stage} gave another output than the one that stands under its key at {path:?}; the first one stands"
+    )]
     NonDeterministic {
         /// The stage.
         stage: StageName,
         /// The manifest.
         path: String,
     },
+}
+
+/// A client's error with its root cause, which the client leaves to `source`: without it a refused connection reads
+/// "error sending request".
+fn words(error: &object_store::Error) -> String {
+    let text = error.to_string();
+    let mut root: &dyn std::error::Error = error;
+    while let Some(source) = root.source() {
+        root = source;
+    }
+    let root = root.to_string();
+    if text.contains(&root) { text } else { format!("{text}: {root}") }
 }
 
 /// Why a stage (or this shard of it) has no output.

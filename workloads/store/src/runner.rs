@@ -4,12 +4,16 @@
 //! Shards do not talk to each other. Each leaves an index of its units under the run's name and then lists the
 //! indices; puts are visible at once, so the last one to write its index sees all of them, and at least one shard
 //! writes the dataset manifest. Two that do write the same bytes.
+//!
+//! Asked to stop, a shard begins no further unit, finishes those at work, and ends without an output. Finished units
+//! stay; the next run takes them from the store.
 
 use std::{collections::BTreeMap, future::Future};
 
 use ats_crds::status::Failure;
 use ats_pipeline::{
-    Category, DatasetManifest, Outcome, StageFile, StageKey, UnitManifest, UnitOutcome, manifest::UnitEntry, shard,
+    Category, DatasetManifest, Outcome, StageFile, StageKey, UnitManifest, UnitOutcome, manifest::UnitEntry,
+    shard,
 };
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -49,7 +53,13 @@ pub struct UnitOutput {
 impl UnitOutput {
     /// A finished unit with these files.
     pub fn done(files: Vec<OutputFile>) -> Self {
-        Self { outcome: UnitOutcome::Done, files, counts: BTreeMap::new(), figures: BTreeMap::new(), notes: BTreeMap::new() }
+        Self {
+            outcome: UnitOutcome::Done,
+            files,
+            counts: BTreeMap::new(),
+            figures: BTreeMap::new(),
+            notes: BTreeMap::new(),
+        }
     }
 
     /// A unit without usable data.
@@ -68,10 +78,17 @@ pub trait UnitWork: Sync {
     fn units(&self) -> Vec<String>;
 
     /// The unit's key; reads as little as a key needs.
-    fn prepare(&self, unit: &str) -> impl Future<Output = Result<(StageKey, Self::Prepared), StageError>> + Send;
+    fn prepare(
+        &self,
+        unit: &str,
+    ) -> impl Future<Output = Result<(StageKey, Self::Prepared), StageError>> + Send;
 
     /// The unit's output.
-    fn compute(&self, unit: &str, prepared: Self::Prepared) -> impl Future<Output = Result<UnitOutput, StageError>> + Send;
+    fn compute(
+        &self,
+        unit: &str,
+        prepared: Self::Prepared,
+    ) -> impl Future<Output = Result<UnitOutput, StageError>> + Send;
 }
 
 /// What a shard leaves for the others.
@@ -84,23 +101,37 @@ struct ShardIndex {
 ///
 /// # Errors
 /// When a unit fails as a whole (bad data is an output, not a failure), or the store does.
-pub async fn run_units<W: UnitWork>(work: &W, file: &StageFile, context: &StageContext) -> Result<Outcome, StageError> {
+pub async fn run_units<W: UnitWork>(
+    work: &W,
+    file: &StageFile,
+    context: &StageContext,
+) -> Result<Outcome, StageError> {
     let mine: Vec<String> =
         work.units().into_iter().filter(|unit| shard::of_unit(unit, file.shards) == context.shard).collect();
     let total = mine.len();
     let mut finished = Vec::with_capacity(total);
     let mut reused = 0;
-    let mut results = stream::iter(mine).map(|unit| run_unit(work, file, context, unit)).buffer_unordered(context.jobs.max(1));
+    let mut results = stream::iter(mine)
+        .take_while(|_| std::future::ready(!context.cancel.is_cancelled()))
+        .map(|unit| run_unit(work, file, context, unit))
+        .buffer_unordered(context.jobs.max(1));
     while let Some((stored, was_there)) = results.try_next().await? {
         reused += u64::from(was_there);
         context.progress.unit_done(file.stage(), &stored.manifest.unit, finished.len() + 1, total, was_there);
         finished.push(stored);
     }
     drop(results);
+    if finished.len() < total {
+        context.check_cancelled()?;
+    }
     finished.sort_by(|left, right| left.manifest.unit.cmp(&right.manifest.unit));
     let digest = assemble(file, context, &finished).await?;
     let computed = total as u64 - reused;
-    let failures = finished.iter().filter_map(|stored| failure(file, context, &stored.manifest)).take(MOST_FAILURES).collect();
+    let failures = finished
+        .iter()
+        .filter_map(|stored| failure(file, context, &stored.manifest))
+        .take(MOST_FAILURES)
+        .collect();
     let (figures, notes) = match finished.as_slice() {
         [only] if file.shards == 1 => (only.manifest.figures.clone(), only.manifest.notes.clone()),
         many => (BTreeMap::new(), bounds(many)),
@@ -121,7 +152,11 @@ pub async fn run_units<W: UnitWork>(work: &W, file: &StageFile, context: &StageC
 ///
 /// # Errors
 /// When the computation or the store fails.
-pub async fn run_single<F, Fut>(file: &StageFile, context: &StageContext, compute: F) -> Result<Outcome, StageError>
+pub async fn run_single<F, Fut>(
+    file: &StageFile,
+    context: &StageContext,
+    compute: F,
+) -> Result<Outcome, StageError>
 where
     F: Fn() -> Fut + Sync,
     Fut: Future<Output = Result<UnitOutput, StageError>> + Send,
@@ -155,7 +190,6 @@ async fn run_unit<W: UnitWork>(
     context: &StageContext,
     unit: String,
 ) -> Result<(Stored, bool), StageError> {
-    context.check_cancelled()?;
     let (key, prepared) = work.prepare(&unit).await?;
     let folder = context.store.unit(file.stage(), key);
     if let Some(stored) = folder.manifest().await? {
@@ -174,27 +208,37 @@ async fn run_unit<W: UnitWork>(
     Ok((folder.finish(&manifest).await?, false))
 }
 
-async fn assemble(file: &StageFile, context: &StageContext, mine: &[Stored]) -> Result<Option<ats_pipeline::Digest>, StageError> {
+async fn assemble(
+    file: &StageFile,
+    context: &StageContext,
+    mine: &[Stored],
+) -> Result<Option<ats_pipeline::Digest>, StageError> {
     let mut units: Vec<UnitEntry> = mine.iter().map(entry).collect();
     if file.shards > 1 {
         let folder = format!("{}/{}/runs/{}", file.stage(), file.key, file.run);
-        let name = format!("{folder}/{:05}.json", context.shard);
-        let index = serde_json::to_vec(&ShardIndex { units }).map_err(|error| StageError::internal(error.to_string()))?;
-        context.store.put(&name, index.into()).await?;
-        let names = context.store.list(&folder).await?;
-        if names.len() < file.shards as usize {
+        let index = serde_json::to_vec(&ShardIndex { units })
+            .map_err(|error| StageError::internal(error.to_string()))?;
+        context.store.put(&format!("{folder}/{}", index_name(context.shard)), index.into()).await?;
+        let there = context.store.list(&folder).await?;
+        let names: Vec<String> = (0..file.shards).map(index_name).collect();
+        if names.iter().any(|name| there.binary_search(name).is_err()) {
             return Ok(None);
         }
         units = Vec::new();
         for name in names {
             let bytes = context.store.get(&format!("{folder}/{name}")).await?;
-            let index: ShardIndex = serde_json::from_slice(&bytes)
-                .map_err(|error| StageError::internal(format!("{folder}/{name} is not an index of units: {error}")))?;
+            let index: ShardIndex = serde_json::from_slice(&bytes).map_err(|error| {
+                StageError::internal(format!("{folder}/{name} is not an index of units: {error}"))
+            })?;
             units.extend(index.units);
         }
     }
     let dataset = DatasetManifest::new(file.stage(), file.key, units);
     Ok(Some(context.store.put_dataset(&dataset).await?))
+}
+
+fn index_name(shard: u32) -> String {
+    format!("{shard:05}.json")
 }
 
 fn entry(stored: &Stored) -> UnitEntry {

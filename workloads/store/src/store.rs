@@ -1,6 +1,6 @@
 //! Reading and writing objects under one root.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use ats_pipeline::{Digest, StoreLocation};
 use bytes::Bytes;
@@ -8,6 +8,9 @@ use futures::TryStreamExt;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, path::Path};
 
 use crate::{Settings, StoreError, location};
+
+/// How often a conditional put is tried that meets an object which is not there when it is read.
+const CREATE_ATTEMPTS: u32 = 5;
 
 /// A folder of a store.
 #[derive(Debug, Clone)]
@@ -112,16 +115,29 @@ impl Store {
 
     /// Writes an object on the condition that it is not there: of many writers one wins, and each learns who did.
     ///
+    /// The winner may hear [`Put::Exists`] with its own bytes, when its connection broke after the store had written
+    /// and the client asked again: a caller compares bytes.
+    ///
     /// # Errors
-    /// When the store does not answer or refuses.
+    /// When the store does not answer or refuses, or cannot put on a condition.
     pub async fn put_if_absent(&self, name: &str, bytes: Bytes) -> Result<Put, StoreError> {
-        let options = PutOptions::from(PutMode::Create);
-        match self.client.put_opts(&self.path(name), PutPayload::from(bytes), options).await {
-            Ok(_) => Ok(Put::Written),
-            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
-                Ok(Put::Exists(self.get(name).await?))
+        let mut attempt = 1;
+        loop {
+            let (options, payload) = (PutOptions::from(PutMode::Create), PutPayload::from(bytes.clone()));
+            let source = match self.client.put_opts(&self.path(name), payload, options).await {
+                Ok(_) => return Ok(Put::Written),
+                Err(source @ object_store::Error::AlreadyExists { .. }) => source,
+                Err(source) => return Err(self.access(name)(source)),
+            };
+            if let Some(standing) = self.find(name).await? {
+                return Ok(Put::Exists(standing));
             }
-            Err(source) => Err(self.access(name)(source)),
+            // S3 also answers so (409) while another writer's put is under way, and that one may fail.
+            if attempt == CREATE_ATTEMPTS {
+                return Err(self.access(name)(source));
+            }
+            tokio::time::sleep(Duration::from_millis(100) * attempt).await;
+            attempt += 1;
         }
     }
 
@@ -131,7 +147,8 @@ impl Store {
     /// When the store does not answer or refuses.
     pub async fn list(&self, folder: &str) -> Result<Vec<String>, StoreError> {
         let prefix = self.path(folder);
-        let entries = self.client.list(Some(&prefix)).map_ok(|entry| entry.location).try_collect::<Vec<_>>().await;
+        let entries =
+            self.client.list(Some(&prefix)).map_ok(|entry| entry.location).try_collect::<Vec<_>>().await;
         let mut names: Vec<String> = entries
             .map_err(self.access(folder))?
             .iter()
