@@ -12,16 +12,22 @@ use tokio_util::sync::CancellationToken;
 
 use crate::StageMetrics;
 
+/// Takes the port on every address of the pod.
+pub(crate) async fn listen(port: u16) -> std::io::Result<TcpListener> {
+    TcpListener::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))).await
+}
+
 /// Serves `/metrics` and `/healthz` until the token is cancelled.
-pub(crate) async fn serve(port: u16, metrics: StageMetrics, stop: CancellationToken) -> std::io::Result<()> {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    metrics: StageMetrics,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
     let scrape = move || {
         let metrics = metrics.clone();
-        async move {
-            metrics.text().map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
-        }
+        async move { metrics.text().map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string())) }
     };
     let router = Router::new().route("/metrics", get(scrape)).route("/healthz", get(|| async { "ok\n" }));
-    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))).await?;
     axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
 }
 

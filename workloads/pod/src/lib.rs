@@ -13,4 +13,4 @@ pub use health::healthcheck;
 pub use logging::{LogFormat, start as start_logging};
 pub use metrics::StageMetrics;
 pub use signal::stop_token;
-pub use workload::{Run, run};
+pub use workload::{Run, run, run_with};

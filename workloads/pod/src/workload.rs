@@ -1,6 +1,13 @@
 //! From `stage.json` to last words.
 
-use std::{future::Future, process::ExitCode, sync::Arc};
+use std::{
+    any::Any,
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
 
 use ats_pipeline::{
     Category, Outcome, StageFile,
@@ -8,8 +15,14 @@ use ats_pipeline::{
 };
 use ats_store::{StageContext, StageError, Store, settings_from_environment};
 use clap::Parser;
+use serde::Deserialize;
+use tokio_util::sync::CancellationToken;
 
 use crate::{Arguments, Command, StageMetrics, health, healthcheck, logging, stop_token};
+
+/// How long a scrape under way may take after the stage's end. A client that connected and asks nothing would hold the
+/// process for ever.
+const LAST_SCRAPE: Duration = Duration::from_secs(1);
 
 /// What a workload is given.
 #[derive(Debug)]
@@ -28,33 +41,66 @@ where
     F: FnOnce(Run) -> Fut,
     Fut: Future<Output = Result<Outcome, StageError>>,
 {
-    let arguments = Arguments::parse();
+    ExitCode::from(run_with(&Arguments::parse(), stage))
+}
+
+/// [`run`] with arguments that are read already; the process's exit code.
+pub fn run_with<F, Fut>(arguments: &Arguments, stage: F) -> u8
+where
+    F: FnOnce(Run) -> Fut,
+    Fut: Future<Output = Result<Outcome, StageError>>,
+{
     if arguments.command == Some(Command::Healthcheck) {
         return match healthcheck(arguments.metrics_port) {
-            Ok(()) => ExitCode::SUCCESS,
+            Ok(()) => 0,
             Err(error) => {
-                tell(&error.to_string());
-                ExitCode::FAILURE
+                tell(&format!("port {}: {error}", arguments.metrics_port));
+                1
             }
         };
     }
     if let Err(message) = logging::start(&arguments.log_level, arguments.log_format) {
         tell(&message);
-        return ExitCode::from(ats_pipeline::ExitCode::BadSpec.code());
+        return end(arguments, &Outcome::failed(Category::BadSpec, message));
     }
     let outcome = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(outcome(&arguments, stage)).unwrap_or_else(|error| error.to_outcome()),
+        Ok(runtime) => {
+            // A panic is a defect; the pod's last words say so, instead of an exit code that means nothing.
+            let result = catch_unwind(AssertUnwindSafe(|| runtime.block_on(outcome(arguments, stage))));
+            // Work on blocking threads that was given up is not waited for.
+            runtime.shutdown_background();
+            result
+                .unwrap_or_else(|panic| Err(StageError::internal(panicked(panic.as_ref()))))
+                .unwrap_or_else(|error| error.to_outcome())
+        }
         Err(error) => Outcome::failed(Category::Unavailable, format!("no runtime can be started: {error}")),
     };
+    end(arguments, &outcome)
+}
+
+/// The last words: in the log, in the termination message, in the exit code.
+fn end(arguments: &Arguments, outcome: &Outcome) -> u8 {
     if outcome.is_done() {
         tracing::info!(category = ?outcome.category, digest = ?outcome.digest, "{}", outcome.message);
     } else {
         tracing::error!(category = ?outcome.category, "{}", outcome.message);
     }
     if let Err(error) = std::fs::write(&arguments.termination_message, outcome.to_termination_message()) {
-        tracing::warn!("the termination message cannot be written to {}: {error}", arguments.termination_message.display());
+        tracing::warn!(
+            "the termination message cannot be written to {}: {error}",
+            arguments.termination_message.display()
+        );
     }
-    ExitCode::from(outcome.category.exit_code().code())
+    outcome.category.exit_code().code()
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> String {
+    let words =
+        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!(
+        "the stage panicked, which is a defect of this program; please report it: {}",
+        words.unwrap_or("without words")
+    )
 }
 
 #[allow(clippy::print_stderr, reason = "said before logging is there")]
@@ -68,7 +114,8 @@ where
     Fut: Future<Output = Result<Outcome, StageError>>,
 {
     let file = read(arguments)?;
-    let stop = stop_token().map_err(|error| StageError::internal(format!("signals cannot be heard: {error}")))?;
+    let stop =
+        stop_token().map_err(|error| StageError::internal(format!("signals cannot be heard: {error}")))?;
     let metrics = StageMetrics::new().map_err(|error| StageError::internal(error.to_string()))?;
     let store = Store::open(&file.store, &settings_from_environment(STORE_PREFIX))?;
     let mut context = StageContext::new(store);
@@ -78,25 +125,56 @@ where
         context.jobs = arguments.jobs;
     }
     context.progress = Arc::new(metrics.clone());
-    context.cancel = stop.clone();
-    let serving = tokio::spawn(health::serve(arguments.metrics_port, metrics.clone(), stop.clone()));
+    context.cancel = stop;
+    let ended = CancellationToken::new();
+    let serving = match health::listen(arguments.metrics_port).await {
+        Ok(listener) => Some(tokio::spawn(health::serve(listener, metrics.clone(), ended.clone()))),
+        Err(error) => {
+            tracing::warn!(
+                "metrics and health are not served on port {}: {error}; the stage runs without",
+                arguments.metrics_port
+            );
+            None
+        }
+    };
     tracing::info!(stage = %file.stage(), key = %file.key, owner = %file.owner.name, namespace = %file.owner.namespace, shard = arguments.shard, "stage begins");
     let result = stage(Run { file, context, metrics }).await;
-    stop.cancel();
-    if let Ok(Err(error)) = serving.await {
-        tracing::warn!("metrics were not served on port {}: {error}", arguments.metrics_port);
+    ended.cancel();
+    if let Some(serving) = serving
+        && let Ok(Ok(Err(error))) = tokio::time::timeout(LAST_SCRAPE, serving).await
+    {
+        tracing::warn!(
+            "metrics and health were no longer served on port {}: {error}",
+            arguments.metrics_port
+        );
     }
     result
+}
+
+/// The one member that every version of `stage.json` has.
+#[derive(Deserialize)]
+struct Form {
+    version: u32,
 }
 
 fn read(arguments: &Arguments) -> Result<StageFile, StageError> {
     let path = arguments.stage_file.display();
     let text = std::fs::read(&arguments.stage_file)
         .map_err(|error| StageError::bad_spec(format!("{path} cannot be read: {error}")))?;
-    let file: StageFile = serde_json::from_slice(&text)
-        .map_err(|error| StageError::bad_spec(format!("{path} is not a stage file of this version: {error}")))?;
-    if file.version != VERSION {
-        return Err(StageError::bad_spec(format!("{path} has version {}, this image reads version {VERSION}: use images of one release", file.version)));
+    let wrong =
+        |error: serde_json::Error| StageError::bad_spec(format!("{path} is not a stage file: {error}"));
+    let Form { version } = serde_json::from_slice(&text).map_err(wrong)?;
+    if version != VERSION {
+        return Err(StageError::bad_spec(format!(
+            "{path} has version {version}, this image reads version {VERSION}: use images of one release"
+        )));
+    }
+    let file: StageFile = serde_json::from_slice(&text).map_err(wrong)?;
+    if arguments.shard >= file.shards {
+        return Err(StageError::bad_spec(format!(
+            "there is no shard {}: {path} divides the stage into {}",
+            arguments.shard, file.shards
+        )));
     }
     Ok(file)
 }
