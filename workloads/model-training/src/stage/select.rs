@@ -9,6 +9,7 @@ use ats_store::{StageContext, StageError, UnitOutput, run_single};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::tables::{on_matrix, read_predictions, to_parquet};
+use super::train::unit_key;
 use super::{CARD, FIGURES, LazyMatrix, MODEL, PREDICTIONS, blocking, input, output};
 use crate::dataset::Matrix;
 use crate::error::TrainingError;
@@ -51,12 +52,22 @@ async fn read_units(
 ) -> Result<Units, StageError> {
     let store = &context.store;
     let trained = store.dataset(input(file, StageName::Train)?).await?;
-    let read = |name: String| {
+    let dataset = input(file, StageName::Publish)?.digest;
+    let folds = spec.walk_forward.folds as usize;
+    let read = |(place, name): (usize, String)| {
         let (trained, matrix) = (&trained, Arc::clone(matrix));
         async move {
             context.check_cancelled()?;
-            let Some((folder, stored)) = store.unit_of(trained, &name).await? else {
-                return Err(StageError::data_refused(format!("{name} is not in the output of stage train")));
+            // By key: a unit that a smaller grid computed may bear the number that its trial had there.
+            let key = unit_key(spec, place / folds, place % folds, dataset, file)?;
+            let entry = trained.units.iter().find(|entry| entry.key == key);
+            let folder = store.unit(StageName::Train, key);
+            let stored = match (entry, folder.manifest().await?) {
+                (Some(entry), Some(stored)) if stored.digest == entry.digest => stored,
+                _ => {
+                    let message = format!("{name} is not in the output of stage train, or was changed since");
+                    return Err(StageError::data_refused(message));
+                }
             };
             let figures = folder.named(&stored.manifest, FIGURES).await?;
             let predictions = folder.named(&stored.manifest, PREDICTIONS).await?;
@@ -68,8 +79,8 @@ async fn read_units(
             .await
         }
     };
-    let mut units = stream::iter(spec.unit_names()).map(read).buffered(context.jobs.max(1));
-    let folds = spec.walk_forward.folds as usize;
+    let names: Vec<(usize, String)> = spec.unit_names().into_iter().enumerate().collect();
+    let mut units = stream::iter(names).map(read).buffered(context.jobs.max(1));
     let mut trials: Units = Vec::with_capacity(spec.trials.len());
     while let Some(unit) = units.try_next().await? {
         match trials.last_mut() {

@@ -95,11 +95,11 @@ fn a_hole_of_years_carries_no_label() {
     }
 }
 
-/// Ten real tickers, three features, five years of windows: every fold predicts, twice the same.
+/// Eight real tickers, three features, five years of windows: every fold predicts, twice the same.
 #[test]
-fn ten_years_of_ten_tickers_train() {
+fn years_of_real_tickers_train() {
     let Some(folder) = folder() else { return };
-    let tickers = ["AIG", "BAC", "EEM", "FB", "GOOGL", "IBM", "QQQ", "SPY", "USO"];
+    let tickers = ["AIG", "BAC", "EEM", "FB", "GOOGL", "IBM", "QQQ", "SPY"];
     let label = Label { horizon: 5, ..two_bars() };
     let rows = || tickers.iter().map(|ticker| read(&folder, ticker, "2010").rows(&label)).collect();
     let features = ["momentum_5", "reversal_21", "momentum_126"].map(str::to_owned);
