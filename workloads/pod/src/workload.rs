@@ -20,8 +20,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Arguments, Command, StageMetrics, health, healthcheck, logging, stop_token};
 
-/// How long a scrape under way may take after the stage's end. A client that connected and asks nothing would hold the
-/// process for ever.
+/// How long a scrape under way may take after the stage's end. A client that stopped in the middle of a request would
+/// hold the process for ever.
 const LAST_SCRAPE: Duration = Duration::from_secs(1);
 
 /// What a workload is given.

@@ -272,11 +272,12 @@ fn health_answers_until_the_last_unit_is_done() {
 }
 
 #[test]
-fn a_silent_client_does_not_hold_the_process() {
+fn a_client_that_stops_in_mid_request_does_not_hold_the_process() {
     let pod = Pod::with_stage();
     let child = pod.start("wait");
     pod.get("/healthz");
-    let silent = TcpStream::connect(("127.0.0.1", pod.port)).unwrap();
+    let mut silent = TcpStream::connect(("127.0.0.1", pod.port)).unwrap();
+    silent.write_all(b"GET /metrics HTTP/1.1\r\nHost:").unwrap();
     std::thread::sleep(Duration::from_millis(200));
     let begun = Instant::now();
     terminate(&child);
