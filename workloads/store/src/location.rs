@@ -71,14 +71,15 @@ const IDENTITY: [&str; 12] = [
 fn configured<B, K: std::str::FromStr>(
     mut builder: B,
     prefix: &str,
+    environment: &Settings,
     settings: &Settings,
     with: impl Fn(B, K, &str) -> B,
     error: &dyn Fn(String) -> StoreError,
 ) -> Result<B, StoreError> {
-    for (name, value) in settings_from_environment("") {
+    for (name, value) in environment {
         let wanted = name.starts_with(prefix) && (settings.is_empty() || IDENTITY.contains(&name.as_str()));
         if let (true, Ok(key)) = (wanted, name.to_ascii_lowercase().parse()) {
-            builder = with(builder, key, &value);
+            builder = with(builder, key, value);
         }
     }
     for (name, value) in settings {
@@ -101,6 +102,7 @@ pub(crate) fn open(uri: &str, settings: &Settings) -> Result<(Arc<dyn ObjectStor
     // Several TLS libraries could be linked; the process-wide choice is made here, once, and a second time is no error.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let bucket = || url.host_str().map(str::to_owned).ok_or_else(|| error("it names no bucket".to_owned()));
+    let environment = settings_from_environment("");
     let refused = |source: object_store::Error| error(source.to_string());
     let client: Arc<dyn ObjectStore> = match url.scheme() {
         "s3" => {
@@ -108,6 +110,7 @@ pub(crate) fn open(uri: &str, settings: &Settings) -> Result<(Arc<dyn ObjectStor
             let builder = configured(
                 builder,
                 "AWS_",
+                &environment,
                 settings,
                 |builder, key, value| builder.with_config(key, value),
                 &error,
@@ -119,6 +122,7 @@ pub(crate) fn open(uri: &str, settings: &Settings) -> Result<(Arc<dyn ObjectStor
             let builder = configured(
                 builder,
                 "GOOGLE_",
+                &environment,
                 settings,
                 |builder, key, value| builder.with_config(key, value),
                 &error,
@@ -130,6 +134,7 @@ pub(crate) fn open(uri: &str, settings: &Settings) -> Result<(Arc<dyn ObjectStor
             let builder = configured(
                 builder,
                 "AZURE_",
+                &environment,
                 settings,
                 |builder, key, value| builder.with_config(key, value),
                 &error,
@@ -222,6 +227,49 @@ mod tests {
         the store "s3://bucket/folder" cannot be opened: the setting "AWS_ACESS_KEY_ID" is not one of this store's, whose names begin with AWS_
         the store "file:///proc/version/store" cannot be opened: the folder /proc/version/store cannot be made: Not a directory (os error 20); make it, or let the process write above it (in a pod: mount a claim there)
         "#
+        );
+    }
+
+    /// What a client would be configured with.
+    fn configuration(settings: &Settings) -> Settings {
+        let environment = [
+            ("AWS_ACCESS_KEY_ID", "shell"),
+            ("AWS_SESSION_TOKEN", "shell"),
+            ("AWS_REGION", "shell"),
+            ("AWS_ROLE_ARN", "pod"),
+            ("AWS_WEB_IDENTITY_TOKEN_FILE", "pod"),
+            ("AZURE_CLIENT_ID", "pod"),
+            ("HOME", "shell"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+        let with = |mut found: Settings, key: String, value: &str| {
+            found.insert(key, value.to_owned());
+            found
+        };
+        let error = |message: String| StoreError::Location { uri: String::new(), message };
+        configured(Settings::new(), "AWS_", &environment, settings, with, &error).unwrap()
+    }
+
+    #[test]
+    fn without_settings_the_shells_variables_count_and_with_settings_only_a_pods_identity() {
+        let names = |found: Settings| {
+            found.into_iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            names(configuration(&Settings::new())),
+            [
+                "aws_access_key_id=shell",
+                "aws_region=shell",
+                "aws_role_arn=pod",
+                "aws_session_token=shell",
+                "aws_web_identity_token_file=pod"
+            ]
+        );
+        let settings = Settings::from([("AWS_REGION".to_owned(), "secret".to_owned())]);
+        assert_eq!(
+            names(configuration(&settings)),
+            ["aws_region=secret", "aws_role_arn=pod", "aws_web_identity_token_file=pod"]
         );
     }
 
