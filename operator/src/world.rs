@@ -161,3 +161,53 @@ pub struct World<'a> {
     /// Now.
     pub now: Timestamp,
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::options::parsed;
+
+    fn of(artifact_store: Value, line: &[&str]) -> Result<StorePlace, Problem> {
+        let run = RunSettings {
+            artifact_store: serde_json::from_value(artifact_store).unwrap(),
+            ..Default::default()
+        };
+        store(&run, &parsed(line))
+    }
+
+    fn refused(artifact_store: Value, line: &[&str]) -> (Reason, String) {
+        let problem = of(artifact_store, line).unwrap_err();
+        (problem.reason, problem.path)
+    }
+
+    #[test]
+    fn an_object_has_its_own_store_or_the_default() {
+        let own = of(json!({"uri": "s3://own/ats/"}), &["--default-store", "s3://default"]).unwrap();
+        assert_eq!((own.location.uri.as_str(), own.volume), ("s3://own/ats", None));
+        let default =
+            of(Value::Null, &["--default-store", "s3://default", "--default-store-secret", "keys"]).unwrap();
+        assert_eq!(
+            (default.location.uri.as_str(), default.secret.as_deref()),
+            ("s3://default", Some("keys"))
+        );
+        let claim = of(json!({"volumeClaim": {"claimName": "artifacts"}}), &[]).unwrap();
+        assert_eq!(
+            (claim.location.uri.as_str(), claim.volume.unwrap().claim_name.as_str()),
+            ("file:///data", "artifacts")
+        );
+        let claim = of(Value::Null, &["--default-store-claim", "artifacts:/store"]).unwrap();
+        assert_eq!(claim.location.uri, "file:///store");
+    }
+
+    #[test]
+    fn no_store_and_a_store_on_no_volume_are_refused() {
+        assert_eq!(refused(Value::Null, &[]), (Reason::StoreRequired, "spec.artifactStore".to_owned()));
+        let local = json!({"uri": "file:///tmp/store"});
+        assert_eq!(refused(local, &[]), (Reason::VolumeRequired, "spec.artifactStore.uri".to_owned()));
+        assert_eq!(refused(Value::Null, &["--default-store", "file:///tmp"]).0, Reason::VolumeRequired);
+        let both = json!({"uri": "s3://a/b", "volumeClaim": {"claimName": "c"}});
+        assert_eq!(refused(both, &[]).0, Reason::InvalidSpec);
+    }
+}

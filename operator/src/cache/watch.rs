@@ -141,6 +141,8 @@ impl Watch {
                     seen.remove(&key);
                     wakers.wake_namespace(&key.namespace);
                     caches.referrers(&key).into_iter().for_each(|referrer| wakers.wake(referrer));
+                    // It is not found any more, and forgotten.
+                    wakers.wake(key);
                 }
                 // What was deleted while the watch was down sends no event: everyone looks again.
                 Ok(watcher::Event::InitDone) => {

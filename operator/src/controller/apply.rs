@@ -192,9 +192,9 @@ async fn finalizer<K: Decide>(
         return Ok(());
     }
     if wanted {
-        list.push(FINALIZER.to_owned())
+        list.push(FINALIZER.to_owned());
     } else {
-        list.retain(|finalizer| finalizer != FINALIZER)
+        list.retain(|finalizer| finalizer != FINALIZER);
     }
     let patch = json!({"metadata": {"resourceVersion": object.resource_version(), "finalizers": list}});
     let api: Api<K> = Api::namespaced(writer.client.clone(), namespace);

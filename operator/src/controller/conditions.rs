@@ -130,7 +130,7 @@ impl Situation {
                 reconciling = Some((*reason, message.clone()));
             }
             Self::Suspended(message) => {
-                ready(conditions, published, Truth::Unknown, Reason::Suspended, message)
+                ready(conditions, published, Truth::Unknown, Reason::Suspended, message);
             }
             Self::Working(reason, message) => {
                 ready(conditions, published, Truth::Unknown, *reason, message);

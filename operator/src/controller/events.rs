@@ -67,7 +67,7 @@ fn of_change(before: &CommonStatus, after: &CommonStatus) -> Vec<Event> {
         events.push(Event {
             type_,
             reason: now.reason.clone(),
-            note: Some(now.message.clone()),
+            note: Some(now.message),
             action: "Reconcile".to_owned(),
             secondary: None,
         });

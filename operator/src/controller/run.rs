@@ -22,7 +22,7 @@ use kube::{
     core::DeserializeGuard,
     runtime::{
         applier,
-        controller::{Action, Config},
+        controller::{self, Action, Config},
         reflector::Store,
     },
 };
@@ -51,7 +51,7 @@ pub async fn run<K: Decide>(
     inbox: UnboundedReceiver<Key>,
     shutdown: CancellationToken,
 ) {
-    let metrics = Arc::clone(&context.metrics);
+    let (metrics, forgetting) = (Arc::clone(&context.metrics), Arc::clone(&context));
     let queue = K::references(inbox, metrics).map(Ok::<_, Infallible>).take_until(shutdown.cancelled_owned());
     let config = Config::default().concurrency(context.options.concurrency).debounce(DEBOUNCE);
     let results = applier(
@@ -62,8 +62,16 @@ pub async fn run<K: Decide>(
         queue.into_stream(),
         config,
     );
-    // An object that was deleted before its turn came is no error.
-    results.for_each(|_| std::future::ready(())).await;
+    let memory = &forgetting.memory;
+    results
+        .for_each(|result| {
+            // Nothing of an object that is gone may reach a later one of its name.
+            if let Err(controller::Error::ObjectNotFound(gone)) = result {
+                memory.forget(&Key::new(K::KIND, gone.namespace.clone().unwrap_or_default(), &gone.name));
+            }
+            std::future::ready(())
+        })
+        .await;
 }
 
 async fn reconcile<K: Decide>(guard: Arc<DeserializeGuard<K>>, context: Arc<Context>) -> Action {

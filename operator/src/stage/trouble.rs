@@ -140,12 +140,12 @@ mod tests {
 
     use super::*;
 
-    fn pod(status: Value) -> Pod {
+    fn pod(status: &Value) -> Pod {
         serde_json::from_value(json!({"metadata": {"name": "p"}, "status": status})).unwrap()
     }
 
     fn waiting(reason: &str, message: &str) -> Pod {
-        pod(json!({"phase": "Pending", "containerStatuses": [{
+        pod(&json!({"phase": "Pending", "containerStatuses": [{
             "name": "c", "image": "img:1", "imageID": "", "ready": false, "restartCount": 0,
             "state": {"waiting": {"reason": reason, "message": message}},
         }]}))
@@ -162,7 +162,7 @@ mod tests {
                 "secret \"s\"",
             ),
             (
-                pod(json!({"phase": "Pending", "conditions": [{
+                pod(&json!({"phase": "Pending", "conditions": [{
                     "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes",
                 }]})),
                 Reason::Unschedulable,
@@ -180,12 +180,12 @@ mod tests {
     fn a_failed_mount_is_told_only_while_the_pod_waits() {
         let warning =
             Warning { reason: "FailedMount".into(), message: "pvc".into(), at: Timestamp::UNIX_EPOCH };
-        let pending = pod(json!({"phase": "Pending"}));
+        let pending = pod(&json!({"phase": "Pending"}));
         assert_eq!(
             of_waiting(&pending, std::slice::from_ref(&warning)).unwrap().reason,
             Reason::VolumeMountFailed
         );
-        assert_eq!(of_waiting(&pod(json!({"phase": "Running"})), &[warning]), None);
+        assert_eq!(of_waiting(&pod(&json!({"phase": "Running"})), &[warning]), None);
         assert_eq!(of_waiting(&waiting("ContainerCreating", ""), &[]), None);
     }
 

@@ -78,10 +78,10 @@ impl Place {
         let patch = Patch::Apply(object);
         match kind {
             "TradingUniverse" => {
-                drop(self.api::<TradingUniverse>().patch(name, &parameters, &patch).await.unwrap())
+                drop(self.api::<TradingUniverse>().patch(name, &parameters, &patch).await.unwrap());
             }
             "ModelTrainingJob" => {
-                drop(self.api::<ModelTrainingJob>().patch(name, &parameters, &patch).await.unwrap())
+                drop(self.api::<ModelTrainingJob>().patch(name, &parameters, &patch).await.unwrap());
             }
             "Strategy" => drop(self.api::<Strategy>().patch(name, &parameters, &patch).await.unwrap()),
             other => panic!("unknown kind {other}"),

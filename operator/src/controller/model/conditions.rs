@@ -60,7 +60,12 @@ pub fn judge(
             conditions.set(Published, Truth::True, Reason::Succeeded, message);
         }
         None => {
-            conditions.set(Published, Truth::False, Reason::NotPublished, "no model has passed its gates yet")
+            conditions.set(
+                Published,
+                Truth::False,
+                Reason::NotPublished,
+                "no model has passed its gates yet",
+            );
         }
     }
     common.conditions = conditions.into_list();

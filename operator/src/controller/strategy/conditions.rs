@@ -67,7 +67,7 @@ pub fn judge(
         _ if frame.published && conditions.is_true(BacktestPassed) => {}
         Backtested::Failed(reason, message) => conditions.set(BacktestPassed, Truth::False, *reason, message),
         Backtested::Running(reason, message) => {
-            conditions.set(BacktestPassed, Truth::Unknown, *reason, message)
+            conditions.set(BacktestPassed, Truth::Unknown, *reason, message);
         }
         Backtested::Unknown => {
             let (reason, message) = match situation {

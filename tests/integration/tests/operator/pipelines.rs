@@ -1,6 +1,12 @@
 //! Objects go through their stages; what is done stays done.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use ats_crds::{
     ModelTrainingJob, Strategy, TradingUniverse,
@@ -13,6 +19,7 @@ use ats_integration_tests::{
     place,
     setup::USER,
 };
+use ats_operator::{Probe, kind::Key};
 use k8s_openapi::api::{batch::v1::Job, core::v1::ConfigMap};
 use kube::{
     Api, ResourceExt,
@@ -92,13 +99,19 @@ async fn a_stage_is_one_job_with_its_document_and_the_right_policies() {
 #[tokio::test]
 async fn applying_the_same_again_writes_nothing() {
     let place = place("again").await;
-    let _operator = place.operator(&[]).await;
+    let reconciles = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&reconciles);
+    let probe: Probe = Arc::new(move |_: &Key| {
+        counted.fetch_add(1, Ordering::Relaxed);
+    });
+    let _operator = place.operator_with(&[], Some(probe)).await;
     let _kubelet = Kubelet::good(&place);
     place.apply(&universe("u")).await;
     place.apply(&model("m", "u")).await;
     place.ready::<ModelTrainingJob>("m").await;
     tokio::time::sleep(Duration::from_secs(3)).await;
     let mark = place.cluster.audit_mark().unwrap();
+    let before = reconciles.load(Ordering::Relaxed);
     place.apply(&universe("u")).await;
     place.apply(&model("m", "u")).await;
     // Something that wakes and changes nothing.
@@ -107,6 +120,8 @@ async fn applying_the_same_again_writes_nothing() {
     tokio::time::sleep(Duration::from_secs(5)).await;
     let writes = place.cluster.audit_since(mark).unwrap().by(USER).namespace(&place.namespace).writes();
     assert!(writes.is_empty(), "{:?}", writes.events());
+    let woken = reconciles.load(Ordering::Relaxed) - before;
+    assert!((1..=3).contains(&woken), "{woken} reconciles for one annotation that matters");
 }
 
 #[tokio::test]
