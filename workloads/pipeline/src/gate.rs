@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use ats_crds::GateOperator;
 
+use crate::figures;
+
 /// A gate with its bound as a number.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Gate {
@@ -25,13 +27,17 @@ pub struct Verdict {
 }
 
 /// Judges a gate; a figure that is missing or not a number fails.
-pub fn judge(gate: &Gate, figures: &BTreeMap<String, Option<f64>>) -> Verdict {
+pub fn judge(gate: &Gate, measured: &BTreeMap<String, Option<f64>>) -> Verdict {
     let Gate { metric, operator, bound } = gate;
-    match figures.get(metric).copied().flatten() {
-        Some(measured) => Verdict {
-            passed: operator.passes(measured, *bound),
-            message: format!("{metric} is {measured:.6}, the gate asks for {operator} {bound}"),
-        },
+    match measured.get(metric).copied().flatten().filter(|measured| !measured.is_nan()) {
+        Some(measured) => {
+            let passed = operator.passes(measured, *bound);
+            // Six decimals, unless they would tell another verdict: 0.2999999 against 0.3.
+            let rounded = format!("{measured:.6}");
+            let telling = rounded.parse().is_ok_and(|rounded| operator.passes(rounded, *bound) == passed);
+            let shown = if telling { rounded } else { figures::text(measured) };
+            Verdict { passed, message: format!("{metric} is {shown}, the gate asks for {operator} {bound}") }
+        }
         None => Verdict {
             passed: false,
             message: format!("{metric} is not defined on this data, the gate asks for {operator} {bound}"),

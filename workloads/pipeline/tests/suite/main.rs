@@ -8,6 +8,8 @@ mod check_universe;
 mod contract;
 mod defaults;
 mod documents;
+mod gates;
 mod keys;
+mod manifests;
 mod planner;
 mod schedule;
