@@ -49,7 +49,8 @@ async fn the_api_server_says_what_the_table_says() {
             wrong.push(format!("{}\n  expected {expected}\n  found {}", file.display(), said.stderr));
         }
     }
-    for name in ["fixtures/valid", "fixtures/unsound", "../../config/samples", "../../config/samples/failing"] {
+    for name in ["fixtures/valid", "fixtures/unsound", "../../config/samples", "../../config/samples/failing"]
+    {
         for file in files(name) {
             let said = create(cluster, &file).await;
             if said.code != 0 {

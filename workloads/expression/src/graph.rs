@@ -136,9 +136,8 @@ impl Builder {
             let (name, source) = (name.as_ref(), source.as_ref());
             let origin = Origin::Feature { index, name: name.to_owned() };
             // An error of the name and not of the expression: its source is empty.
-            let name_error = |message: String| {
-                ExpressionError::new("", Category::Name, 0..0, message).at(origin.clone())
-            };
+            let name_error =
+                |message: String| ExpressionError::new("", Category::Name, 0..0, message).at(origin.clone());
             let expression = crate::parse(source).map_err(|error| errors.push(error.at(origin.clone()))).ok();
             let name = match Name::new(name) {
                 Ok(name) => name,

@@ -25,7 +25,7 @@ pub enum SignalError {
         /// The field, as in the object.
         field: &'static str,
         /// What is wrong with it.
-        source: ExpressionError,
+        source: Box<ExpressionError>,
     },
     /// Faulty features.
     #[error("the universe's features: {0}")]
@@ -36,7 +36,7 @@ pub enum SignalError {
         /// The field, as in the object.
         field: &'static str,
         /// What is missing.
-        source: EvaluateError,
+        source: Box<EvaluateError>,
     },
     /// Bars that do not fit the calendar.
     #[error(transparent)]
@@ -104,7 +104,7 @@ impl Rules {
         let checked = |field, source: &str, scope: &Scope, kind| {
             parse(source)
                 .and_then(|expression| check_kind(&expression, scope, kind))
-                .map_err(|source| SignalError::Expression { field, source })
+                .map_err(|source| SignalError::Expression { field, source: Box::new(source) })
         };
         let rule = |field, source: Option<&String>| {
             source.map(|source| checked(field, source, scope, Kind::Boolean)).transpose()
@@ -234,12 +234,12 @@ impl Rules {
         let atr = number("risk.stop.atr", self.atr.as_ref(), &adjusted)?
             .iter()
             .enumerate()
-            .map(|(row, atr)| atr * scales.from_adjusted_price(row))
+            .map(|(row, atr)| atr * scales.of_adjusted_price(row))
             .collect();
         let average_volume = number("costs.maxVolumeShare", Some(&self.volume), &adjusted)?
             .iter()
             .enumerate()
-            .map(|(row, volume)| volume * scales.from_adjusted_volume(row))
+            .map(|(row, volume)| volume * scales.of_adjusted_volume(row))
             .collect();
         Ok(Signals {
             entry: rule("signal.rules.entry", &self.entry)?,
@@ -257,7 +257,7 @@ impl Rules {
 fn missing(field: &'static str) -> impl Fn(EvaluateError) -> SignalError {
     move |source| match source {
         EvaluateError::CrossSection { function, .. } => SignalError::AcrossTickers { field, function },
-        source => SignalError::Evaluate { field, source },
+        source => SignalError::Evaluate { field, source: Box::new(source) },
     }
 }
 
@@ -302,12 +302,12 @@ impl<'a> Scales<'a> {
     }
 
     /// Times a forward-adjusted price: the traded one.
-    fn from_adjusted_price(&self, row: usize) -> f64 {
+    fn of_adjusted_price(&self, row: usize) -> f64 {
         1.0 / self.factor(self.row(row))
     }
 
     /// Times a forward-adjusted volume: the traded one.
-    fn from_adjusted_volume(&self, row: usize) -> f64 {
+    fn of_adjusted_volume(&self, row: usize) -> f64 {
         self.split[self.row(row)]
     }
 

@@ -78,7 +78,7 @@ fn the_same_run_gives_the_same_bytes() {
 fn nothing_is_known_before_its_time() {
     let Some(market) = sample() else { return };
     let long = backtest(&spec(pullback(), date(2010, 1, 4)), &market).unwrap();
-    let mut cut = market.clone();
+    let mut cut = market;
     let end = date(2015, 6, 30);
     for history in cut.tickers.values_mut() {
         let rows = history.bars.session().partition_point(|session| session.date() <= end);

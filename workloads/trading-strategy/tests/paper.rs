@@ -99,15 +99,17 @@ async fn the_backtest_and_the_paper_run_are_one() {
     assert!(orders.len() > 200, "{} orders", orders.len());
     assert_eq!(orders, expected);
 
-    let fills: Vec<(String, Decimal, Decimal)> = ledger
+    let mut fills: Vec<(String, Decimal, Decimal)> = ledger
         .fills(&key)
         .await
         .unwrap()
         .into_iter()
         .map(|f| (f.client_order_id.to_string(), f.price, f.commission))
         .collect();
-    let expected: Vec<(String, Decimal, Decimal)> =
+    let mut expected: Vec<(String, Decimal, Decimal)> =
         tested.record.fills().map(|f| (f.order.to_string(), f.price.into(), f.commission.into())).collect();
+    fills.sort();
+    expected.sort();
     assert_eq!(fills, expected);
 
     let equity: Vec<(Date, Decimal)> =

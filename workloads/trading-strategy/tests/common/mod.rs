@@ -1,6 +1,7 @@
 //! Strategies to test with, and real bars where they are present.
 
 #![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
+#![allow(clippy::print_stdout, reason = "absent data is told")]
 
 use std::path::{Path, PathBuf};
 
