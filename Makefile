@@ -29,7 +29,7 @@ run: toolchain ## The quickstart: universe, models and strategies of config/samp
 	@echo && echo "Reports: $(CURDIR)/.ats/dip-buyer.html and $(CURDIR)/.ats/net-weekly.html"
 
 .PHONY: test
-test: toolchain cluster-tools format build drift policy deny ## Everything that proves the software: unit, property, integration and system tests.
+test: toolchain cluster-tools format build clippy drift policy deny ## Everything that proves the software: unit, property, integration and system tests.
 	@echo '==> tests' && ATS_TEST_PREBUILT=1 cargo test --locked --workspace
 
 .PHONY: build

@@ -1,5 +1,7 @@
 //! What the system tests share: the node with the project's images and operator on it, and namespaces with data.
 
+#![allow(clippy::expect_used, reason = "a failed test is told by a panic")]
+
 mod data;
 mod install;
 mod local;

@@ -24,13 +24,13 @@ impl Objects {
         let error = |error: serde_json::Error| format!("{kind}/{name} does not decode: {error}");
         match kind.as_str() {
             "TradingUniverse" => {
-                drop(self.universes.insert(name.clone(), serde_json::from_value(document).map_err(error)?))
+                drop(self.universes.insert(name.clone(), serde_json::from_value(document).map_err(error)?));
             }
             "ModelTrainingJob" => {
-                drop(self.models.insert(name.clone(), serde_json::from_value(document).map_err(error)?))
+                drop(self.models.insert(name.clone(), serde_json::from_value(document).map_err(error)?));
             }
             "Strategy" => {
-                drop(self.strategies.insert(name.clone(), serde_json::from_value(document).map_err(error)?))
+                drop(self.strategies.insert(name.clone(), serde_json::from_value(document).map_err(error)?));
             }
             other => return Err(format!("{other} is not a kind of trading.ats.dev")),
         }

@@ -1,6 +1,7 @@
 //! Functions over twenty years of real bars. The data is not part of the repository: the tests say so where it is not
 //! there.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stdout, reason = "says what it could not test, and figures")]
 
 mod support;
 

@@ -258,7 +258,7 @@ async fn cross_sectional_features_are_those_of_the_active_tickers() {
                 same(c_smooth[seen], smooth[i][t]);
                 same(c_both[seen], late[i][t] + tails[i][t]);
                 let top = match (rising[i][t], ret_rank[i][t]) {
-                    (r, _) if r == 0.0 => 0.0,
+                    (0.0, _) => 0.0,
                     (_, rank) if rank <= 0.6 => 0.0,
                     (r, rank) if r.is_nan() || rank.is_nan() => f64::NAN,
                     _ => 1.0,

@@ -130,7 +130,7 @@ async fn the_backtest_and_the_paper_run_are_one() {
         .into_iter()
         .filter_map(|t| Some((t.ticker, t.closed_session?, t.profit?)))
         .collect();
-    let mut ours = profits.clone();
+    let mut ours = profits;
     let mut theirs: Vec<(String, Date, Decimal)> = tested
         .record
         .trades

@@ -478,13 +478,19 @@ fn domain<O: Object>(object: &mut O, conditions: &[(ConditionType, StageName)]) 
             .map(|entry| (entry.state, entry.message.clone()));
         match found {
             Some((state, _)) if state.is_done() => {
-                status::set(common, *kind, Some(true), Reason::Succeeded, "done")
+                status::set(common, *kind, Some(true), Reason::Succeeded, "done");
             }
             Some((ats_crds::status::StageState::Failed, message)) => {
                 status::set(common, *kind, Some(false), Reason::StageFailed, &message.unwrap_or_default());
             }
             _ => {
-                status::set(common, *kind, Some(false), Reason::Progressing, "an earlier stage has no output")
+                status::set(
+                    common,
+                    *kind,
+                    Some(false),
+                    Reason::Progressing,
+                    "an earlier stage has no output",
+                );
             }
         }
     }

@@ -19,6 +19,7 @@ use jiff::civil::Date;
 use tempfile::TempDir;
 
 /// What acquisition found of a ticker.
+#[allow(clippy::large_enum_variant, reason = "a handful of them")]
 pub enum Found {
     Bars(Bars),
     Bad(&'static str, &'static str),

@@ -2,6 +2,14 @@
 //!
 //! `tests/fixtures` is written by `tests/reference/generate.py`; each file names the versions that wrote it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::type_complexity,
+    clippy::single_range_in_vec_init,
+    reason = "a failed test is told by a panic, an absent data set by a line; ranges are values here"
+)]
+
 mod algorithms;
 mod labels;
 mod market_data;

@@ -103,7 +103,7 @@ fn the_number_of_threads_changes_no_byte() {
         assert_eq!(one, of(2));
         assert_eq!(one, of(1));
     }
-    let other = Plan { seed: 43, ..plan.clone() };
+    let other = Plan { seed: 43, ..plan };
     let seeds: Vec<_> = [&plan, &other]
         .map(|plan| bytes(&run(&matrix, plan, &forests(), SearchMetric::MeanSquaredError).unwrap()))
         .into();

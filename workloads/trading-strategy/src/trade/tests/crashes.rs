@@ -94,7 +94,7 @@ impl Breaking {
     /// Whether the call breaks before (`Some(true)`) or after (`Some(false)`) its work.
     fn count(&self) -> Option<bool> {
         let call = self.calls.fetch_add(1, Ordering::SeqCst);
-        (call == self.break_at / 2).then_some(self.break_at % 2 == 0)
+        (call == self.break_at / 2).then_some(self.break_at.is_multiple_of(2))
     }
 
     async fn call<T>(&self, work: impl Future<Output = Result<T, TradeError>>) -> Result<T, TradeError> {

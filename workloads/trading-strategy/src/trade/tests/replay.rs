@@ -116,7 +116,7 @@ async fn late_decisions_are_stale_and_order_nothing() {
         match trader.process(day).await.unwrap() {
             Processed::Decided { outcome: DecisionOutcome::Stale, orders: 0 } => stale += 1,
             Processed::Decided { outcome: DecisionOutcome::Decided, .. } => {
-                assert_eq!(day.known_at, at(45, 21, 0))
+                assert_eq!(day.known_at, at(45, 21, 0));
             }
             other => panic!("{other:?}"),
         }
