@@ -8,12 +8,16 @@ export ATS_CACHE_DIR ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)
 # Compiled code is shared between checkouts: the dependency tree takes minutes and is the same for all of them.
 export CARGO_TARGET_DIR ?= $(ATS_CACHE_DIR)/build
 
+# Every build selects from the whole workspace: cargo then switches on the same features of the dependencies each time,
+# and one compiled tree serves `make run`, `make test` and the images. (`--package` would compile a tree of its own.)
+BUILD := cargo build --locked --workspace
+
 # Where binaries lie: every build names its target, see .cargo/config.toml.
 BINARIES = $(CARGO_TARGET_DIR)/$(shell rustc -vV | sed -n 's/^host: //p')/debug
 
 CARGO_DENY_VERSION := 0.20.2
 SAMPLES := config/samples/universe.yaml config/samples/models.yaml config/samples/strategies.yaml
-ATS := cargo run --quiet --locked --package ats-cli --bin ats --
+ATS := $(BINARIES)/ats
 
 .PHONY: help
 help: ## Lists the targets.
@@ -22,7 +26,7 @@ help: ## Lists the targets.
 .PHONY: run
 run: toolchain ## The quickstart: universe, models and strategies of config/samples, in one process, without a cluster.
 	@echo '==> compiling ats (the first time takes some minutes: the dependency tree)' >&2
-	@cargo build --locked --package ats-cli --bin ats
+	@$(BUILD) --bin ats
 	@$(ATS) run --file $(SAMPLES) --map /data=config/samples/data
 	@$(ATS) report strategy/dip-buyer --output .ats/dip-buyer.html
 	@$(ATS) report strategy/net-weekly --output .ats/net-weekly.html
@@ -34,7 +38,7 @@ test: toolchain cluster-tools format build clippy drift policy deny ## Everythin
 
 .PHONY: build
 build: toolchain ## Compiles everything, once, with the features that all members together ask for.
-	@echo '==> build' && cargo build --quiet --locked --workspace --all-targets
+	@echo '==> build' && $(BUILD) --quiet --all-targets
 
 .PHONY: toolchain
 toolchain: ## Says what is missing on this machine before anything long begins.
@@ -51,7 +55,7 @@ clippy: ## Fails on any warning.
 
 .PHONY: generate
 generate: ## Writes the files that are generated from the code.
-	cargo run --quiet --locked --package ats-crds --bin crdgen .
+	@$(BUILD) --quiet --bin crdgen && $(BINARIES)/crdgen .
 
 .PHONY: drift
 drift: build ## Fails when a generated file is not what the code gives.
@@ -82,8 +86,8 @@ cluster-tools: ## Builds Kubernetes and etcd, installs the node's packages; noth
 
 .PHONY: cluster
 cluster: cluster-tools ## Starts a cluster on this machine and prints how to use it.
-	@cargo run --quiet --locked --package ats-test-cluster --bin ats-cluster -- up
+	@$(BUILD) --quiet --bin ats-cluster && $(BINARIES)/ats-cluster up
 
 .PHONY: cluster-down
 cluster-down: ## Removes that cluster.
-	@cargo run --quiet --locked --package ats-test-cluster --bin ats-cluster -- down
+	@$(BUILD) --quiet --bin ats-cluster && $(BINARIES)/ats-cluster down

@@ -18,6 +18,7 @@ use super::{
 use crate::load::load;
 
 /// How often a pod that has decided everything looks after its lease and the halts.
+#[cfg(feature = "cluster")]
 const FOLLOW: Duration = Duration::from_secs(2);
 
 fn spec_of(file: &StageFile) -> Result<&TradeSpec, StageError> {
