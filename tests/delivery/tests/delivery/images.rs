@@ -1,0 +1,277 @@
+//! The Dockerfiles agree with what the operator and the manifests expect of an image, and an image is what its
+//! Dockerfile says.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::Path;
+use std::process::Command;
+
+use ats_delivery_tests::{COMPONENTS, checkout, document, documents, files, output, text};
+use ats_pipeline::contract::METRICS_PORT;
+use regex::Regex;
+use serde_json::Value;
+
+/// User and group of the process, in images and in pods.
+const USER: &str = "65532";
+
+/// One instruction of a Dockerfile: its name and the rest, continued lines joined.
+fn instructions(component: &str) -> Vec<(String, String)> {
+    let text = text(&format!("deployment/docker/{component}.Dockerfile"));
+    let lines: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
+    let joined = lines.join("\n").replace("\\\n", " ");
+    let split = |line: &str| {
+        let (name, rest) = line.trim().split_once(' ').unwrap_or((line, ""));
+        (name.to_owned(), rest.split_whitespace().collect::<Vec<_>>().join(" "))
+    };
+    joined.lines().filter(|line| !line.trim().is_empty()).map(split).collect()
+}
+
+/// The instructions of the stage that becomes the image.
+fn runtime(component: &str) -> Vec<(String, String)> {
+    let instructions = instructions(component);
+    let from = instructions.iter().rposition(|(name, _)| name == "FROM").expect("a stage");
+    instructions[from..].to_vec()
+}
+
+fn the<'a>(instructions: &'a [(String, String)], name: &str) -> Vec<&'a str> {
+    instructions.iter().filter(|(known, _)| known == name).map(|(_, rest)| rest.as_str()).collect()
+}
+
+#[test]
+fn each_component_has_a_dockerfile_and_nothing_else_has() {
+    let mut wanted: Vec<_> =
+        COMPONENTS.iter().map(|component| format!("deployment/docker/{component}.Dockerfile")).collect();
+    wanted.sort();
+    assert_eq!(files("deployment/docker", "Dockerfile"), wanted);
+    // The operator's names of the components are these.
+    let options = text("operator/src/options.rs");
+    let name = Regex::new(r#"Self::[A-Za-z]+ => "([a-z-]+)","#).unwrap();
+    let names: Vec<_> = name.captures_iter(&options).map(|found| found[1].to_owned()).collect();
+    assert_eq!(names, COMPONENTS[1..]);
+}
+
+#[test]
+fn the_runtime_is_empty_but_for_the_binary_and_the_authorities() {
+    for component in COMPONENTS {
+        let runtime = runtime(component);
+        assert_eq!(the(&runtime, "FROM"), ["scratch"], "{component}");
+        assert_eq!(
+            the(&runtime, "COPY"),
+            [
+                "--from=build /out/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt".to_owned(),
+                format!("--from=build /out/{component} /{component}"),
+            ],
+            "{component}"
+        );
+        assert_eq!(the(&runtime, "ENTRYPOINT"), [format!("[\"/{component}\"]")], "{component}");
+        assert_eq!(the(&runtime, "USER"), [format!("{USER}:{USER}")], "{component}");
+        for refused in ["RUN", "ADD", "ENV", "CMD", "SHELL"] {
+            assert!(the(&runtime, refused).is_empty(), "{component}: {refused} in an empty image");
+        }
+    }
+}
+
+#[test]
+fn the_build_stage_is_pinned_and_compiles_the_right_binary() {
+    let version =
+        Regex::new(r"^RUST=docker\.io/library/rust:(\d+\.\d+\.\d+)-bookworm@sha256:[0-9a-f]{64}$").unwrap();
+    let root = document_of_toml("Cargo.toml", "rust-version");
+    let mut bases = Vec::new();
+    for component in COMPONENTS {
+        let instructions = instructions(component);
+        let base = the(&instructions, "ARG")[0].to_owned();
+        let toolchain =
+            version.captures(&base).unwrap_or_else(|| panic!("{component}: {base} is not pinned"))[1]
+                .to_owned();
+        assert_eq!(the(&instructions, "FROM")[0], "${RUST} AS build", "{component}");
+        assert_eq!(the(&instructions, "ENV"), [format!("RUSTUP_TOOLCHAIN={toolchain}")], "{component}");
+        assert!(
+            minor(&toolchain) >= minor(&root),
+            "{component}: rust {toolchain} is older than rust-version {root}"
+        );
+        let run = the(&instructions, "RUN")[0];
+        let folder =
+            if component == "operator" { "operator".to_owned() } else { format!("workloads/{component}") };
+        let package = document_of_toml(&format!("{folder}/Cargo.toml"), "name");
+        assert!(
+            run.contains(&format!("--locked --package {package} --bin {component} ")),
+            "{component}: {run}"
+        );
+        bases.push(base);
+    }
+    bases.dedup();
+    assert_eq!(bases.len(), 1, "one compiler for all images");
+}
+
+/// A string of a TOML file, by its key.
+fn document_of_toml(path: &str, key: &str) -> String {
+    let pattern = Regex::new(&format!(r#"(?m)^{key} = "([^"]+)""#)).unwrap();
+    let text = text(path);
+    pattern.captures(&text).unwrap_or_else(|| panic!("{path} has {key}"))[1].to_owned()
+}
+
+fn minor(version: &str) -> u32 {
+    version.split('.').nth(1).expect("a minor version").parse().expect("a number")
+}
+
+#[test]
+fn labels_say_what_and_whence() {
+    let source = document_of_toml("Cargo.toml", "repository");
+    let licence = document_of_toml("Cargo.toml", "license");
+    let version = document_of_toml("Cargo.toml", "version");
+    for component in COMPONENTS {
+        let runtime = runtime(component);
+        assert_eq!(
+            the(&runtime, "ARG"),
+            [format!("VERSION={version}").as_str(), "REVISION=unknown"],
+            "{component}"
+        );
+        let labels = the(&runtime, "LABEL").join(" ");
+        let label = |name: &str| {
+            let pattern = Regex::new(&format!(r#"org\.opencontainers\.image\.{name}="([^"]+)""#)).unwrap();
+            pattern.captures(&labels).unwrap_or_else(|| panic!("{component}: label {name}"))[1].to_owned()
+        };
+        assert_eq!(label("title"), format!("ats/{component}"));
+        assert_eq!(label("source"), source);
+        assert_eq!(label("licenses"), licence);
+        assert_eq!(label("version"), "${VERSION}");
+        assert_eq!(label("revision"), "${REVISION}");
+        assert!(!label("description").is_empty());
+    }
+}
+
+/// The container of config/operator, and the port and user that the operator gives its pods.
+#[test]
+fn manifests_and_operator_expect_what_the_images_have() {
+    let deployment = document("config/operator/deployment.yaml");
+    let pod = &deployment["spec"]["template"]["spec"];
+    assert_eq!(pod["securityContext"]["runAsUser"], 65532);
+    assert_eq!(pod["securityContext"]["runAsGroup"], 65532);
+    let container = &pod["containers"][0];
+    for overridden in ["command", "workingDir"] {
+        assert!(container.get(overridden).is_none(), "the image's own entry point is run");
+    }
+    let version = document_of_toml("Cargo.toml", "version");
+    let prefix = default_of_flag("image_prefix");
+    assert_eq!(container["image"], format!("{prefix}/operator:{version}"));
+
+    let metrics = METRICS_PORT.to_string();
+    assert_eq!(container["ports"][0]["containerPort"].to_string(), metrics);
+    for component in COMPONENTS {
+        let page = component == "monitoring";
+        let ports = if page { format!("{metrics} 3000") } else { metrics.clone() };
+        assert_eq!(the(&runtime(component), "EXPOSE"), [ports], "{component}");
+    }
+    let user = format!("const NOBODY: i64 = {USER};");
+    assert!(text("operator/src/build/pod.rs").contains(&user), "pods run as the images' user");
+    assert!(text("operator/src/build/monitoring.rs").contains("const PAGE_PORT: u16 = 3000;"));
+}
+
+/// The default of a flag of the operator.
+fn default_of_flag(field: &str) -> String {
+    let options = text("operator/src/options.rs");
+    let pattern = Regex::new(&format!(r#"default_value = "([^"]+)"\)\]\s+pub {field}:"#)).unwrap();
+    pattern.captures(&options).unwrap_or_else(|| panic!("the default of {field}"))[1].to_owned()
+}
+
+#[test]
+fn an_image_is_what_its_dockerfile_says_and_the_same_each_time() {
+    if Command::new("buildah").arg("--version").output().is_err() {
+        panic!("buildah is missing: tests/cluster/tools/install-node.sh installs it");
+    }
+    let component = "monitoring";
+    let binary = ats_test_cluster::binary("ats-monitoring", component).expect("the binary is compiled");
+    let folder = tempfile::tempdir().unwrap();
+    let mut digests = Vec::new();
+    for run in ["first", "second"] {
+        let target = folder.path().join(run);
+        let mut script = Command::new(checkout().join("deployment/docker/images.sh"));
+        script.arg(binary.parent().unwrap()).arg(&target).arg(component).env("ATS_IMAGE_ENGINE", "buildah");
+        for inherited in ["ATS_IMAGE_PREFIX", "ATS_IMAGE_TAG"] {
+            script.env_remove(inherited);
+        }
+        let summary: Value = serde_json::from_str(&output(&mut script)).expect("a summary");
+        let image = &summary.as_array().expect("a list")[0];
+        let version = document_of_toml("Cargo.toml", "version");
+        assert_eq!(image["name"], format!("{}/{component}:{version}", default_of_flag("image_prefix")));
+        // Small enough to be pulled in seconds: the limits of the images, for a binary with little optimisation.
+        assert!(image["archiveBytes"].as_u64().unwrap() < 20 << 20, "{image}");
+        digests.push(image["digest"].clone());
+        inspect(component, &target.join(format!("{component}.tar")), image["digest"].as_str().unwrap());
+    }
+    assert_eq!(digests[0], digests[1], "the same binary gives the same image");
+}
+
+/// Reads an OCI archive by hand.
+fn inspect(component: &str, archive: &Path, digest: &str) {
+    let mut blobs = BTreeMap::new();
+    let mut tar = tar::Archive::new(std::fs::File::open(archive).unwrap());
+    for entry in tar.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let name = entry.path().unwrap().to_string_lossy().into_owned();
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).unwrap();
+        blobs.insert(name, bytes);
+    }
+    let json = |digest: &str| -> Value {
+        let bytes = &blobs[&format!("blobs/{}", digest.replace(':', "/"))];
+        serde_json::from_slice(bytes).unwrap()
+    };
+    let manifest = json(digest);
+    let configuration = json(manifest["config"]["digest"].as_str().unwrap());
+    let config = &configuration["config"];
+    assert_eq!(configuration["os"], "linux");
+    assert_eq!(configuration["created"], "1970-01-01T00:00:00Z");
+    assert_eq!(config["User"], format!("{USER}:{USER}"));
+    assert_eq!(config["Entrypoint"], serde_json::json!([format!("/{component}")]));
+    assert!(config["ExposedPorts"].get(format!("{METRICS_PORT}/tcp")).is_some());
+    let labels = &config["Labels"];
+    assert_eq!(labels["org.opencontainers.image.title"], format!("ats/{component}"));
+    let revision = labels["org.opencontainers.image.revision"].as_str().unwrap();
+    assert!(Regex::new("^([0-9a-f]{40}|unknown)$").unwrap().is_match(revision), "{revision}");
+
+    let mut found = Vec::new();
+    for layer in manifest["layers"].as_array().unwrap() {
+        let bytes = &blobs[&format!("blobs/{}", layer["digest"].as_str().unwrap().replace(':', "/"))];
+        let mut tar = tar::Archive::new(flate2::read::GzDecoder::new(bytes.as_slice()));
+        for entry in tar.entries().unwrap() {
+            let entry = entry.unwrap();
+            if entry.header().entry_type().is_file() {
+                found.push((
+                    entry.path().unwrap().display().to_string(),
+                    entry.header().mode().unwrap() & 0o777,
+                ));
+            }
+        }
+    }
+    found.sort();
+    assert_eq!(
+        found,
+        [("etc/ssl/certs/ca-certificates.crt".to_owned(), 0o644), (component.to_owned(), 0o755)]
+    );
+}
+
+/// The names of images in documents for users are those of the Dockerfiles.
+#[test]
+fn the_runbook_names_the_images() {
+    let runbook = text("docs/runbook.md");
+    let version = document_of_toml("Cargo.toml", "version");
+    for component in COMPONENTS {
+        let image = format!("{}/{component}:{version}", default_of_flag("image_prefix"));
+        assert!(runbook.contains(&image), "docs/runbook.md does not name {image}");
+    }
+    // An image is named whole wherever a manifest names one.
+    for file in files("config", ".yaml") {
+        for document in documents(&file, &text(&file)) {
+            for container in
+                document["spec"]["template"]["spec"]["containers"].as_array().into_iter().flatten()
+            {
+                let image = container["image"].as_str().unwrap();
+                assert!(
+                    !image.ends_with(":latest") && image.contains('/') && image.contains(':'),
+                    "{file}: {image}"
+                );
+            }
+        }
+    }
+}

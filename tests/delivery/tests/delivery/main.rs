@@ -1,0 +1,3 @@
+//! Images, environments, workflows: what delivers the software is held to rules, as the software is.
+
+mod images;
