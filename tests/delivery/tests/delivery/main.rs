@@ -1,3 +1,5 @@
 //! Images, environments, workflows: what delivers the software is held to rules, as the software is.
 
+mod environments;
+mod flows;
 mod images;
