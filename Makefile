@@ -18,6 +18,7 @@ BINARIES = $(CARGO_TARGET_DIR)/$(shell rustc -vV | sed -n 's/^host: //p')/debug
 CARGO_DENY_VERSION := 0.20.2
 SAMPLES := config/samples/universe.yaml config/samples/models.yaml config/samples/strategies.yaml
 ATS := $(BINARIES)/ats
+IMAGES ?= $(CARGO_TARGET_DIR)/images
 
 .PHONY: help
 help: ## Lists the targets.
@@ -35,6 +36,9 @@ run: toolchain ## The quickstart: universe, models and strategies of config/samp
 .PHONY: test
 test: toolchain cluster-tools format build clippy drift policy deny ## Everything that proves the software: unit, property, integration and system tests.
 	@echo '==> tests' && ATS_TEST_PREBUILT=1 cargo test --locked --workspace
+
+.PHONY: check
+check: toolchain format build clippy drift policy deny ## What needs no test to be run: format, lints, generated files, dependencies.
 
 .PHONY: build
 build: toolchain ## Compiles everything, once, with the features that all members together ask for.
@@ -63,6 +67,12 @@ drift: build ## Fails when a generated file is not what the code gives.
 		&& $(BINARIES)/crdgen "$$folder" \
 		&& (cd "$$folder" && find . -type f) | while read -r file; do diff "$$folder/$$file" "$$file" || { echo "$$file is not what crds/ gives: run make generate" >&2; exit 1; }; done
 
+.PHONY: images
+images: ## The six images as OCI archives in IMAGES, of the compiled binaries; needs buildah, or docker with buildx.
+	@$(BUILD) --quiet --bins
+	@deployment/docker/images.sh $(BINARIES) $(IMAGES)
+	@echo "images: $(IMAGES)" >&2
+
 .PHONY: policy
 policy: ## Fails when a crate links what it must not.
 	@echo '==> policy' && tests/policy.sh
@@ -79,6 +89,36 @@ $(ATS_CACHE_DIR)/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny:
 .PHONY: unit
 unit: ## Unit and property tests of every crate but those that need a cluster; for a quick look.
 	@cargo test --quiet --locked --workspace --exclude ats-test-cluster --exclude ats-integration-tests --exclude ats-system-tests --exclude ats-performance-tests
+
+# The test targets of a package: each file of its tests folder, and each folder there.
+targets = $(foreach target,$(sort $(basename $(notdir $(wildcard $(1)/tests/*.rs))) $(notdir $(patsubst %/main.rs,%,$(wildcard $(1)/tests/*/main.rs)))),--test $(target))
+
+.PHONY: control-plane-tools
+control-plane-tools: ## Builds Kubernetes and etcd; nothing when they are there.
+	@echo '==> Kubernetes for tests' && tests/cluster/tools/build.sh etcd >/dev/null && tests/cluster/tools/build.sh kubernetes >/dev/null
+
+# Cargo runs the tests of a node through sudo where the user is not root.
+AS_ROOT = $(if $(filter-out 0,$(shell id -u)),CARGO_TARGET_$(shell rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')_RUNNER='sudo --non-interactive --preserve-env')
+
+.PHONY: integration
+integration: toolchain control-plane-tools build ## Tests of the operator and of the documents on a real control plane.
+	@ATS_TEST_PREBUILT=1 cargo test --locked --workspace $(call targets,tests/integration)
+
+.PHONY: system
+system: toolchain cluster-tools build ## Tests on a real node, with the real images; root, or sudo without a password.
+	@$(AS_ROOT) ATS_TEST_PREBUILT=1 cargo test --locked --workspace $(call targets,tests/system)
+
+.PHONY: delivery
+delivery: toolchain cluster-tools build ## Tests of images, environments, workflows and their documentation.
+	@ATS_TEST_PREBUILT=1 cargo test --locked --workspace $(call targets,tests/delivery)
+
+.PHONY: branch-name
+branch-name: ## Fails when BRANCH is not named as CONTRIBUTING.md says.
+	@.ci/branch-name
+
+.PHONY: ci-ok
+ci-ok: ## Fails when one of RESULTS is not success; the last job of CI.
+	@.ci/ci-ok
 
 .PHONY: cluster-tools
 cluster-tools: ## Builds Kubernetes and etcd, installs the node's packages; nothing when they are there.

@@ -1,0 +1,164 @@
+//! docs/delivery.md says of every requirement what is there; what it names exists.
+
+use std::collections::BTreeSet;
+
+use ats_delivery_tests::{checkout, text};
+use regex::Regex;
+
+/// How many rows the specification has.
+const ROWS: usize = 69;
+
+/// Dependencies of the specification.
+const SPECIFIED: [&str; 21] = [
+    "python",
+    "pandas",
+    "numpy",
+    "scikit-learn",
+    "tensorflow",
+    "xgboost",
+    "fastapi",
+    "pydantic",
+    "prometheus-client",
+    "psycopg2-binary",
+    "redis",
+    "schedule",
+    "requests",
+    "aiohttp",
+    "pytest",
+    "pytest-cov",
+    "flake8",
+    "black",
+    "mypy",
+    "isort",
+    "pre-commit",
+];
+
+/// The part of the document under a heading.
+fn section(heading: &str) -> String {
+    let document = text("docs/delivery.md");
+    let from = document.find(&format!("\n## {heading}\n")).unwrap_or_else(|| panic!("no part {heading}"));
+    let part = &document[from + 1..];
+    part.find("\n## ").map_or(part, |end| &part[..end]).to_owned()
+}
+
+/// The cells of a table's rows, without its head.
+fn table(part: &str) -> Vec<Vec<String>> {
+    let rows = part.lines().filter(|line| line.starts_with('|'));
+    rows.skip(2)
+        .map(|line| line.trim_matches('|').split(" | ").map(|cell| cell.trim().to_owned()).collect())
+        .collect()
+}
+
+/// What a cell has in backticks.
+fn code(cell: &str) -> Vec<String> {
+    Regex::new("`([^`]+)`").unwrap().captures_iter(cell).map(|found| found[1].to_owned()).collect()
+}
+
+/// The prerequisites of `make test`, and itself.
+fn run_by_make_test() -> BTreeSet<String> {
+    let makefile = text("Makefile");
+    let rule = Regex::new(r"(?m)^test: ([^#\n]+)").unwrap();
+    let names = rule.captures(&makefile).expect("a rule for test")[1].to_owned();
+    names.split_whitespace().map(str::to_owned).chain(["test".to_owned()]).collect()
+}
+
+fn check_test(row: &str, name: &str) {
+    if let Some(target) = name.strip_prefix("make ") {
+        assert!(run_by_make_test().contains(target), "row {row}: make test does not run {name}");
+    } else if let Some((file, function)) = name.split_once(": ") {
+        let file = format!("tests/delivery/tests/delivery/{file}.rs");
+        assert!(checkout().join(&file).is_file(), "row {row}: {file} is not there");
+        let test = format!("#[test]\nfn {function}()");
+        assert!(text(&file).contains(&test), "row {row}: {file} has no test {function}");
+        let main = text("tests/delivery/tests/delivery/main.rs");
+        let module = file.rsplit('/').next().unwrap().trim_end_matches(".rs");
+        assert!(main.contains(&format!("mod {module};")), "row {row}: {file} is not compiled");
+    } else {
+        assert!(name.contains("tests/") && checkout().join(name).is_file(), "row {row}: {name} is not there");
+    }
+}
+
+#[test]
+fn every_row_is_there_with_what_it_names() {
+    let rows = table(&section("The rows"));
+    let numbers: Vec<_> = rows.iter().map(|row| row[0].parse::<usize>().expect("a number")).collect();
+    assert_eq!(numbers, (1..=ROWS).collect::<Vec<_>>());
+    for row in rows {
+        let [number, requirement, files, tests, status] = row.as_slice() else {
+            panic!("row {row:?} has five cells")
+        };
+        assert!(!requirement.is_empty());
+        for file in code(files) {
+            assert!(checkout().join(&file).exists(), "row {number}: {file} is not there");
+        }
+        for link in Regex::new(r"\]\(#([a-z-]+)\)").unwrap().captures_iter(files) {
+            let heading = format!("\n## {}", &link[1].replace('-', " "));
+            let document = text("docs/delivery.md").to_lowercase().replace('-', " ");
+            assert!(document.contains(&heading), "row {number}: no part {}", &link[1]);
+        }
+        let tests = code(tests);
+        for test in &tests {
+            check_test(number, test);
+        }
+        match status.split(':').next().unwrap() {
+            "shown here" | "needs GitHub" | "needs AWS" => {
+                assert!(
+                    !tests.is_empty() && !files.is_empty(),
+                    "row {number}: {status}, by which file and test?"
+                );
+            }
+            "open" => assert!(
+                tests.is_empty() && files.is_empty(),
+                "row {number}: open, and yet something is named"
+            ),
+            other => panic!("row {number}: {other:?} is no status"),
+        }
+    }
+}
+
+#[test]
+fn renames_lead_somewhere() {
+    for row in table(&section("Renames")) {
+        for path in code(&row[1]) {
+            assert!(checkout().join(&path).exists(), "{path} is not there");
+        }
+    }
+}
+
+#[test]
+fn every_dependency_is_mapped_or_declined() {
+    let cargo = text("Cargo.toml");
+    let rows = table(&section("Dependencies"));
+    let named: Vec<_> = rows.iter().map(|row| row[0].as_str()).collect();
+    assert_eq!(named, SPECIFIED);
+    for row in rows {
+        if row[1].starts_with("declined") {
+            assert!(row.len() > 2 && !row[2].is_empty(), "{}: declined without a reason", row[0]);
+            continue;
+        }
+        for name in code(&row[1]) {
+            assert!(cargo.contains(&format!("\n{name} = ")), "{}: {name} is no dependency", row[0]);
+        }
+    }
+    // Metadata: the version of the specification's manifest.
+    assert!(cargo.contains("\nversion = \"0.1.0\"\n"));
+}
+
+#[test]
+fn set_up_names_what_is_there() {
+    let part = section("Set-up");
+    let steps: Vec<_> =
+        part.lines().filter(|line| line.starts_with(|first: char| first.is_ascii_digit())).collect();
+    assert!(steps.len() >= 5);
+    for path in code(&part).iter().filter(|name| name.contains('/') && !name.contains("ghcr.io")) {
+        assert!(checkout().join(path).exists(), "{path} is not there");
+    }
+}
+
+/// The sizes that the document tells have the images of the Dockerfiles, each once.
+#[test]
+fn every_image_has_a_size() {
+    let rows = table(&section("Images"));
+    let named: Vec<_> = rows.iter().map(|row| row[0].as_str()).collect();
+    assert_eq!(named, ats_delivery_tests::COMPONENTS);
+}

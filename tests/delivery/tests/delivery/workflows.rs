@@ -1,0 +1,364 @@
+//! Rules of the workflows and of what stands around them on GitHub.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use ats_delivery_tests::{checkout, document, files, text};
+use regex::Regex;
+use serde_json::{Value, json};
+
+/// Files of workflows and the names that they keep: checks, badges and people refer to them.
+const NAMES: [(&str, &str); 2] = [("ci.yml", "CI Pipeline"), ("test.yml", "Test Pipeline")];
+
+/// The commits that may be used, with their versions. Each was found, with that version, in other projects' pins.
+const ACTIONS: [(&str, &str, &str); 3] = [
+    ("actions/checkout", "3d3c42e5aac5ba805825da76410c181273ba90b1", "v7.0.1"),
+    ("actions/upload-artifact", "043fb46d1a93c77aae656e7c1c64a875d1fc6a0a", "v7.0.1"),
+    ("Swatinem/rust-cache", "6323deb102c322ba6fcbdcafc7e3dddab59af2b6", "v2.9.2"),
+];
+
+fn workflows() -> BTreeMap<String, Value> {
+    files(".github/workflows", ".yml").into_iter().map(|path| (path.clone(), document(&path))).collect()
+}
+
+fn jobs(workflow: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    workflow["jobs"].as_object().expect("a workflow has jobs").iter()
+}
+
+fn steps(job: &Value) -> impl Iterator<Item = &Value> {
+    job["steps"].as_array().into_iter().flatten()
+}
+
+#[test]
+fn names_stay() {
+    for (file, name) in NAMES {
+        assert_eq!(document(&format!(".github/workflows/{file}"))["name"], name);
+    }
+    assert_eq!(workflows().len(), NAMES.len(), "a workflow without a name in this test");
+}
+
+#[test]
+fn the_pipeline_starts_when_it_should() {
+    let triggers = &document(".github/workflows/ci.yml")["on"];
+    assert_eq!(triggers["push"]["branches"], json!(["develop", "main", "release/*", "hotfix/*"]));
+    assert_eq!(triggers["pull_request"]["branches"], json!(["develop", "main"]));
+    for (file, workflow) in workflows() {
+        // Both run with secrets on what a stranger wrote, or without a way to know the commit.
+        for refused in ["pull_request_target", "workflow_run", "issue_comment"] {
+            assert!(workflow["on"].get(refused).is_none(), "{file}: {refused}");
+        }
+    }
+}
+
+#[test]
+fn actions_are_pinned_by_commit_with_their_version() {
+    let line = Regex::new(r"^\s*(?:- )?uses: (\S+)(?: # (\S+))?$").unwrap();
+    let mut used = BTreeSet::new();
+    for file in files(".github/workflows", ".yml") {
+        for text in text(&file).lines().filter(|line| line.contains("uses:")) {
+            let found = line.captures(text).unwrap_or_else(|| panic!("{file}: {text}"));
+            if found[1].starts_with("./") {
+                assert!(checkout().join(&found[1]).is_file(), "{file}: {}", &found[1]);
+                continue;
+            }
+            let (action, commit) = found[1].split_once('@').unwrap_or_else(|| panic!("{file}: {text}"));
+            let version =
+                found.get(2).unwrap_or_else(|| panic!("{file}: {action} without its version")).as_str();
+            assert!(
+                ACTIONS.contains(&(action, commit, version)),
+                "{file}: {action}@{commit} # {version} is not known"
+            );
+            used.insert(action.to_owned());
+        }
+    }
+    assert_eq!(used.len(), ACTIONS.len(), "a pin that nothing uses: {used:?}");
+}
+
+#[test]
+fn every_step_is_one_make_target() {
+    let makefile = text("Makefile");
+    let target = Regex::new(r"(?m)^([a-z-]+):.*## ").unwrap();
+    let targets: BTreeSet<_> = target.captures_iter(&makefile).map(|found| found[1].to_owned()).collect();
+    let command = Regex::new(r"^make ([a-z-]+)$").unwrap();
+    let mut runs = 0;
+    for (file, workflow) in workflows() {
+        for (job, value) in jobs(&workflow) {
+            for step in steps(value) {
+                let Some(run) = step["run"].as_str() else {
+                    assert!(step["uses"].is_string(), "{file}: {job}: a step that does nothing");
+                    continue;
+                };
+                let found = command
+                    .captures(run)
+                    .unwrap_or_else(|| panic!("{file}: {job}: {run:?} is not one make target"));
+                assert!(targets.contains(&found[1]), "{file}: {job}: make {} is in no help", &found[1]);
+                assert!(
+                    step.get("shell").is_none() && step.get("working-directory").is_none(),
+                    "{file}: {job}"
+                );
+                runs += 1;
+            }
+        }
+    }
+    assert!(runs > 5, "the rule looks at something");
+}
+
+#[test]
+fn rights_are_the_least_and_time_is_bounded() {
+    for (file, workflow) in workflows() {
+        assert_eq!(workflow["permissions"], json!({}), "{file}: nothing by default");
+        assert!(workflow["concurrency"]["group"].is_string(), "{file}: no concurrency");
+        let cancel = &workflow["concurrency"]["cancel-in-progress"];
+        let only_pull_requests = "${{ github.event_name == 'pull_request' }}";
+        assert!(*cancel == json!(false) || *cancel == only_pull_requests, "{file}: a run of a branch ends");
+        for (job, value) in jobs(&workflow) {
+            let rights =
+                value["permissions"].as_object().unwrap_or_else(|| panic!("{file}: {job}: no permissions"));
+            for (scope, right) in rights {
+                assert!(right == "read", "{file}: {job}: {scope}: {right} is for no job so far");
+            }
+            assert!(!value["secrets"].is_string(), "{file}: {job}: secrets are passed by name");
+            if value.get("uses").is_none() {
+                let minutes =
+                    value["timeout-minutes"].as_u64().unwrap_or_else(|| panic!("{file}: {job}: no time-out"));
+                assert!(minutes <= 120, "{file}: {job}");
+                let machine = value["runs-on"].as_str().unwrap();
+                assert!(
+                    machine.starts_with("ubuntu-") && machine != "ubuntu-latest",
+                    "{file}: {job}: {machine}"
+                );
+            }
+            assert!(value.get("continue-on-error").is_none(), "{file}: {job}: a failure is a failure");
+            for step in steps(value) {
+                assert!(step.get("continue-on-error").is_none(), "{file}: {job}: a failure is a failure");
+                if step["uses"].as_str().is_some_and(|uses| uses.starts_with("actions/checkout@")) {
+                    assert_eq!(
+                        step["with"]["persist-credentials"], false,
+                        "{file}: {job}: the token stays in .git"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn images_are_an_artifact() {
+    let workflow = document(".github/workflows/ci.yml");
+    let steps: Vec<_> = steps(&workflow["jobs"]["images"]).collect();
+    let build = steps.iter().find(|step| step["run"] == "make images").expect("images are made");
+    let upload = steps.last().unwrap();
+    assert_eq!(upload["with"]["name"], "docker-images");
+    assert_eq!(upload["with"]["path"], build["env"]["IMAGES"], "what was made is what is kept");
+    assert_eq!(upload["with"]["if-no-files-found"], "error");
+}
+
+#[test]
+fn builds_are_locked() {
+    let makefile = text("Makefile");
+    let command = Regex::new(r"cargo (build|clippy|test|install)[^\n]*").unwrap();
+    let commands: Vec<_> = command.find_iter(&makefile).map(|found| found.as_str()).collect();
+    assert!(commands.len() > 4, "the rule looks at something");
+    for command in commands {
+        assert!(command.contains("--locked"), "{command}");
+    }
+    assert!(checkout().join("Cargo.lock").is_file());
+}
+
+#[test]
+fn hooks_are_make_targets() {
+    let hooks = document(".pre-commit-config.yaml");
+    let repositories = hooks["repos"].as_array().unwrap();
+    assert!(
+        repositories.iter().all(|one| one["repo"] == "local"),
+        "a hook from elsewhere is not pinned here"
+    );
+    let entries = repositories.iter().flat_map(|one| one["hooks"].as_array().unwrap());
+    let entries: Vec<_> = entries.map(|hook| hook["entry"].as_str().unwrap()).collect();
+    assert_eq!(entries, ["make format", "make clippy", "make drift"]);
+}
+
+/// `workflow_call` of another file, three levels deep at most; what is called can be called.
+#[test]
+fn calls_end_and_what_is_called_exists() {
+    let workflows = workflows();
+    fn depth(workflows: &BTreeMap<String, Value>, file: &str, above: &[String]) -> usize {
+        assert!(!above.iter().any(|one| one == file), "{file} calls itself");
+        let above: Vec<_> = above.iter().cloned().chain([file.to_owned()]).collect();
+        let called = jobs(&workflows[file]).filter_map(|(_, job)| job["uses"].as_str());
+        1 + called
+            .map(|uses| {
+                let file = uses.trim_start_matches("./");
+                assert!(workflows[file]["on"].as_object().unwrap().contains_key("workflow_call"), "{uses}");
+                depth(workflows, file, &above)
+            })
+            .max()
+            .unwrap_or(0)
+    }
+    for file in workflows.keys() {
+        assert!(depth(&workflows, file, &[]) <= 3, "{file}");
+    }
+}
+
+#[test]
+fn one_check_stands_for_all() {
+    let workflow = document(".github/workflows/ci.yml");
+    let last = &workflow["jobs"]["ci-ok"];
+    assert_eq!(last["name"], "ci-ok");
+    assert_eq!(last["if"], "always()", "a skipped check would count as passed");
+    let needs: BTreeSet<_> =
+        last["needs"].as_array().unwrap().iter().map(|job| job.as_str().unwrap()).collect();
+    let others: BTreeSet<_> =
+        jobs(&workflow).map(|(job, _)| job.as_str()).filter(|job| *job != "ci-ok").collect();
+    assert_eq!(needs, others);
+    assert_eq!(steps(last).last().unwrap()["env"]["RESULTS"], "${{ join(needs.*.result, ' ') }}");
+
+    for (branch, reviewers) in [("main", 2), ("develop", 2)] {
+        let rules: Value = serde_json::from_str(&text(&format!(".github/rulesets/{branch}.json"))).unwrap();
+        assert_eq!(rules["enforcement"], "active");
+        assert_eq!(rules["bypass_actors"], json!([]), "{branch}: nobody goes around");
+        assert_eq!(rules["conditions"]["ref_name"]["include"], json!([format!("refs/heads/{branch}")]));
+        let rule = |name: &str| {
+            let mut rules = rules["rules"].as_array().unwrap().iter();
+            rules.find(|rule| rule["type"] == name).unwrap_or_else(|| panic!("{branch}: {name}"))
+        };
+        rule("deletion");
+        rule("non_fast_forward");
+        let review = &rule("pull_request")["parameters"];
+        assert_eq!(review["required_approving_review_count"], reviewers);
+        assert_eq!(review["required_review_thread_resolution"], true);
+        assert_eq!(review["dismiss_stale_reviews_on_push"], true);
+        let checks = &rule("required_status_checks")["parameters"]["required_status_checks"];
+        assert_eq!(checks, &json!([{"context": "ci-ok"}]));
+    }
+}
+
+fn script(name: &str, variable: &str, value: &str) -> bool {
+    let output = Command::new(checkout().join(".ci").join(name)).env(variable, value).output().unwrap();
+    output.status.success()
+}
+
+#[test]
+fn one_result_that_is_not_success_fails_all() {
+    assert!(script("ci-ok", "RESULTS", "success success success"));
+    for results in ["", "success failure", "skipped success", "success cancelled", "success successful"] {
+        assert!(!script("ci-ok", "RESULTS", results), "{results:?}");
+    }
+}
+
+#[test]
+fn branches_are_named_by_rule() {
+    let good = [
+        "main",
+        "develop",
+        "feature/ATS-123-short-description",
+        "bugfix/ATS-123-short-description",
+        "release/v1.2.3",
+        "hotfix/v1.2.3-short-description",
+        "dependabot/cargo/develop/rust-0123456789",
+    ];
+    let bad = [
+        "",
+        "master",
+        "feature/short-description",
+        "feature/ATS-123",
+        "feature/ATS-0123-x",
+        "feature/ATS-123-Short",
+        "feature/ATS-123-short--description",
+        "feature/ATS-123-x;rm",
+        "bugfix/ATS-123-",
+        "release/1.2.3",
+        "release/v1.2",
+        "release/v01.2.3",
+        "release/v1.2.3-rc1",
+        "hotfix/v1.2.3",
+        "xfeature/ATS-1-x",
+        "feature/ATS-1-x\nmain",
+    ];
+    for name in good {
+        assert!(script("branch-name", "BRANCH", name), "{name}");
+    }
+    for name in bad {
+        assert!(!script("branch-name", "BRANCH", name), "{name:?}");
+    }
+    let contributing = text("CONTRIBUTING.md");
+    for name in &good[2..6] {
+        assert!(contributing.contains(name), "CONTRIBUTING.md shows {name}");
+    }
+}
+
+#[test]
+fn owners_and_updates_name_what_is_there() {
+    let owners = text(".github/CODEOWNERS");
+    let mut paths = BTreeSet::new();
+    for line in owners.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let (path, teams) = line.split_once(' ').expect("a path and owners");
+        assert!(teams.split_whitespace().all(|team| team.starts_with('@')), "{line}");
+        assert!(path == "*" || checkout().join(&path[1..]).exists(), "CODEOWNERS: {path} is not there");
+        paths.insert(path);
+    }
+    for guarded in ["/deployment/environments/production/", "/deployment/kubernetes/base/objects/"] {
+        let line = owners.lines().find(|line| line.starts_with(guarded)).expect("a line");
+        assert!(line.ends_with(" @ats-dev/risk"), "{line}");
+    }
+
+    let updates = document(".github/dependabot.yml");
+    let updates = updates["updates"].as_array().unwrap();
+    let ecosystems: BTreeSet<_> =
+        updates.iter().map(|one| one["package-ecosystem"].as_str().unwrap()).collect();
+    assert_eq!(ecosystems, BTreeSet::from(["cargo", "docker", "github-actions", "gomod"]));
+    for update in updates {
+        assert_eq!(update["target-branch"], "develop");
+        let folders = update["directories"].as_array().into_iter().flatten().chain(update.get("directory"));
+        for folder in folders.map(|folder| folder.as_str().unwrap()) {
+            let folder = folder.trim_start_matches('/').trim_end_matches("/*");
+            assert!(checkout().join(folder).is_dir(), "dependabot: {folder}");
+        }
+    }
+}
+
+#[test]
+fn forms_and_checklist() {
+    let template = text(".github/pull_request_template.md");
+    let boxes: Vec<_> = template.lines().filter(|line| line.starts_with("- [ ] ")).collect();
+    assert_eq!(boxes.len(), 5);
+    for (line, word) in
+        boxes.iter().zip(["style guide", "Unit tests", "Documentation", "security", "Performance"])
+    {
+        assert!(line.contains(word), "{line}: {word}");
+    }
+    for form in files(".github/ISSUE_TEMPLATE", ".yml") {
+        let form_document = document(&form);
+        if form.ends_with("config.yml") {
+            assert_eq!(form_document["blank_issues_enabled"], false);
+            continue;
+        }
+        assert!(form_document["name"].is_string() && form_document["description"].is_string(), "{form}");
+        let fields = form_document["body"].as_array().unwrap();
+        let ids: BTreeSet<_> = fields.iter().map(|field| field["id"].as_str().unwrap()).collect();
+        assert_eq!(ids.len(), fields.len(), "{form}: an id twice");
+        assert!(fields.iter().all(|field| field["attributes"]["label"].is_string()), "{form}");
+    }
+}
+
+/// What a document at the root links to is there.
+#[test]
+fn links_of_the_root_documents_lead_somewhere() {
+    let link = Regex::new(r"\]\(([^)#]+)(#[^)]*)?\)").unwrap();
+    let documents = [
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "SUPPORT.md",
+        "CODE_OF_CONDUCT.md",
+        "README.md",
+        "docs/delivery.md",
+    ];
+    for file in documents {
+        let folder = checkout().join(file);
+        let folder = folder.parent().unwrap();
+        for found in link.captures_iter(&text(file)) {
+            let target = &found[1];
+            assert!(target.starts_with("https://") || folder.join(target).exists(), "{file}: {target}");
+        }
+    }
+}
