@@ -71,6 +71,7 @@ fi
 
 hash=$({
   cat "$module/go.mod" "$module/go.sum"
+  find "$module" -name '*.go' -print0 | sort -z | xargs -0 --no-run-if-empty cat
   echo "$ldflags $(uname -sm)"
 } | sha256sum | cut -c1-16)
 cache=${ATS_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/ats}/tools

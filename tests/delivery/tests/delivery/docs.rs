@@ -83,6 +83,7 @@ fn every_row_is_there_with_what_it_names() {
     let rows = table(&section("The rows"));
     let numbers: Vec<_> = rows.iter().map(|row| row[0].parse::<usize>().expect("a number")).collect();
     assert_eq!(numbers, (1..=ROWS).collect::<Vec<_>>());
+    let anchor = Regex::new(r"\]\(#([a-z-]+)\)").unwrap();
     for row in rows {
         let [number, requirement, files, tests, status] = row.as_slice() else {
             panic!("row {row:?} has five cells")
@@ -91,7 +92,7 @@ fn every_row_is_there_with_what_it_names() {
         for file in code(files) {
             assert!(checkout().join(&file).exists(), "row {number}: {file} is not there");
         }
-        for link in Regex::new(r"\]\(#([a-z-]+)\)").unwrap().captures_iter(files) {
+        for link in anchor.captures_iter(files) {
             let heading = format!("\n## {}", &link[1].replace('-', " "));
             let document = text("docs/delivery.md").to_lowercase().replace('-', " ");
             assert!(document.contains(&heading), "row {number}: no part {}", &link[1]);

@@ -227,10 +227,10 @@ fn pods_are_restricted_bounded_and_disrupted_one_at_a_time() {
 /// How an environment differs from the one before it: everything else is equal.
 #[test]
 fn differences_between_environments() {
+    let hash = Regex::new(r"ats-config-[0-9a-z]+").unwrap();
     let mut lines = Vec::new();
     for pair in ENVIRONMENTS.windows(2) {
         let [before, after] = [pair[0], pair[1]].map(|environment| {
-            let hash = Regex::new(r"ats-config-[0-9a-z]+").unwrap();
             let own = Regex::new(&format!(r"(ats-|environment: ){environment}\b")).unwrap();
             let text = hash.replace_all(&RENDERED[environment], "ats-config-HASH").into_owned();
             let text = own.replace_all(&text, "${1}ENVIRONMENT").into_owned();

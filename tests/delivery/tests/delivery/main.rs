@@ -1,5 +1,8 @@
 //! Images, environments, workflows: what delivers the software is held to rules, as the software is.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test is told by a panic")]
+
+mod argo;
 mod docs;
 mod environments;
 mod flows;

@@ -1,0 +1,2 @@
+obj.spec.rerunNonce = os.date("!%Y-%m-%dT%XZ")
+return obj
