@@ -115,25 +115,24 @@ pub async fn run_units<W: UnitWork>(
         .take_while(|_| std::future::ready(!context.cancel.is_cancelled()))
         .map(|unit| run_unit(work, file, context, unit))
         .buffer_unordered(context.jobs.max(1));
-    while let Some((stored, was_there)) = results.try_next().await? {
+    while let Some((unit, was_there)) = results.try_next().await? {
         reused += u64::from(was_there);
-        context.progress.unit_done(file.stage(), &stored.manifest.unit, finished.len() + 1, total, was_there);
-        finished.push(stored);
+        context.progress.unit_done(file.stage(), &unit.name, finished.len() + 1, total, was_there);
+        finished.push(unit);
     }
     drop(results);
     if finished.len() < total {
         context.check_cancelled()?;
     }
-    finished.sort_by(|left, right| left.manifest.unit.cmp(&right.manifest.unit));
+    finished.sort_by(|left, right| left.name.cmp(&right.name));
     let digest = assemble(file, context, &finished).await?;
     let computed = total as u64 - reused;
-    let failures = finished
-        .iter()
-        .filter_map(|stored| failure(file, context, &stored.manifest))
-        .take(MOST_FAILURES)
-        .collect();
+    let failures =
+        finished.iter().filter_map(|unit| failure(file, context, unit)).take(MOST_FAILURES).collect();
     let (figures, notes) = match finished.as_slice() {
-        [only] if file.shards == 1 => (only.manifest.figures.clone(), only.manifest.notes.clone()),
+        [only] if file.shards == 1 => {
+            (only.stored.manifest.figures.clone(), only.stored.manifest.notes.clone())
+        }
         many => (BTreeMap::new(), bounds(many)),
     };
     Ok(Outcome {
@@ -184,34 +183,42 @@ where
     run_units(&Single(file.key, &compute), file, context).await
 }
 
+/// A unit of this run, under the name that it was asked for by.
+struct FinishedUnit {
+    name: String,
+    stored: Stored,
+}
+
+/// The unit, and whether it was in the store.
 async fn run_unit<W: UnitWork>(
     work: &W,
     file: &StageFile,
     context: &StageContext,
-    unit: String,
-) -> Result<(Stored, bool), StageError> {
-    let (key, prepared) = work.prepare(&unit).await?;
+    name: String,
+) -> Result<(FinishedUnit, bool), StageError> {
+    let (key, prepared) = work.prepare(&name).await?;
     let folder = context.store.unit(file.stage(), key);
     if let Some(stored) = folder.manifest().await? {
-        return Ok((stored, true));
+        return Ok((FinishedUnit { name, stored }, true));
     }
-    let output = work.compute(&unit, prepared).await?;
-    let mut manifest = UnitManifest::done(file.stage(), key, unit);
+    let output = work.compute(&name, prepared).await?;
+    let mut manifest = UnitManifest::done(file.stage(), key, name.clone());
     manifest.outcome = output.outcome;
     manifest.counts = output.counts;
     manifest.figures = output.figures;
     manifest.notes = output.notes;
-    for OutputFile { name, bytes, rows } in output.files {
-        manifest.files.push(folder.put_file(&name, bytes, rows).await?);
+    for file in output.files {
+        manifest.files.push(folder.put_file(&file.name, file.bytes, file.rows).await?);
     }
     manifest.files.sort_by(|left, right| left.name.cmp(&right.name));
-    Ok((folder.finish(&manifest).await?, false))
+    let stored = folder.finish(&manifest).await?;
+    Ok((FinishedUnit { name, stored }, false))
 }
 
 async fn assemble(
     file: &StageFile,
     context: &StageContext,
-    mine: &[Stored],
+    mine: &[FinishedUnit],
 ) -> Result<Option<ats_pipeline::Digest>, StageError> {
     let mut units: Vec<UnitEntry> = mine.iter().map(entry).collect();
     if file.shards > 1 {
@@ -241,29 +248,31 @@ fn index_name(shard: u32) -> String {
     format!("{shard:05}.json")
 }
 
-fn entry(stored: &Stored) -> UnitEntry {
+fn entry(unit: &FinishedUnit) -> UnitEntry {
+    let stored = &unit.stored;
     UnitEntry {
-        unit: stored.manifest.unit.clone(),
+        unit: unit.name.clone(),
         key: stored.manifest.key,
         digest: stored.digest,
         done: stored.manifest.outcome == UnitOutcome::Done,
     }
 }
 
-fn failure(file: &StageFile, context: &StageContext, manifest: &UnitManifest) -> Option<Failure> {
-    let UnitOutcome::Bad { category, message } = &manifest.outcome else { return None };
+fn failure(file: &StageFile, context: &StageContext, unit: &FinishedUnit) -> Option<Failure> {
+    let UnitOutcome::Bad { category, message } = &unit.stored.manifest.outcome else { return None };
     Some(Failure {
         stage: file.stage(),
         shard: i32::try_from(context.shard).ok().filter(|_| file.shards > 1),
-        ticker: Some(manifest.unit.clone()).filter(|unit| !unit.is_empty()),
+        ticker: Some(unit.name.clone()).filter(|name| !name.is_empty()),
         category: category.clone(),
         message: message.clone(),
     })
 }
 
 /// The first and the last session over all units, which a status shows.
-fn bounds(units: &[Stored]) -> BTreeMap<String, String> {
-    let values = |name: &'static str| units.iter().filter_map(move |stored| stored.manifest.notes.get(name));
+fn bounds(units: &[FinishedUnit]) -> BTreeMap<String, String> {
+    let values =
+        |name: &'static str| units.iter().filter_map(move |unit| unit.stored.manifest.notes.get(name));
     let first = values("firstSession").min().map(|value| ("firstSession".to_owned(), value.clone()));
     let last = values("lastSession").max().map(|value| ("lastSession".to_owned(), value.clone()));
     [first, last].into_iter().flatten().collect()

@@ -58,16 +58,11 @@ async fn read_units(
         let (trained, matrix) = (&trained, Arc::clone(matrix));
         async move {
             context.check_cancelled()?;
-            // By key: a unit that a smaller grid computed may bear the number that its trial had there.
             let key = unit_key(spec, place / folds, place % folds, dataset, file)?;
-            let entry = trained.units.iter().find(|entry| entry.key == key);
-            let folder = store.unit(StageName::Train, key);
-            let stored = match (entry, folder.manifest().await?) {
-                (Some(entry), Some(stored)) if stored.digest == entry.digest => stored,
-                _ => {
-                    let message = format!("{name} is not in the output of stage train, or was changed since");
-                    return Err(StageError::data_refused(message));
-                }
+            let unit = store.unit_of(trained, &name).await?.filter(|(_, stored)| stored.manifest.key == key);
+            let Some((folder, stored)) = unit else {
+                let message = format!("{name} is not in the output of stage train");
+                return Err(StageError::data_refused(message));
             };
             let figures = folder.named(&stored.manifest, FIGURES).await?;
             let predictions = folder.named(&stored.manifest, PREDICTIONS).await?;

@@ -261,8 +261,16 @@ async fn a_model_comes_out_of_a_store_whatever_the_sharding() {
     let (trained, outcome, again) = run(&one, &dataset, &spec, 1, 2).await.unwrap();
     assert_eq!((trained[0].category, outcome.category), (Category::CacheHit, Category::CacheHit));
     assert_eq!(again, selected);
-    let (trained, _, _) = run(&one, &dataset, &self::spec(&["0.001", "0.01", "0.1"]), 1, 2).await.unwrap();
-    assert_eq!((trained[0].computed, trained[0].reused), (3, 6));
+    let larger = self::spec(&["0.0001", "0.001", "0.01", "0.1"]);
+    let (trained, _, grown) = run(&one, &dataset, &larger, 1, 2).await.unwrap();
+    assert_eq!((trained[0].computed, trained[0].reused), (6, 6));
+
+    // What a grid gives does not depend on the grids before it.
+    let fresh = place();
+    publish(&fresh.store, &market).await;
+    let (scratch, _, selected) = run(&fresh, &dataset, &larger, 1, 2).await.unwrap();
+    assert_eq!((scratch[0].computed, scratch[0].reused), (12, 0));
+    assert_eq!((trained[0].digest, grown.digest), (scratch[0].digest, selected.digest));
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
-//! Stage `train`: every trial on every fold. Unit: trial and fold, named `trial-003-fold-07`.
+//! Stage `train`: every trial on every fold. Unit: trial and fold, named by the trial's parameters and the fold:
+//! `elasticNet-l1Ratio-0.5-penalty-0.001-fold-007`.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +12,9 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 /// Raised when the stage may give another output for the same spec.
-pub const REVISION: u32 = 1;
+///
+/// 2: units are named by the trial's parameters, not by its place in the grid.
+pub const REVISION: u32 = 2;
 
 /// What decides all predictions of all trials.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,17 +41,10 @@ pub struct TrainSpec {
 }
 
 impl TrainSpec {
-    /// Name of a unit of this stage; trial and fold count from 0.
-    pub fn unit_name(trial: usize, fold: usize) -> String {
-        format!("trial-{trial:03}-fold-{fold:03}")
-    }
-
     /// Names of all units, trial by trial.
     pub fn unit_names(&self) -> Vec<String> {
         let folds = self.walk_forward.folds as usize;
-        (0..self.trials.len())
-            .flat_map(|trial| (0..folds).map(move |fold| Self::unit_name(trial, fold)))
-            .collect()
+        self.trials.iter().flat_map(|trial| (0..folds).map(move |fold| trial.unit_name(fold))).collect()
     }
 }
 
@@ -57,6 +53,20 @@ impl TrainSpec {
 pub struct TrialSpec {
     /// The algorithm with all of its parameters.
     pub algorithm: AlgorithmSpec,
+}
+
+impl TrialSpec {
+    /// Name of the unit of this trial and a fold, which counts from 0.
+    ///
+    /// The name is part of the unit's manifest, so it says nothing that is not in the unit's key: a place in the grid
+    /// would make the manifest depend on which grid asked first.
+    pub fn unit_name(&self, fold: usize) -> String {
+        let mut name = self.algorithm.name().to_owned();
+        for (parameter, value) in self.algorithm.parameters() {
+            name.push_str(&format!("-{parameter}-{value}"));
+        }
+        format!("{name}-fold-{fold:03}")
+    }
 }
 
 /// An algorithm with all of its parameters.

@@ -105,5 +105,8 @@ fn a_grid_is_every_combination_once_in_order() {
         .collect();
     assert_eq!(trials, ["0.01 0", "0.1 0", "0.01 1", "0.1 1"]);
     assert_eq!(checked_model(&with(&base, &json!({"search": null}))).train.trials.len(), 1);
-    assert_eq!(checked_model(&base).train.unit_names().len(), 3 * 6);
+    let names = checked_model(&base).train.unit_names();
+    assert_eq!(names.len(), 3 * 6);
+    assert_eq!(names.iter().collect::<std::collections::BTreeSet<_>>().len(), names.len());
+    assert_eq!(names[7], "elasticNet-l1Ratio-0.5-penalty-0.001-fold-001");
 }

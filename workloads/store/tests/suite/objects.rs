@@ -134,7 +134,7 @@ async fn damage_is_seen(place: Place) {
 async fn the_first_manifest_stands(place: Place) {
     let folder = |place: &Place| place.open().unit(StageName::Train, key("twice"));
     assert_eq!(folder(&place).manifest().await.unwrap(), None);
-    let manifest = UnitManifest::done(StageName::Train, key("twice"), "trial-000-fold-000");
+    let manifest = UnitManifest::done(StageName::Train, key("twice"), "logistic-penalty-1-fold-000");
     let first = folder(&place).finish(&manifest).await.unwrap();
     assert_eq!(folder(&place).finish(&manifest).await.unwrap(), first);
     let mut other = manifest.clone();
