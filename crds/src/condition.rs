@@ -129,6 +129,7 @@ reasons! {
     HeartbeatStale: "The trading pod has not been heard of for too long.", "Look at the pod; a new one takes over by itself.";
     KillSwitch: "`spec.killSwitch` or the annotation `trading.ats.dev/halt` is set.", "Remove it to trade again.";
     DrawdownLatched: "Equity fell by more than `risk.maxDrawdown.limit` from its peak.", "Annotate `trading.ats.dev/reset-halt` with `status.halt.id`.";
+    ReconciliationHalted: "The ledger, the engine and the broker did not agree on orders, cash or shares; nothing is opened.", "See `status.halt` for what differs and find out why; then annotate `trading.ats.dev/reset-halt` with `status.halt.id`.";
     WithinLimits: "No halt and no latch is set.", "Nothing.";
     Deleting: "The object is being deleted.", "Wait.";
 }

@@ -125,6 +125,27 @@ pub struct StageStatus {
     pub finished_at: Option<Time>,
 }
 
+impl StageStatus {
+    /// A stage of which nothing is known.
+    pub fn pending(name: StageName) -> Self {
+        Self {
+            name,
+            key: None,
+            source_digest: None,
+            state: StageState::Pending,
+            attempt: 0,
+            job_name: None,
+            progress: None,
+            computed: None,
+            reused: None,
+            digest: None,
+            message: None,
+            started_at: None,
+            finished_at: None,
+        }
+    }
+}
+
 /// The published output of an object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -85,11 +85,10 @@ mod tests {
     use ats_crds::status::{StageName, StageStatus};
 
     use super::*;
-    use crate::stage::advance::pending;
 
     #[test]
     fn a_stage_is_told_once_for_each_state() {
-        let stage = |state| StageStatus { state, ..pending(StageName::Acquire) };
+        let stage = |state| StageStatus { state, ..StageStatus::pending(StageName::Acquire) };
         let status = |state| CommonStatus { stages: vec![stage(state)], ..Default::default() };
         let events = of_change(&status(StageState::Running), &status(StageState::Failed));
         assert_eq!((events[0].action.as_str(), events[0].reason.as_str()), ("Acquire", "StageFailed"));

@@ -2,16 +2,16 @@
 
 use ats_crds::{
     ANNOTATION_RETRY, Reason,
-    status::{
-        Artifact, CommonStatus, HasCommonStatus, HistoryEntry, InputStatus, MAX_HISTORY, MAX_METRICS,
-        Metrics, StageStatus,
-    },
+    status::{CommonStatus, HasCommonStatus, StageStatus},
 };
-use ats_pipeline::{Problem, StageInput, StagePlan};
-use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+use ats_pipeline::{
+    Problem,
+    status::{Before, is_published},
+};
+use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
-use super::{conditions::Conditions, write::Write};
+use super::write::Write;
 use crate::{
     build::{self, labels::Parent},
     error::Error,
@@ -79,9 +79,14 @@ impl Frame {
         }
     }
 
-    /// The conditions before, to be set anew.
-    pub fn conditions(&self) -> Conditions {
-        Conditions::new(self.previous.conditions.clone(), self.parent.generation, self.now)
+    /// What the conditions are set on.
+    pub fn before(&self) -> Before {
+        Before {
+            conditions: self.previous.conditions.clone(),
+            generation: self.parent.generation,
+            published: self.published,
+            now: self.now,
+        }
     }
 
     /// What the stages are decided on.
@@ -157,70 +162,13 @@ impl Frame {
     /// Puts stages, figures and failures of a way through the stages into a status.
     pub fn take(&self, common: &mut CommonStatus, progress: &Progress) {
         common.stages = progress.stages.clone();
-        common.failures = progress.failures.clone();
-        for (name, figure) in &progress.figures {
-            match figure.filter(|figure| figure.is_finite()) {
-                Some(figure) => common.metrics.insert(name.clone(), format!("{figure}")),
-                None => common.metrics.remove(name),
-            };
-        }
-        while common.metrics.len() > MAX_METRICS {
-            common.metrics.pop_last();
-        }
-    }
-
-    /// Publishes the output of a stage.
-    pub fn publish(&self, common: &mut CommonStatus, output: &StageInput, inputs: Vec<InputStatus>) {
-        let digest = output.digest.to_string();
-        common.artifact = Some(Artifact {
-            stage: output.stage,
-            key: output.key.to_string(),
-            digest: digest.clone(),
-            short_digest: output.digest.short(),
-        });
-        common.inputs = inputs;
-        let generation = self.parent.generation;
-        match common.history.first_mut() {
-            Some(latest) if latest.digest == digest => latest.generation = generation,
-            _ => common.history.insert(0, HistoryEntry { digest, generation, at: Time(self.now) }),
-        }
-        common.history.truncate(MAX_HISTORY);
+        progress.told.put_into(common);
     }
 
     /// Now.
     pub fn now(&self) -> Timestamp {
         self.now
     }
-}
-
-/// Whether a status holds a result of a generation.
-pub fn is_published(common: &CommonStatus, generation: i64) -> bool {
-    let latest = common.history.first();
-    common
-        .artifact
-        .as_ref()
-        .zip(latest)
-        .is_some_and(|(artifact, latest)| artifact.digest == latest.digest && latest.generation == generation)
-}
-
-/// The published output of an object, as an input of another one's stage.
-pub fn published_input(common: &CommonStatus) -> Option<StageInput> {
-    let artifact = common.artifact.as_ref()?;
-    Some(StageInput {
-        stage: artifact.stage,
-        key: artifact.key.parse().ok()?,
-        digest: artifact.digest.parse().ok()?,
-    })
-}
-
-/// The output of the last stage that is done, of those that have outputs.
-pub fn last_output(plan: &[StagePlan]) -> Option<StageInput> {
-    plan.iter().rev().find_map(StagePlan::published)
-}
-
-/// Figures of a status as numbers: gates are judged on these, also after the Job is gone.
-pub fn figures(metrics: &Metrics) -> std::collections::BTreeMap<String, Option<f64>> {
-    metrics.iter().map(|(name, text)| (name.clone(), text.parse().ok())).collect()
 }
 
 /// A problem that belongs to no single field's check.

@@ -2,7 +2,6 @@
 //! patch, only if something but time changed). Each kind's decisions are in a folder of their own.
 
 pub mod apply;
-pub mod conditions;
 pub mod events;
 pub mod frame;
 pub mod memory;

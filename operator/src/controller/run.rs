@@ -15,6 +15,7 @@ use ats_crds::{
     ConditionType, Reason,
     status::{CommonStatus, HasCommonStatus},
 };
+use ats_pipeline::status::{Conditions, Truth};
 use futures::{FutureExt, StreamExt, TryStreamExt, channel::mpsc::UnboundedReceiver};
 use k8s_openapi::jiff::Timestamp;
 use kube::{
@@ -31,7 +32,6 @@ use tracing::Instrument;
 
 use super::{
     apply::{FINALIZER, apply},
-    conditions::{Conditions, Truth},
     events,
     frame::Decide,
     memory::Written,

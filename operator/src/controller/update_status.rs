@@ -118,10 +118,13 @@ mod tests {
     use ats_crds::status::{StageName, StageState, UniverseStatus};
 
     use super::*;
-    use crate::stage::advance::pending;
 
     fn status(progress: &str, state: StageState) -> UniverseStatus {
-        let stage = StageStatus { progress: Some(progress.into()), state, ..pending(StageName::Acquire) };
+        let stage = StageStatus {
+            progress: Some(progress.into()),
+            state,
+            ..StageStatus::pending(StageName::Acquire)
+        };
         UniverseStatus {
             common: CommonStatus { stages: vec![stage], ..Default::default() },
             ..Default::default()

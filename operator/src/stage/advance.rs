@@ -5,9 +5,13 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use ats_crds::{
     Reason,
     children::{ANNOTATION_ATTEMPT, ANNOTATION_KEY},
-    status::{Failure, MAX_FAILURES, StageName, StageState, StageStatus},
+    status::{Failure, StageName, StageState, StageStatus},
 };
-use ats_pipeline::{KeyError, PlannedStage, StagePlan, plan::Known};
+use ats_pipeline::{
+    KeyError, PlannedStage, StagePlan,
+    plan::{self, Known},
+    status::{Current, Told, Trouble, Way, add_failures, stages},
+};
 use k8s_openapi::{
     api::{batch::v1::Job, core::v1::Pod},
     jiff::Timestamp,
@@ -15,9 +19,9 @@ use k8s_openapi::{
 use kube::ResourceExt;
 
 use super::{
-    Trouble, Warning, name,
+    Warning, name,
     observe::{self, Verdict, observe},
-    pods, record,
+    pods,
 };
 
 /// Annotation on a Job: the generation of the object that it was made for.
@@ -49,34 +53,6 @@ pub struct Setting<'a> {
     pub warnings: &'a dyn Fn(&str, &str) -> Vec<Warning>,
     /// Now.
     pub now: Timestamp,
-}
-
-/// Where the object is.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Current {
-    /// Every stage has its output.
-    Done,
-    /// A stage is at work.
-    Working {
-        /// Which.
-        stage: StageName,
-        /// `Progressing`, `Queued`, or a problem.
-        reason: Reason,
-        /// In words.
-        message: String,
-    },
-    /// A stage ended without an output.
-    Failed {
-        /// Which.
-        stage: StageName,
-        /// Why.
-        trouble: Trouble,
-    },
-    /// A stage is held by the user.
-    Suspended {
-        /// Which.
-        stage: StageName,
-    },
 }
 
 /// Something to do to a Job.
@@ -121,12 +97,8 @@ pub struct Progress {
     pub plan: Vec<StagePlan>,
     /// Where the object is.
     pub current: Current,
-    /// Figures that were told now.
-    pub figures: BTreeMap<String, Option<f64>>,
-    /// Texts that were told now.
-    pub notes: BTreeMap<String, String>,
-    /// The failures for the status.
-    pub failures: Vec<Failure>,
+    /// Figures that were told now, and the failures for the status.
+    pub told: Told,
     /// What to do.
     pub actions: Vec<JobAction>,
     /// When to look again, where no watch would tell.
@@ -139,24 +111,20 @@ pub struct Progress {
 /// When a spec has no canonical JSON.
 pub fn advance(
     setting: &Setting<'_>,
-    plan: &dyn Fn(Known<'_>) -> Result<Vec<StagePlan>, KeyError>,
+    plan_of: &dyn Fn(Known<'_>) -> Result<Vec<StagePlan>, KeyError>,
 ) -> Result<Progress, KeyError> {
     let mut records = setting.records.clone();
     let mut progress = Progress {
         stages: Vec::new(),
         plan: Vec::new(),
         current: Current::Done,
-        figures: BTreeMap::new(),
-        notes: BTreeMap::new(),
-        failures: setting.failures.to_vec(),
+        told: Told { figures: BTreeMap::new(), failures: setting.failures.to_vec() },
         actions: Vec::new(),
         requeue: None,
     };
     loop {
-        progress.plan = plan(&|stage| record::output(&records, setting.store, stage))?;
-        let open =
-            progress.plan.iter().find(|entry| entry.name != StageName::Trade && entry.output.is_none());
-        let Some(stage) = open.and_then(|entry| entry.stage.clone()) else {
+        progress.plan = plan_of(&|stage| stages::output(&records, setting.store, stage))?;
+        let Some(stage) = plan::next(&progress.plan).cloned() else {
             progress.current = Current::Done;
             break;
         };
@@ -170,7 +138,6 @@ pub fn advance(
         }
     }
     progress.stages = listed(&progress.plan, &records, setting.store);
-    progress.failures.truncate(MAX_FAILURES);
     setting.stop_outdated(&mut progress);
     Ok(progress)
 }
@@ -179,37 +146,18 @@ pub fn advance(
 fn listed(plan: &[StagePlan], records: &[StageStatus], store: &str) -> Vec<StageStatus> {
     let entry = |entry: &StagePlan| {
         let stage = entry.stage.as_ref()?;
-        records.iter().find(|record| record::matches(record, store, stage)).cloned()
+        records.iter().find(|record| stages::matches(record, store, stage)).cloned()
     };
     plan.iter()
         .filter(|planned| planned.name != StageName::Trade)
-        .map(|planned| entry(planned).unwrap_or_else(|| pending(planned.name)))
+        .map(|planned| entry(planned).unwrap_or_else(|| StageStatus::pending(planned.name)))
         .collect()
-}
-
-/// A stage of which nothing is known.
-pub fn pending(name: StageName) -> StageStatus {
-    StageStatus {
-        name,
-        key: None,
-        source_digest: None,
-        state: StageState::Pending,
-        attempt: 0,
-        job_name: None,
-        progress: None,
-        computed: None,
-        reused: None,
-        digest: None,
-        message: None,
-        started_at: None,
-        finished_at: None,
-    }
 }
 
 impl Setting<'_> {
     /// The stage's record, or a new one with the attempt that its Jobs leave open.
     fn record_of(&self, records: &[StageStatus], stage: &PlannedStage) -> StageStatus {
-        if let Some(record) = records.iter().find(|record| record::matches(record, self.store, stage)) {
+        if let Some(record) = records.iter().find(|record| stages::matches(record, self.store, stage)) {
             return record.clone();
         }
         let key = stage.key.to_string();
@@ -227,12 +175,7 @@ impl Setting<'_> {
                 annotation(job, ANNOTATION_GENERATION).is_some_and(|made_for| made_for < self.generation);
             if observe::is_failed(job) && of_before { attempt + 1 } else { attempt }
         });
-        StageStatus {
-            key: Some(key),
-            source_digest: Some(record::place(self.store, stage)),
-            attempt,
-            ..pending(stage.stage())
-        }
+        stages::begun(self.store, stage, attempt)
     }
 
     /// Reads a stage's Job, or has it made. `None`: the stage has something new, plan again.
@@ -246,7 +189,7 @@ impl Setting<'_> {
         if entry.state == StageState::Failed {
             return Some(Current::Failed {
                 stage: name,
-                trouble: recorded_trouble(entry, &progress.failures),
+                trouble: recorded_trouble(entry, &progress.told.failures),
             });
         }
         let job_name = name::job(self.object, name, &stage.key, entry.attempt);
@@ -284,24 +227,23 @@ impl Setting<'_> {
         let mine: Vec<&Pod> = self.pods.iter().filter(|pod| is_of(pod, job)).map(AsRef::as_ref).collect();
         let told = pods::read(name, job, &mine, self.warnings);
         progress.forget(name);
-        progress
-            .failures
-            .extend(told.failures.iter().cloned().map(|failure| Failure { stage: name, ..failure }));
+        let failures: Vec<Failure> =
+            told.failures.iter().cloned().map(|failure| Failure { stage: name, ..failure }).collect();
+        add_failures(&mut progress.told.failures, &failures);
         let (next, verdict) = observe(entry.clone(), job, &told, self.now);
         *entry = next;
         match verdict {
             Verdict::Done => {
-                progress.figures.extend(told.figures);
-                progress.notes.extend(told.notes);
+                progress.told.figures.extend(told.figures);
                 None
             }
             Verdict::Mute if entry.attempt < MOST_MUTE => {
-                let started = std::mem::replace(entry, pending(name));
+                let started = std::mem::replace(entry, StageStatus::pending(name));
                 *entry = StageStatus {
                     key: started.key,
                     source_digest: started.source_digest,
                     attempt: started.attempt + 1,
-                    ..pending(name)
+                    ..StageStatus::pending(name)
                 };
                 None
             }
@@ -371,23 +313,22 @@ impl Setting<'_> {
 }
 
 impl Progress {
+    /// How far the stages are.
+    pub fn way(&self) -> Way<'_> {
+        Way { plan: &self.plan, current: &self.current }
+    }
+
     /// Drops the recorded failures of a stage: they are read again.
     fn forget(&mut self, stage: StageName) {
-        self.failures.retain(|failure| failure.stage != stage);
+        self.told.failures.retain(|failure| failure.stage != stage);
     }
 
     fn fail(&mut self, stage: StageName, trouble: Trouble) -> Current {
-        let of_stage = Failure {
-            stage,
-            shard: None,
-            ticker: None,
-            category: trouble.reason.as_str().to_owned(),
-            message: observe::bounded(&trouble.message),
-        };
-        self.failures.retain(|failure| {
+        let failures = &mut self.told.failures;
+        failures.retain(|failure| {
             !(failure.stage == stage && failure.shard.is_none() && failure.ticker.is_none())
         });
-        self.failures.insert(0, of_stage);
+        failures.insert(0, trouble.of_stage(stage));
         Current::Failed { stage, trouble }
     }
 }

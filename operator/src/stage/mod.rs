@@ -7,8 +7,9 @@ pub mod pods;
 pub mod record;
 pub mod trouble;
 
-pub use advance::{Current, JobAction, Progress, Setting, advance};
-pub use trouble::{Trouble, Warning};
+pub use advance::{JobAction, Progress, Setting, advance};
+pub use ats_pipeline::status::{Current, Trouble};
+pub use trouble::Warning;
 
 #[cfg(test)]
 mod tests;

@@ -2,8 +2,9 @@
 
 use ats_crds::{
     Reason,
-    status::{MAX_MESSAGE, StageName, StageState, StageStatus},
+    status::{StageName, StageState, StageStatus},
 };
+use ats_pipeline::status::{Trouble, bounded, stages};
 use k8s_openapi::{
     api::batch::v1::Job,
     apimachinery::pkg::apis::meta::v1::Time,
@@ -11,7 +12,7 @@ use k8s_openapi::{
 };
 use kube::ResourceExt;
 
-use super::{Trouble, pods::Told};
+use super::pods::Told;
 
 /// How long a finished Job's pods may be missing from the cache before they count as gone.
 const PODS_LAG: SignedDuration = SignedDuration::from_secs(10);
@@ -37,16 +38,15 @@ pub fn observe(record: StageStatus, job: &Job, told: &Told, now: Timestamp) -> (
     let mut record = StageStatus {
         job_name: Some(job.name_any()),
         progress: Some(format!("{succeeded}/{total}")),
-        computed: Some(told.computed.try_into().unwrap_or(i64::MAX)),
-        reused: Some(told.reused.try_into().unwrap_or(i64::MAX)),
+        computed: stages::count(told.computed),
+        reused: stages::count(told.reused),
         started_at: record.started_at.or_else(|| job.creation_timestamp()),
         ..record
     };
     let verdict = verdict(record.name, job, told, now);
     let suspended = job.spec.as_ref().and_then(|spec| spec.suspend).unwrap_or(false);
     record.state = match &verdict {
-        Verdict::Done if told.computed == 0 && told.reused > 0 => StageState::CacheHit,
-        Verdict::Done => StageState::Succeeded,
+        Verdict::Done => stages::done_state(told.computed, told.reused),
         Verdict::Failed(_) => StageState::Failed,
         Verdict::Mute => StageState::Queued,
         Verdict::Working(_) if suspended => StageState::Suspended,
@@ -131,9 +131,4 @@ pub fn is_failed(job: &Job) -> bool {
 fn ended_at(job: &Job) -> Option<Time> {
     let end = condition(job, "Complete").or_else(|| condition(job, "Failed"))?;
     end.last_transition_time.clone()
-}
-
-/// A message within the bound of the status.
-pub fn bounded(message: &str) -> String {
-    message.chars().take(MAX_MESSAGE).collect()
 }

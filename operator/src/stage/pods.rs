@@ -6,13 +6,13 @@ use ats_crds::{
     Reason,
     status::{Failure, MAX_FAILURES, StageName},
 };
-use ats_pipeline::{Category, Digest, ExitCode, Outcome};
+use ats_pipeline::{Digest, ExitCode, Outcome};
 use k8s_openapi::api::{batch::v1::Job, core::v1::Pod};
 use kube::ResourceExt;
 
 use super::{
     Trouble, Warning,
-    trouble::{of_creation, of_terminated, of_waiting},
+    trouble::{of_creation, of_terminated, of_waiting, reason_of},
 };
 
 /// Label that the Job controller puts on its pods.
@@ -39,8 +39,6 @@ pub struct Told {
     pub reused: u64,
     /// Figures of the stage.
     pub figures: BTreeMap<String, Option<f64>>,
-    /// Texts of the stage.
-    pub notes: BTreeMap<String, String>,
     /// Failures of units and of shards, in words.
     pub failures: Vec<Failure>,
     /// The failure that speaks for the stage.
@@ -115,7 +113,6 @@ impl Told {
         self.computed += outcome.computed;
         self.reused += outcome.reused;
         self.figures.extend(outcome.figures.iter().map(|(name, value)| (name.clone(), *value)));
-        self.notes.extend(outcome.notes.clone());
         self.failures.extend(outcome.failures.clone());
     }
 
@@ -123,10 +120,7 @@ impl Told {
         let (trouble, category) = match &end.told {
             Ok(outcome) => {
                 self.failures.extend(outcome.failures.clone());
-                let reason = match outcome.category {
-                    Category::Unavailable | Category::Internal => Reason::PodFailed,
-                    category => category.reason(),
-                };
+                let reason = reason_of(outcome.category);
                 (Trouble { reason, message: outcome.message.clone() }, format!("{:?}", outcome.category))
             }
             Err(trouble) => (trouble.clone(), trouble.reason.as_str().to_owned()),

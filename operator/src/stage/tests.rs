@@ -228,16 +228,19 @@ fn a_failure_stands_with_its_reason_until_the_user_asks() {
     let Current::Failed { trouble, .. } = &progress.current else { panic!("{:?}", progress.current) };
     assert_eq!((trouble.reason, trouble.message.as_str()), (Reason::DataRefused, "nothing is usable"));
 
-    let kept =
-        Case { records: progress.stages.clone(), failures: progress.failures.clone(), ..Case::default() }
-            .advance();
+    let kept = Case {
+        records: progress.stages.clone(),
+        failures: progress.told.failures.clone(),
+        ..Case::default()
+    }
+    .advance();
     assert_eq!((&kept.current, started(&kept)), (&progress.current, vec![]));
 
     let renewed = record::renewed(&progress.stages);
     assert_eq!(record::renewed(&renewed), renewed, "asking twice is asking once");
     let again = Case { records: renewed, jobs: vec![job], ..Case::default() }.advance();
     assert_eq!(started(&again), [2]);
-    assert!(again.failures.is_empty());
+    assert!(again.told.failures.is_empty());
 }
 
 #[test]

@@ -1,20 +1,12 @@
 //! A pod that cannot start or that ended badly, in words that a user can act on.
 
 use ats_crds::Reason;
+use ats_pipeline::{Category, Outcome, status::Trouble};
 use k8s_openapi::{
     api::core::v1::{ContainerStateTerminated, Pod},
     jiff::Timestamp,
 };
 use kube::ResourceExt;
-
-/// A problem of a stage that runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trouble {
-    /// The reason on the condition.
-    pub reason: Reason,
-    /// What is wrong and where.
-    pub message: String,
-}
 
 /// A warning from an Event, where only Events tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,13 +100,25 @@ pub fn of_creation(warnings: &[Warning]) -> Option<Trouble> {
     Some(Trouble { reason: Reason::PodRefused, message: format!("no pod can be made: {}", refused.message) })
 }
 
-/// How a container ended badly, when it left no message of its own.
+/// The reason of a failure that a pod told; a try that failed is not yet the failure of its stage.
+pub fn reason_of(category: Category) -> Reason {
+    match category {
+        Category::Unavailable | Category::Internal => Reason::PodFailed,
+        category => category.reason(),
+    }
+}
+
+/// How a container ended badly.
 pub fn of_terminated(pod: &str, terminated: &ContainerStateTerminated) -> Trouble {
     if terminated.reason.as_deref() == Some("OOMKilled") {
         let message = format!("pod {pod} was killed: it needed more memory than its limit");
         return Trouble { reason: Reason::OutOfMemory, message };
     }
-    let words = terminated.message.as_deref().map(last_words).filter(|words| !words.is_empty());
+    let told = terminated.message.as_deref().and_then(|text| serde_json::from_str::<Outcome>(text).ok());
+    let reason = told.as_ref().map_or(Reason::PodFailed, |outcome| reason_of(outcome.category));
+    let words = told.map(|outcome| outcome.message);
+    let words = words.or_else(|| terminated.message.as_deref().map(last_words));
+    let words = words.filter(|words| !words.is_empty());
     let end = match terminated.signal {
         Some(signal) if signal > 0 => format!("by signal {signal}"),
         _ => format!("with exit code {}", terminated.exit_code),
@@ -123,7 +127,7 @@ pub fn of_terminated(pod: &str, terminated: &ContainerStateTerminated) -> Troubl
         Some(words) => format!("pod {pod} ended {end}: {words}"),
         None => format!("pod {pod} ended {end} and left no message; see its log"),
     };
-    Trouble { reason: Reason::PodFailed, message }
+    Trouble { reason, message }
 }
 
 /// The end of a text: a panic's or an error's last lines say the most.
@@ -205,5 +209,24 @@ mod tests {
         let trouble = of_terminated("p", &plain);
         assert_eq!(trouble.reason, Reason::PodFailed);
         assert!(trouble.message.contains("101") && trouble.message.contains("panicked"));
+    }
+
+    /// A trading pod that ends is tried again for ever: its last words are what the user gets to see.
+    #[test]
+    fn what_a_pod_told_is_shown_in_its_words() {
+        let told =
+            |category| Outcome::failed(category, "the ledger does not answer").to_termination_message();
+        let restarting = |message: String| {
+            pod(&json!({"phase": "Running", "containerStatuses": [{
+                "name": "c", "image": "img:1", "imageID": "", "ready": false, "restartCount": 3,
+                "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}},
+                "lastState": {"terminated": {"exitCode": 75, "reason": "Error", "message": message}},
+            }]}))
+        };
+        let trouble = of_waiting(&restarting(told(Category::Unavailable)), &[]).unwrap();
+        assert_eq!(trouble.reason, Reason::PodFailed);
+        assert_eq!(trouble.message, "pod p ended with exit code 75: the ledger does not answer");
+        let trouble = of_waiting(&restarting(told(Category::BadSpec)), &[]).unwrap();
+        assert_eq!(trouble.reason, Reason::BadSpec);
     }
 }

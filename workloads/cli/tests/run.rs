@@ -154,6 +154,7 @@ fn a_ticker_without_data_is_told_and_harms_no_other() {
     let (code, items, errors) = desk.run(&["universe.yaml"]);
     assert_eq!(code, 0, "{errors}");
     let failures = items[0]["status"]["failures"].as_array().unwrap();
+    assert_eq!(failures.len(), 1, "one ticker is told once: {failures:?}");
     assert_eq!(failures[0]["ticker"], "NOSUCH");
     assert_eq!(failures[0]["category"], "NoData");
 }
@@ -165,6 +166,17 @@ fn invalid_input_runs_nothing_and_says_where_it_is() {
     let (code, items, errors) = desk.run(&ALL);
     assert_eq!(code, 2);
     assert!(items.is_empty());
+    let yaml = desk.ats(&[
+        "validate",
+        "--output",
+        "yaml",
+        "--file",
+        "strategies.yaml",
+        "universe.yaml",
+        "models.yaml",
+    ]);
+    assert_eq!(yaml.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&yaml.stdout).starts_with("errors:"), "{yaml:?}");
     assert!(errors.contains("spec.signal.rules.entry") && errors.contains("strategies.yaml:"), "{errors}");
     assert!(!desk.path().join(".ats/state").exists());
 }
@@ -189,4 +201,22 @@ fn a_paper_strategy_decides_every_bar_once() {
     assert_eq!(first["status"]["metrics"], second["status"]["metrics"]);
     let positions = desk.ats(&["get", "positions", "dip-buyer"]);
     assert!(positions.status.success(), "{}", String::from_utf8_lossy(&positions.stderr));
+    let orders = desk.ats(&["get", "orders", "dip-buyer", "--output", "json"]);
+    let orders: Value = serde_json::from_slice(&orders.stdout).unwrap();
+    assert!(orders[0]["clientOrderId"].as_str().unwrap().starts_with("dip-buyer-"), "{orders:#}");
+
+    // The switch is heard without a new bar, and ends when it is turned back.
+    assert_eq!(second["status"]["halted"], "False");
+    desk.change("strategies.yaml", "mode: Paper\n", "mode: Paper\n  killSwitch: true\n");
+    let (_, items, errors) = desk.run(&ALL);
+    let halted = named(&items, "dip-buyer");
+    assert_eq!(stage(halted, "trade")["computed"], 0, "{errors}");
+    assert_eq!(halted["status"]["halted"], "True", "{halted:#}");
+    assert_eq!(halted["status"]["halt"]["reason"], "killSwitch is true");
+    let within = condition(halted, "WithinRiskLimits");
+    assert_eq!((&within["status"], &within["reason"]), (&"False".into(), &"KillSwitch".into()));
+    desk.change("strategies.yaml", "  killSwitch: true\n", "");
+    let (_, items, _) = desk.run(&ALL);
+    let free = named(&items, "dip-buyer");
+    assert_eq!((&free["status"]["halted"], &free["status"]["halt"]), (&"False".into(), &Value::Null));
 }

@@ -3,25 +3,12 @@
 use crate::{
     Ledger, LedgerError, Recorded, StrategyKey, Writer,
     error::During as _,
-    text::{self, Columns, text_enum},
+    text::{self, Columns},
 };
+pub use ats_pipeline::contract::HaltCause;
 use jiff::{Timestamp, civil::Date};
 use serde::Serialize;
 use sqlx::any::AnyRow;
-
-text_enum! {
-    /// What halted a strategy.
-    HaltCause {
-        /// `killSwitch` of the spec; it ends when the field is false again.
-        KillSwitch,
-        /// The annotation `trading.ats.dev/halt`; it ends when the annotation is gone.
-        Annotation,
-        /// The drawdown limit; it ends by a reset of its id only.
-        MaxDrawdown,
-        /// The ledger and the broker disagree; it ends by a reset of its id only.
-        Reconciliation,
-    }
-}
 
 /// A halt that begins.
 #[derive(Debug, Clone, PartialEq, Eq)]

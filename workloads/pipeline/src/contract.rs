@@ -1,11 +1,15 @@
 //! The pod contract: what a workload is given (`stage.json`) and what it tells back (exit code, termination message).
 
+mod state;
+
 use std::collections::BTreeMap;
 
 use ats_crds::status::{Failure, MAX_MESSAGE, StageName};
 use serde::{Deserialize, Serialize};
 
 use crate::{Digest, StageKey, spec::StageSpec};
+
+pub use state::{HaltCause, STATE_BYTES, STATE_KEY, StateHalt, StatePosition, TradingState};
 
 /// Form of `stage.json`.
 pub const VERSION: u32 = 1;

@@ -45,6 +45,29 @@ pub fn judge(gate: &Gate, measured: &BTreeMap<String, Option<f64>>) -> Verdict {
     }
 }
 
+/// What became of all gates.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judgement {
+    /// Whether every one holds.
+    pub passed: bool,
+    /// Which do not, or that all do, or that there is none.
+    pub message: String,
+}
+
+/// Judges all gates of an object.
+pub fn judge_all(gates: &[Gate], figures: &BTreeMap<String, Option<f64>>) -> Judgement {
+    let failed = failures(gates, figures);
+    if !failed.is_empty() {
+        return Judgement { passed: false, message: failed.join("; ") };
+    }
+    let message = match gates.len() {
+        0 => "no gate is set".to_owned(),
+        1 => "the gate holds".to_owned(),
+        count => format!("all {count} gates hold"),
+    };
+    Judgement { passed: true, message }
+}
+
 /// The messages of the gates that fail; empty when all hold.
 pub fn failures(gates: &[Gate], figures: &BTreeMap<String, Option<f64>>) -> Vec<String> {
     gates

@@ -18,6 +18,7 @@ pub mod plan;
 pub mod schedule;
 pub mod shard;
 pub mod spec;
+pub mod status;
 
 pub use ats_crds::status::StageName;
 pub use check::{CheckedModel, CheckedStrategy, CheckedUniverse, Problem};

@@ -96,7 +96,8 @@ pub type Known<'a> = &'a dyn Fn(&PlannedStage) -> Option<Digest>;
 
 /// The first stage that is ready and has no output yet.
 pub fn next(plan: &[StagePlan]) -> Option<&PlannedStage> {
-    plan.iter().find(|entry| entry.output.is_none()).and_then(|entry| entry.stage.as_ref())
+    let open = plan.iter().find(|entry| entry.name != StageName::Trade && entry.output.is_none());
+    open.and_then(|entry| entry.stage.as_ref())
 }
 
 /// `acquire`, `features`, `publish` of a universe as of a session.

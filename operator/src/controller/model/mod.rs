@@ -1,28 +1,26 @@
 //! `ModelTrainingJob`: `train`, `select`, gates, published model.
 
-mod conditions;
-
-use ats_crds::{
-    ModelTrainingJob, Reason, TradingUniverse,
-    model::Algorithm,
-    status::{HasCommonStatus, InputStatus, ModelStatus},
+use ats_crds::{ModelTrainingJob, TradingUniverse, status::ModelStatus};
+use ats_pipeline::{
+    CheckedModel, StageInput, check, plan,
+    status::{
+        input,
+        model::{algorithm, conclude, judge},
+    },
 };
-use ats_pipeline::{CheckedModel, StageInput, check, gate, plan};
 
 use super::{
-    conditions::Situation,
-    frame::{Decide, Decision, Frame, figures, last_output},
-    references::{self, Hindrance, NotReady},
+    frame::{Decide, Decision, Frame},
+    references::{self, Hindrance},
     write::Write,
 };
 use crate::{
     cache::Caches,
     error::Error,
     options::Options,
-    stage::{Current, advance},
+    stage::advance,
     world::{self, Place, SourcePlace, World},
 };
-use conditions::judge;
 
 impl Decide for ModelTrainingJob {
     type References = Option<TradingUniverse>;
@@ -41,7 +39,7 @@ impl Decide for ModelTrainingJob {
             Ok(ready) => ready,
             Err(hindrance) => {
                 let situation = hindrance.into_situation();
-                judge(&mut status.common, &frame, &situation, None, &[]);
+                judge(&mut status.common, &frame.before(), &situation, None);
                 return Ok(Decision { status, writes: Vec::new(), requeue: None });
             }
         };
@@ -49,24 +47,8 @@ impl Decide for ModelTrainingJob {
         let setting = frame.setting(world, &place.store.location.uri, self.spec.run.suspend, &warnings);
         let progress = advance(&setting, &|known| plan::model(&model, &dataset, known))?;
         frame.take(&mut status.common, &progress);
-        let mut situation = Situation::of(&progress.current, "the model is published");
-        let mut failed = Vec::new();
-        if progress.current == Current::Done
-            && let Some(output) = last_output(&progress.plan)
-        {
-            failed = gate::failures(&model.gates, &figures(&status.common.metrics));
-            if failed.is_empty() {
-                let name = format!("TradingUniverse/{}", self.spec.universe_ref.name);
-                let input = InputStatus { name, digest: dataset.digest.to_string() };
-                frame.publish(&mut status.common, &output, vec![input]);
-            } else {
-                situation = Situation::Failed(crate::stage::Trouble {
-                    reason: Reason::GateFailed,
-                    message: format!("the model is kept and not published: {}", failed.join("; ")),
-                });
-            }
-        }
-        judge(&mut status.common, &frame, &situation, Some(&progress), &failed);
+        let trained_on = input("TradingUniverse", &self.spec.universe_ref.name, &dataset);
+        conclude(&mut status, &frame.before(), progress.way(), &model.gates, trained_on);
         let writes = frame.writes(self, world, &place, &progress);
         Ok(Decision { status, writes, requeue: progress.requeue })
     }
@@ -92,41 +74,6 @@ fn prepare(
     let model = check::model(&object.spec, &checked).map_err(Hindrance::Refused)?;
     references::same_store(&store, universe, options).map_err(refused)?;
     let dataset = references::dataset(universe)?;
-    if let Some(pinned) = model.pinned
-        && pinned != dataset.digest
-    {
-        // What it was trained on stands; a new one is not trained on another dataset.
-        let has = frame.previous.inputs.iter().any(|input| input.digest == pinned.to_string());
-        let stands = if has { "; the model that was trained on it stays published" } else { "" };
-        return Err(Hindrance::Waiting(format!(
-            "TradingUniverse {name} publishes dataset {}, not the pinned {}{stands}",
-            dataset.digest.short(),
-            pinned.short()
-        )));
-    }
+    references::pinned(&model, name, &dataset, &frame.previous)?;
     Ok((model, dataset, Place { store, source: SourcePlace::default() }))
-}
-
-/// The column `Algorithm`.
-fn algorithm(algorithm: &Algorithm) -> &'static str {
-    match algorithm {
-        Algorithm { elastic_net: Some(_), .. } => "elasticNet",
-        Algorithm { logistic: Some(_), .. } => "logistic",
-        Algorithm { random_forest: Some(_), .. } => "randomForest",
-        _ => "none",
-    }
-}
-
-/// The model that a strategy may use: the last one whose gates held.
-///
-/// # Errors
-/// Why there is none yet.
-pub fn published(model: Option<&ModelTrainingJob>, name: &str) -> Result<StageInput, NotReady> {
-    let model = model.ok_or_else(|| NotReady(format!("ModelTrainingJob {name} is not there")))?;
-    model
-        .status
-        .as_ref()
-        .map(HasCommonStatus::common)
-        .and_then(super::frame::published_input)
-        .ok_or_else(|| NotReady(format!("ModelTrainingJob {name} has not published a model")))
 }

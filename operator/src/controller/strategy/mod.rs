@@ -1,20 +1,23 @@
 //! `Strategy`: `backtest`, gates, and `trade` where the mode says so.
 
-mod conditions;
 mod state;
 mod trade;
 
 use ats_crds::{
-    ModelTrainingJob, Reason, Strategy, TradingUniverse,
-    status::{InputStatus, StageName, StrategyStatus},
+    ModelTrainingJob, Strategy, TradingUniverse,
+    status::{StageName, StrategyStatus},
     strategy::Mode,
 };
-use ats_pipeline::{CheckedStrategy, StageInput, check, gate, plan};
+use ats_pipeline::{
+    CheckedStrategy, StageInput, check, plan,
+    status::{
+        Situation,
+        strategy::{self, Backtested},
+    },
+};
 
 use super::{
-    conditions::{Situation, Truth},
-    frame::{Decide, Decision, Frame, figures, last_output},
-    model,
+    frame::{Decide, Decision, Frame},
     references::{self, Hindrance},
     write::Write,
 };
@@ -22,11 +25,9 @@ use crate::{
     cache::Caches,
     error::Error,
     options::{Options, SecretKey},
-    stage::{Current, Trouble, advance},
+    stage::advance,
     world::{self, Place, SourcePlace, World},
 };
-use conditions::{Backtested, judge};
-use state::State;
 
 /// What a strategy refers to.
 pub struct References {
@@ -84,33 +85,21 @@ impl Decide for Strategy {
         let trading = match self.spec.mode {
             Mode::Backtest => {
                 writes.extend(trade::stop(self, world));
-                status.halt = None;
-                status.halted = None;
+                strategy::untell(&mut status);
                 None
             }
             Mode::Paper => {
-                let state = State::read(world.children.state.as_deref());
-                let trading = trade::observe(self, world, &state);
-                state.add_to(&mut status.common.metrics);
-                status.halt = state.halt();
-                status.halted =
-                    Some(if trading.within.0 == Truth::False { "True" } else { "False" }.to_owned());
+                let state = state::read(world.children.state.as_deref());
+                let observed = trade::observe(self, world, &backtested, &state);
+                strategy::tell(&mut status, state.as_ref().ok().and_then(Option::as_ref), &observed.trading);
                 status.common.stages.retain(|stage| stage.name != StageName::Trade);
-                status.common.stages.push(trading.stage.clone());
-                requeue = requeue.into_iter().chain(trading.requeue).min();
-                // Ready is trading, not only tested.
-                if let Situation::Finished(_) = situation
-                    && trading.running.0 != Truth::True
-                {
-                    situation = match self.spec.run.suspend {
-                        true => Situation::Suspended(trading.running.2.clone()),
-                        false => Situation::Working(trading.running.1, trading.running.2.clone()),
-                    };
-                }
-                Some(trading)
+                status.common.stages.push(observed.stage);
+                requeue = requeue.into_iter().chain(observed.requeue).min();
+                situation = strategy::with_trading(situation, &observed.trading);
+                Some(observed.trading)
             }
         };
-        judge(&mut status.common, &frame, &situation, &backtested, trading.as_ref());
+        strategy::judge(&mut status.common, &frame.before(), &situation, &backtested, trading.as_ref());
         Ok(Decision { status, writes, requeue })
     }
 
@@ -128,50 +117,28 @@ fn backtest(
     status: &mut StrategyStatus,
     writes: &mut Vec<Write>,
 ) -> Result<Tested, Error> {
-    let Prepared { strategy, dataset, model, place, ledger } = prepared;
+    let Prepared { strategy: checked, dataset, model, place, ledger } = prepared;
     let suspend = object.spec.run.suspend;
     let warnings = |kind: &str, name: &str| world.children.warnings_of(kind, name);
     let setting = frame.setting(world, &place.store.location.uri, suspend, &warnings);
-    let progress = advance(&setting, &|known| plan::strategy(strategy, dataset, model.as_ref(), known))?;
+    let progress = advance(&setting, &|known| plan::strategy(checked, dataset, model.as_ref(), known))?;
     frame.take(&mut status.common, &progress);
     writes.extend(frame.writes(object, world, place, &progress));
-    let mut situation = Situation::of(&progress.current, "the backtest passed its gates");
-    let mut backtested = Backtested::of(&progress.current);
-    let output = last_output(&progress.plan).filter(|_| progress.current == Current::Done);
-    let passed = output.is_some_and(|output| {
-        let failed = gate::failures(&strategy.gates, &figures(&status.common.metrics));
-        if failed.is_empty() {
-            frame.publish(&mut status.common, &output, inputs(object, dataset, model.as_ref()));
-            backtested = Backtested::Passed;
-            return true;
-        }
-        let message = failed.join("; ");
-        situation = Situation::Failed(Trouble { reason: Reason::GateFailed, message: message.clone() });
-        backtested = Backtested::GatesFailed(message);
-        false
-    });
+    let inputs = strategy::inputs(object, dataset, model.as_ref());
+    let (situation, backtested) =
+        strategy::conclude(status, &frame.before(), progress.way(), &checked.gates, inputs);
     let trade = progress
         .plan
         .iter()
         .find(|entry| entry.name == StageName::Trade)
         .and_then(|entry| entry.stage.as_ref());
-    match (passed, trade, ledger) {
-        (true, Some(stage), Some(ledger)) => {
+    match (&backtested, trade, ledger) {
+        (Backtested::Passed(_), Some(stage), Some(ledger)) => {
             writes.extend(trade::start(object, frame, world, place, stage, ledger)?);
         }
         _ => writes.extend(trade::hold(world, suspend)),
     }
     Ok(Tested { situation, backtested, requeue: progress.requeue })
-}
-
-fn inputs(strategy: &Strategy, dataset: &StageInput, model: Option<&StageInput>) -> Vec<InputStatus> {
-    let name = format!("TradingUniverse/{}", strategy.spec.universe_ref.name);
-    let dataset = InputStatus { name, digest: dataset.digest.to_string() };
-    let model = strategy.spec.signal.model.as_ref().zip(model).map(|(signal, input)| InputStatus {
-        name: format!("ModelTrainingJob/{}", signal.name),
-        digest: input.digest.to_string(),
-    });
-    std::iter::once(dataset).chain(model).collect()
 }
 
 /// Checks a strategy with what it refers to.
@@ -193,18 +160,9 @@ fn prepare(object: &Strategy, references: &References, options: &Options) -> Res
             let model = references.model.as_ref();
             if let Some(model) = model {
                 references::same_store(&store, model, options).map_err(refused)?;
-                if model.spec.universe_ref != object.spec.universe_ref {
-                    return Err(Hindrance::Refused(vec![super::frame::problem(
-                        "spec.signal.model.name",
-                        Reason::InvalidSpec,
-                        format!(
-                            "ModelTrainingJob {name} learns from universe {}, this strategy trades {}: use a model of the same universe",
-                            model.spec.universe_ref.name, object.spec.universe_ref.name
-                        ),
-                    )]));
-                }
+                references::same_universe(model, object)?;
             }
-            Some(model::published(model, name)?)
+            Some(references::model(model, name)?)
         }
     };
     Ok(Prepared { strategy, dataset, model, place: Place { store, source: SourcePlace::default() }, ledger })

@@ -7,21 +7,27 @@ use ats_crds::{
     children::ANNOTATION_KEY,
     status::{StageName, StageState, StageStatus},
 };
-use ats_pipeline::{PlannedStage, Problem};
+use ats_pipeline::{
+    PlannedStage, Problem,
+    contract::TradingState,
+    status::{
+        Truth,
+        strategy::{Backtested, Trading},
+    },
+};
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
 use kube::ResourceExt;
 
-use super::state::{Pulse, State};
+use super::state::{Pulse, pulse};
 use crate::{
     build::{accounts, deployment},
     controller::{
-        conditions::Truth,
         frame::{Frame, problem},
         write::Write,
     },
     error::Error,
     options::{Options, SecretKey},
-    stage::{advance::pending, name, pods, trouble},
+    stage::{name, pods, trouble},
     world::{Place, World, accounts as names},
 };
 
@@ -117,47 +123,47 @@ pub fn stop(strategy: &Strategy, world: &World<'_>) -> Vec<Write> {
     writes
 }
 
-/// How trading goes.
+/// How trading goes, and what only a cluster knows of it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Trading {
-    /// Condition `Running`.
-    pub running: (Truth, Reason, String),
-    /// Condition `WithinRiskLimits`.
-    pub within: (Truth, Reason, String),
+pub struct Observed {
+    /// Its conditions.
+    pub trading: Trading,
     /// The stage for the status.
     pub stage: StageStatus,
     /// When the heartbeat would be stale.
     pub requeue: Option<Duration>,
 }
 
-/// Reads how trading goes.
-pub fn observe(strategy: &Strategy, world: &World<'_>, state: &State) -> Trading {
+/// Reads how trading goes. `state`: what the trading pod told, or why that cannot be read.
+pub fn observe(
+    strategy: &Strategy,
+    world: &World<'_>,
+    backtested: &Backtested,
+    state: &Result<Option<TradingState>, String>,
+) -> Observed {
     let deployment = world.children.deployment.as_deref();
     let suspended = strategy.spec.run.suspend;
-    let pulse = state.pulse(world.now, world.options.heartbeat_seconds);
+    let told = state.as_ref().ok().and_then(Option::as_ref);
+    let pulse = pulse(told, world.now, world.options.heartbeat_seconds);
     let trouble = deployment.and_then(|deployment| trouble_of(deployment, world));
     let (running, stage_state) = match (deployment, pulse) {
-        (None, _) if suspended => {
+        _ if suspended => {
             ((Truth::False, Reason::Suspended, "spec.suspend is set".to_owned()), StageState::Suspended)
+        }
+        (None, _) if !matches!(backtested, Backtested::Passed(_)) => {
+            (Trading::not_begun(backtested), StageState::Pending)
         }
         (None, _) => (
             (Truth::Unknown, Reason::Progressing, "the trading pod is being made".to_owned()),
             StageState::Queued,
         ),
-        (Some(_), _) if suspended => {
-            ((Truth::False, Reason::Suspended, "spec.suspend is set".to_owned()), StageState::Suspended)
-        }
         (Some(_), Pulse::Fresh(_)) => {
-            let message = match state.session() {
-                Some(session) => format!("the trading pod runs; session {session} is decided"),
-                None => "the trading pod runs".to_owned(),
-            };
-            let reason = if state.session().is_some() { Reason::Trading } else { Reason::WaitingForData };
-            ((Truth::True, reason, message), StageState::Running)
+            (Trading::decided(told.and_then(|state| state.session)), StageState::Running)
         }
         (Some(_), pulse) => {
-            let silent = match pulse {
-                Pulse::Stale(since) => {
+            let silent = match (pulse, state) {
+                (_, Err(unreadable)) => (Reason::InternalError, unreadable.clone()),
+                (Pulse::Stale(since), _) => {
                     (Reason::HeartbeatStale, format!("the trading pod was last heard of at {since}"))
                 }
                 _ => (Reason::Progressing, "the trading pod has not been heard of yet".to_owned()),
@@ -174,30 +180,15 @@ pub fn observe(strategy: &Strategy, world: &World<'_>, state: &State) -> Trading
         attempt: 1,
         started_at: deployment.and_then(ResourceExt::creation_timestamp),
         message,
-        ..pending(StageName::Trade)
+        ..StageStatus::pending(StageName::Trade)
     };
     let requeue = match pulse {
         Pulse::Fresh(left) => Duration::try_from(left).ok().map(|left| left + Duration::from_secs(1)),
         Pulse::None | Pulse::Stale(_) => None,
     };
-    Trading { running, within: limits(strategy, state), stage, requeue }
-}
-
-fn limits(strategy: &Strategy, state: &State) -> (Truth, Reason, String) {
-    let annotated = strategy.annotations().get(ANNOTATION_HALT).is_some_and(|text| text != "false");
-    match state.halt() {
-        Some(halt) => {
-            let reason = if state.is_latched() { Reason::DrawdownLatched } else { Reason::KillSwitch };
-            (Truth::False, reason, format!("halt {}: {}", halt.id, halt.reason))
-        }
-        None if strategy.spec.kill_switch => {
-            (Truth::False, Reason::KillSwitch, "spec.killSwitch is set".to_owned())
-        }
-        None if annotated => {
-            (Truth::False, Reason::KillSwitch, format!("annotation {ANNOTATION_HALT} is set"))
-        }
-        None => (Truth::True, Reason::WithinLimits, "no halt stands".to_owned()),
-    }
+    let annotation = strategy.annotations().get(ANNOTATION_HALT).map(String::as_str);
+    let within = Trading::limits(told, strategy.spec.kill_switch, annotation);
+    Observed { trading: Trading { running, within }, stage, requeue }
 }
 
 fn trouble_of(deployment: &Deployment, world: &World<'_>) -> Option<crate::stage::Trouble> {

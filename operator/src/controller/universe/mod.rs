@@ -1,6 +1,5 @@
 //! `TradingUniverse`: `acquire`, `features`, `publish`.
 
-mod conditions;
 #[cfg(test)]
 mod tests;
 mod validate;
@@ -9,23 +8,27 @@ use std::time::Duration;
 
 use ats_crds::{
     Reason, TradingUniverse,
-    status::{InputStatus, StageName, StageState, UniverseStatus},
+    status::{StageState, UniverseStatus},
 };
-use ats_pipeline::{CheckedUniverse, plan};
+use ats_pipeline::{
+    CheckedUniverse, plan,
+    status::{
+        Situation,
+        universe::{conclude, judge},
+    },
+};
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::civil::Date};
 
 use super::{
-    conditions::Situation,
-    frame::{Decide, Decision, Frame, last_output},
+    frame::{Decide, Decision, Frame},
     write::Write,
 };
 use crate::{
     cache::Caches,
     error::Error,
-    stage::{Current, Progress, advance},
+    stage::{Current, advance},
     world::World,
 };
-use conditions::judge;
 pub use validate::validate;
 
 impl Decide for TradingUniverse {
@@ -41,7 +44,7 @@ impl Decide for TradingUniverse {
             Ok(valid) => valid,
             Err(problems) => {
                 let situation = Situation::Refused(problems);
-                judge(&mut status.common, &frame, &situation, None);
+                judge(&mut status.common, &frame.before(), &situation, None);
                 return Ok(Decision { status, writes: Vec::new(), requeue: None });
             }
         };
@@ -53,7 +56,7 @@ impl Decide for TradingUniverse {
         let Some(as_of) = kept.or(due) else {
             let message = "no session is complete yet since history.start".to_owned();
             let situation = Situation::Waiting(Reason::Progressing, message);
-            judge(&mut status.common, &frame, &situation, None);
+            judge(&mut status.common, &frame.before(), &situation, None);
             return Ok(Decision {
                 status,
                 writes: Vec::new(),
@@ -64,18 +67,10 @@ impl Decide for TradingUniverse {
         let setting = frame.setting(world, &place.store.location.uri, self.spec.run.suspend, &warnings);
         let progress = advance(&setting, &|known| plan::universe(&checked, as_of, known))?;
         frame.take(&mut status.common, &progress);
-        status.as_of_session = Some(as_of.to_string());
         if kept.is_none() {
             status.last_tick = tick.map(Time).or(status.last_tick);
         }
-        if progress.current == Current::Done
-            && let Some(output) = last_output(&progress.plan)
-        {
-            frame.publish(&mut status.common, &output, inputs(&progress));
-            count(&mut status, &progress);
-        }
-        let situation = Situation::of(&progress.current, format!("the dataset as of {as_of} is published"));
-        judge(&mut status.common, &frame, &situation, Some(&progress));
+        conclude(&mut status, &frame.before(), as_of, progress.way(), &progress.told);
         // A tick that came while the last one was worked on is next.
         let again = progress.current == Current::Done
             && due.is_some_and(|due| due != as_of)
@@ -113,25 +108,6 @@ fn kept_session(
     let session: Date = status.as_of_session.as_deref()?.parse().ok()?;
     let in_span = session >= checked.start && checked.end.is_none_or(|end| session <= end);
     in_span.then_some(session)
-}
-
-fn inputs(progress: &Progress) -> Vec<InputStatus> {
-    let of = |name: StageName| {
-        let entry = progress.plan.iter().find(|entry| entry.name == name)?;
-        Some(InputStatus { name: name.as_str().to_owned(), digest: entry.output?.to_string() })
-    };
-    [StageName::Acquire, StageName::Features].into_iter().filter_map(of).collect()
-}
-
-/// The columns `Active` and `Focus`, from the figures of `publish`.
-fn count(status: &mut UniverseStatus, progress: &Progress) {
-    let figure = |name: &str| {
-        let figure = progress.figures.get(name).copied().flatten();
-        let note = || progress.notes.get(name).and_then(|text| text.parse().ok());
-        figure.or_else(note).filter(|figure| figure.is_finite()).map(|figure| figure.round() as i64)
-    };
-    status.active_tickers = figure("activeTickers").or(status.active_tickers);
-    status.focus_tickers = figure("focusTickers").or(status.focus_tickers);
 }
 
 fn earliest(a: Option<Duration>, b: Option<Duration>) -> Option<Duration> {

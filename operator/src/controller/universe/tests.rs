@@ -14,7 +14,6 @@ use crate::{
         write::Write,
     },
     options::{Options, parsed},
-    stage::advance::pending,
     world::{Children, World},
 };
 
@@ -45,7 +44,7 @@ fn decide(universe: &TradingUniverse, now: &str) -> Decision<UniverseStatus> {
 }
 
 fn at_work(session: &str, state: StageState) -> UniverseStatus {
-    let stage = |name, state| StageStatus { state, attempt: 1, ..pending(name) };
+    let stage = |name, state| StageStatus { state, attempt: 1, ..StageStatus::pending(name) };
     let common = CommonStatus {
         observed_generation: 1,
         stages: vec![stage(StageName::Acquire, state), stage(StageName::Features, StageState::Pending)],

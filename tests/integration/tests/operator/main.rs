@@ -8,5 +8,6 @@ mod monitoring;
 mod paper;
 mod pipelines;
 mod refused;
+mod same_status;
 mod troubles;
 mod waking;

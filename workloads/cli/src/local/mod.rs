@@ -5,7 +5,6 @@ mod planning;
 mod progress;
 mod runner;
 mod stages;
-mod status;
 
 use progress::Bars;
 pub(crate) use runner::{Runner, store_uri};

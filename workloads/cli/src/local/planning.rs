@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use ats_crds::status::StageName;
-use ats_pipeline::{CheckedUniverse, Digest, PlannedStage, StageInput, StagePlan, check, plan};
+use ats_crds::status::{StageName, StageStatus};
+use ats_pipeline::{CheckedUniverse, StageInput, StagePlan, check, plan, status::stages::output};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -39,7 +39,8 @@ impl Runner {
                 )));
             };
             let last = self.last("TradingUniverse", name)?;
-            let stages = plan::universe(&checked, as_of, &|stage| recorded(&last, stage));
+            let stages =
+                plan::universe(&checked, as_of, &|stage| output(&records(&last), self.store_uri(), stage));
             let stages = stages.map_err(|error| Failure::Failed(error.to_string()))?;
             let dataset = self.rows(&mut rows, "TradingUniverse", name, &stages, &last).await?;
             universes.insert(name.clone(), (checked, dataset));
@@ -51,8 +52,10 @@ impl Runner {
                 .map_err(|problems| Failure::Input(check::summary(&problems)))?;
             let last = self.last("ModelTrainingJob", name)?;
             let stages = match dataset {
-                Some(dataset) => plan::model(&checked, dataset, &|stage| recorded(&last, stage))
-                    .map_err(|error| Failure::Failed(error.to_string()))?,
+                Some(dataset) => {
+                    plan::model(&checked, dataset, &|stage| output(&records(&last), self.store_uri(), stage))
+                        .map_err(|error| Failure::Failed(error.to_string()))?
+                }
                 None => waiting(&[StageName::Train, StageName::Select]),
             };
             let output = self.rows(&mut rows, "ModelTrainingJob", name, &stages, &last).await?;
@@ -68,10 +71,10 @@ impl Runner {
                 None => Some(None),
             };
             let stages = match (dataset, model) {
-                (Some(dataset), Some(model)) => {
-                    plan::strategy(&checked, dataset, model.as_ref(), &|stage| recorded(&last, stage))
-                        .map_err(|error| Failure::Failed(error.to_string()))?
-                }
+                (Some(dataset), Some(model)) => plan::strategy(&checked, dataset, model.as_ref(), &|stage| {
+                    output(&records(&last), self.store_uri(), stage)
+                })
+                .map_err(|error| Failure::Failed(error.to_string()))?,
                 _ => waiting(&[StageName::Backtest]),
             };
             self.rows(&mut rows, "Strategy", name, &stages, &last).await?;
@@ -128,11 +131,8 @@ fn stage_entry(object: &Value, stage: StageName) -> Option<&Value> {
     object.pointer("/status/stages")?.as_array()?.iter().find(|entry| entry["name"] == stage.as_str())
 }
 
-/// The output that the last run recorded for a stage with this key.
-fn recorded(object: &Value, stage: &PlannedStage) -> Option<Digest> {
-    let entry = stage_entry(object, stage.stage())?;
-    let same_key = entry["key"].as_str() == Some(stage.key.to_string().as_str());
-    let same_source = entry["sourceDigest"].as_str().map(str::to_owned)
-        == stage.source_digest.map(|digest| digest.to_string());
-    if same_key && same_source { entry["digest"].as_str()?.parse().ok() } else { None }
+/// The stages that the last run recorded; what another version wrote counts as nothing.
+fn records(object: &Value) -> Vec<StageStatus> {
+    let stages = object.pointer("/status/stages").cloned().unwrap_or_default();
+    serde_json::from_value(stages).unwrap_or_default()
 }

@@ -1,7 +1,7 @@
 //! Each stage's library.
 
-use ats_crds::{ANNOTATION_HALT, ANNOTATION_RESET_HALT, Strategy};
-use ats_pipeline::{Outcome, StageFile, StageSpec};
+use ats_crds::Strategy;
+use ats_pipeline::{Outcome, StageFile, StageSpec, contract::TradingState};
 use ats_store::{StageContext, StageError};
 use ats_trading_strategy::trade::{Directives, run_local};
 use kube::ResourceExt;
@@ -23,12 +23,8 @@ pub(super) async fn trade(
     context: &StageContext,
     ledger: &str,
     strategy: &Strategy,
-) -> Result<Outcome, StageError> {
-    let annotation = |name: &str| strategy.annotations().get(name).cloned();
-    let directives = Directives {
-        kill_switch: strategy.spec.kill_switch,
-        halt: annotation(ANNOTATION_HALT).filter(|value| value != "false"),
-        reset: annotation(ANNOTATION_RESET_HALT),
-    };
+) -> Result<(Outcome, Option<TradingState>), StageError> {
+    let annotations = strategy.annotations();
+    let directives = Directives::of(strategy.spec.kill_switch, |name| annotations.get(name).cloned());
     run_local(file, context, ledger, directives).await
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use ats_crds::{ModelTrainingJobSpec, StrategySpec, TradingUniverseSpec};
 use ats_pipeline::check::{self, CheckedUniverse, Problem};
+use ats_pipeline::status::reference::another_universe;
 use serde::de::DeserializeOwned;
 
 use super::document::Document;
@@ -115,10 +116,7 @@ fn strategies(
                 found.push(Problems { document: at, path, message });
             }
             Some(theirs) if theirs != ours => {
-                let message = format!(
-                    "the model {} learns from universe {theirs} and the strategy trades {ours}: both must use one universe",
-                    model.name
-                );
+                let message = another_universe(&model.name, theirs, ours);
                 found.push(Problems { document: at, path, message });
             }
             Some(_) => {}

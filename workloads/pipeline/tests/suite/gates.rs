@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ats_crds::GateOperator::{self, GreaterOrEqual, LessOrEqual};
-use ats_pipeline::gate::{Gate, failures, judge};
+use ats_pipeline::gate::{Gate, failures, judge, judge_all};
 use proptest::prelude::*;
 
 fn gate(metric: &str, operator: GateOperator, bound: f64) -> Gate {
@@ -38,6 +38,20 @@ fn a_gate_says_what_was_measured_and_what_it_asks_for() {
     rankIc is not defined on this data, the gate asks for >= 0
     winRate is 0.4999999, the gate asks for >= 0.5
     ");
+}
+
+#[test]
+fn gates_that_hold_are_counted_and_none_is_told_as_none() {
+    let figures = BTreeMap::from([("sharpe".to_owned(), Some(0.5))]);
+    let told = |bounds: &[f64]| {
+        let gates: Vec<Gate> = bounds.iter().map(|bound| gate("sharpe", GreaterOrEqual, *bound)).collect();
+        let judgement = judge_all(&gates, &figures);
+        (judgement.passed, judgement.message)
+    };
+    assert_eq!(told(&[]), (true, "no gate is set".to_owned()));
+    assert_eq!(told(&[0.1]), (true, "the gate holds".to_owned()));
+    assert_eq!(told(&[0.1, 0.2]), (true, "all 2 gates hold".to_owned()));
+    assert_eq!(told(&[0.1, 0.9]), (false, "sharpe is 0.500000, the gate asks for >= 0.9".to_owned()));
 }
 
 proptest! {

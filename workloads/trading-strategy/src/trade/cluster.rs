@@ -6,6 +6,7 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use ats_pipeline::contract::{STATE_BYTES, STATE_KEY};
 use futures::StreamExt as _;
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
@@ -18,15 +19,6 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use super::{Coordination, Directives, TradeError, TradingState};
-
-/// Annotation: halts, with its text as the reason; `false` does not.
-pub const ANNOTATION_HALT: &str = "trading.ats.dev/halt";
-/// Annotation: resets the halt whose id it names.
-pub const ANNOTATION_RESET: &str = "trading.ats.dev/reset-halt";
-/// Key of the ConfigMap.
-pub const STATE_KEY: &str = "state.json";
-/// Bytes of the state at most.
-pub const STATE_BYTES: usize = 4096;
 
 /// Term of the Lease.
 const TERM: Duration = Duration::from_secs(30);
@@ -93,21 +85,12 @@ fn directives_of(object: Option<&DynamicObject>, uid: &str) -> Directives {
     let Some(object) = object.filter(|object| object.metadata.uid.as_deref() == Some(uid)) else {
         return Directives { halt: Some("the Strategy object is gone".to_owned()), ..Directives::default() };
     };
-    let annotation = |name: &str| object.metadata.annotations.as_ref().and_then(|all| all.get(name)).cloned();
-    let halt = annotation(ANNOTATION_HALT).filter(|text| text != "false").map(|text| match text.as_str() {
-        "" | "true" => format!("annotation {ANNOTATION_HALT} is set"),
-        _ => text,
-    });
+    let annotations = object.metadata.annotations.as_ref();
+    let kill_switch = object.data.pointer("/spec/killSwitch").and_then(serde_json::Value::as_bool);
+    let wants = Directives::of(kill_switch.unwrap_or(false), |name| annotations?.get(name).cloned());
     let going = object.metadata.deletion_timestamp.is_some();
-    Directives {
-        kill_switch: object
-            .data
-            .pointer("/spec/killSwitch")
-            .and_then(serde_json::Value::as_bool)
-            .unwrap_or(false),
-        halt: halt.or_else(|| going.then(|| "the Strategy object is being deleted".to_owned())),
-        reset: annotation(ANNOTATION_RESET),
-    }
+    let halt = wants.halt.or_else(|| going.then(|| "the Strategy object is being deleted".to_owned()));
+    Directives { halt, ..wants }
 }
 
 /// What to do about the Lease: pure.
@@ -289,7 +272,8 @@ impl Coordination for ClusterCoordination {
             return Ok(());
         }
         let name = format!("{}-state", self.identity.name);
-        let patch = json!({"data": {STATE_KEY: state.to_json(STATE_BYTES)?}});
+        let text = state.to_json(STATE_BYTES).map_err(|error| failed("telling the state", error))?;
+        let patch = json!({"data": {STATE_KEY: text}});
         let (parameters, patch) = (PatchParams::default(), Patch::Merge(&patch));
         match request("telling the state", self.documents.patch(&name, &parameters, &patch)).await {
             Ok(_) => *lock(&self.told) = Some((Instant::now(), state.clone())),
@@ -316,6 +300,8 @@ impl Coordination for ClusterCoordination {
 
 #[cfg(test)]
 mod tests {
+    use ats_crds::{ANNOTATION_HALT, ANNOTATION_RESET_HALT};
+
     use super::*;
 
     fn object(json: serde_json::Value) -> DynamicObject {
@@ -334,7 +320,7 @@ mod tests {
         assert_eq!(wants(json!({}), json!({ANNOTATION_HALT: "earnings"})).halt.as_deref(), Some("earnings"));
         assert_eq!(wants(json!({}), json!({ANNOTATION_HALT: "false"})).halt, None);
         assert!(wants(json!({}), json!({ANNOTATION_HALT: ""})).halt.unwrap().contains(ANNOTATION_HALT));
-        assert_eq!(wants(json!({}), json!({ANNOTATION_RESET: "h-1"})).reset.as_deref(), Some("h-1"));
+        assert_eq!(wants(json!({}), json!({ANNOTATION_RESET_HALT: "h-1"})).reset.as_deref(), Some("h-1"));
         // Gone, or another object of that name.
         assert!(directives_of(None, "u").halt.is_some());
         assert!(directives_of(Some(&strategy(json!({}), json!({}))), "other").halt.is_some());

@@ -37,8 +37,9 @@ mod simulated;
 mod stage;
 mod trader;
 
+pub use ats_pipeline::contract::TradingState;
 pub use broker::{Acceptance, Broker, BrokerAccount, BrokerOrder};
-pub use coordination::{Coordination, Directives, LocalCoordination, TradingState};
+pub use coordination::{Coordination, Directives, LocalCoordination};
 pub use error::TradeError;
 pub use feed::{Feed, FeedBar, RecordedFeed};
 pub use market_feed::MarketFeed;

@@ -29,7 +29,7 @@ fn spec_of(file: &StageFile) -> Result<&TradeSpec, StageError> {
 }
 
 /// Trades on paper up to the dataset's last bar, and ends: what `ats run` does. Bars that an earlier run has decided
-/// are not decided again.
+/// are not decided again. Beside the outcome: the state that a pod would tell.
 ///
 /// # Errors
 /// An input that is missing, a ledger that cannot be reached, or as [`paper`].
@@ -38,7 +38,7 @@ pub async fn run_local(
     context: &StageContext,
     ledger_url: &str,
     directives: Directives,
-) -> Result<Outcome, StageError> {
+) -> Result<(Outcome, Option<TradingState>), StageError> {
     let spec = spec_of(file)?;
     let ledger = Ledger::open(ledger_url).await.map_err(TradeError::from)?;
     let identity = StrategyIdentity::local(&file.owner.name).map_err(TradeError::from)?;
@@ -48,7 +48,8 @@ pub async fn run_local(
     let work = Work { file, spec, context, ledger: &ledger, identity, holder, follow: None };
     let end = work.run(Arc::clone(&coordination)).await?;
     ledger.close().await;
-    Ok(outcome(end, coordination.last_state().as_ref()))
+    let state = coordination.last_state();
+    Ok((outcome(end, state.as_ref()), state))
 }
 
 /// Trades until the pod is stopped. The ledger's URL is in the environment.
@@ -95,7 +96,7 @@ pub async fn run_pod(file: &StageFile, context: &StageContext) -> Result<Outcome
     if std::env::var_os("KUBERNETES_SERVICE_HOST").is_some() {
         return run_in_cluster(file, context).await;
     }
-    run_local(file, context, &ledger_url()?, Directives::default()).await
+    Ok(run_local(file, context, &ledger_url()?, Directives::default()).await?.0)
 }
 
 fn ledger_url() -> Result<String, StageError> {

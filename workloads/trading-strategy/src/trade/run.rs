@@ -42,7 +42,11 @@ pub async fn run<B: Broker, C: Coordination>(
                     tracing::debug!(session = %bar.slice.session, %outcome, orders, "decided");
                 }
             }
-            (None, None) => break RunEnd::CaughtUp { decided },
+            (None, None) => {
+                // Without a new bar, too, a halt that was asked for stands, and the state says so.
+                trader.idle().await?;
+                break RunEnd::CaughtUp { decided };
+            }
             (None, Some(pause)) => {
                 trader.idle().await?;
                 tokio::select! {

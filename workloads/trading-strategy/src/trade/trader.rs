@@ -7,12 +7,12 @@ use ats_ledger::{
     CashMovement, ClientOrderId, Decision, DecisionOutcome, Lease, Ledger, MovementKind, OrderState,
     Recorded, Run, RunMode, SavedState, StrategyIdentity,
 };
+use ats_pipeline::contract::{StateHalt, StatePosition};
 use jiff::{SignedDuration, Timestamp, civil::Date};
 use rust_decimal::Decimal;
 
 use super::control::{Standing, standing};
 use super::convert::drawdown;
-use super::coordination::{StateHalt, StatePosition};
 use super::outcome::{difference, outcomes};
 use super::record::BarRecord;
 use super::recover::{agree, disagree, reconcile};

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use ats_pipeline::contract::STATE_KEY;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::trade::cluster::{ClusterCoordination, ClusterIdentity, STATE_KEY};
+use crate::trade::cluster::{ClusterCoordination, ClusterIdentity};
 use crate::trade::*;
 
 /// Objects by path; resource versions count writes.

@@ -67,6 +67,27 @@ async fn a_halt_stops_entries_and_working_openings() {
     desk.ledger.verify(&identity().key()).await.unwrap();
 }
 
+/// What `ats run` does when everything is decided: no bar comes, and the halt that is asked for stands all the same.
+#[tokio::test]
+async fn a_halt_needs_no_new_bar() {
+    let days = bars(20, 5);
+    let desk = Desk::new().await;
+    let to_the_end = async || {
+        let trader = desk.start().await.unwrap();
+        run(trader, &mut RecordedFeed::new(days.clone()), None, std::future::pending()).await.unwrap()
+    };
+    assert_eq!(to_the_end().await, RunEnd::CaughtUp { decided: 20 });
+    assert_eq!(desk.coordination.last_state().unwrap().halt, None);
+    desk.coordination.direct(Directives { kill_switch: true, ..Directives::default() });
+    assert_eq!(to_the_end().await, RunEnd::CaughtUp { decided: 0 });
+    let told = desk.coordination.last_state().unwrap().halt.unwrap();
+    assert_eq!(told.cause, HaltCause::KillSwitch);
+    assert_eq!(desk.ledger.open_halts(&identity().key()).await.unwrap().len(), 1);
+    desk.coordination.direct(Directives::default());
+    assert_eq!(to_the_end().await, RunEnd::CaughtUp { decided: 0 });
+    assert_eq!(desk.coordination.last_state().unwrap().halt, None);
+}
+
 /// The switch is turned while the broker has filled an opening order that the engine has not heard of yet.
 #[tokio::test]
 async fn a_halt_after_the_fill_does_not_undo_the_fill() {

@@ -1,83 +1,61 @@
-//! Conditions: kstatus for all kinds, and the kinds' own. Pure.
+//! Where an object is, in the terms that all kinds share: kstatus.
 
-use ats_crds::{ConditionType, Reason};
-use ats_pipeline::{Problem, check};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use k8s_openapi::jiff::Timestamp;
+use ats_crds::{
+    ConditionType, Reason,
+    status::{Failure, StageName},
+};
 
-use crate::stage::{Current, Trouble, observe::bounded};
+use super::{Conditions, Truth, bounded};
+use crate::{Problem, check};
 
-/// The status of a condition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Truth {
-    /// It holds.
-    True,
-    /// It does not.
-    False,
-    /// Not decided yet.
-    Unknown,
+/// A problem of a stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// The reason on the condition.
+    pub reason: Reason,
+    /// What is wrong and where.
+    pub message: String,
 }
 
-impl Truth {
-    /// The text in `status.conditions[].status`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::True => "True",
-            Self::False => "False",
-            Self::Unknown => "Unknown",
+impl Trouble {
+    /// The entry of `status.failures` that speaks for a whole stage.
+    pub fn of_stage(&self, stage: StageName) -> Failure {
+        Failure {
+            stage,
+            shard: None,
+            ticker: None,
+            category: self.reason.as_str().to_owned(),
+            message: bounded(&self.message),
         }
     }
 }
 
-/// The conditions of an object; a condition whose status stays keeps its time.
+/// How far an object is on the way through its stages.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Conditions {
-    list: Vec<Condition>,
-    generation: i64,
-    now: Timestamp,
-}
-
-impl Conditions {
-    /// Begins with what is there.
-    pub fn new(list: Vec<Condition>, generation: i64, now: Timestamp) -> Self {
-        Self { list, generation, now }
-    }
-
-    /// Sets a condition.
-    pub fn set(&mut self, type_: ConditionType, truth: Truth, reason: Reason, message: impl AsRef<str>) {
-        let before = self.list.iter().position(|condition| condition.type_ == type_.as_str());
-        let since = before
-            .and_then(|index| self.list.get(index))
-            .filter(|condition| condition.status == truth.as_str())
-            .map_or(Time(self.now), |condition| condition.last_transition_time.clone());
-        let condition = Condition {
-            type_: type_.as_str().to_owned(),
-            status: truth.as_str().to_owned(),
-            reason: reason.as_str().to_owned(),
-            message: bounded(message.as_ref()),
-            observed_generation: Some(self.generation),
-            last_transition_time: since,
-        };
-        match before.and_then(|index| self.list.get_mut(index)) {
-            Some(place) => *place = condition,
-            None => self.list.push(condition),
-        }
-    }
-
-    /// Takes a condition away.
-    pub fn remove(&mut self, type_: ConditionType) {
-        self.list.retain(|condition| condition.type_ != type_.as_str());
-    }
-
-    /// The status of a condition, if it is there.
-    pub fn is_true(&self, type_: ConditionType) -> bool {
-        self.list.iter().any(|condition| condition.type_ == type_.as_str() && condition.status == "True")
-    }
-
-    /// The list for the status.
-    pub fn into_list(self) -> Vec<Condition> {
-        self.list
-    }
+pub enum Current {
+    /// Every stage has its output.
+    Done,
+    /// A stage is at work.
+    Working {
+        /// Which.
+        stage: StageName,
+        /// `Progressing`, `Queued`, or a problem.
+        reason: Reason,
+        /// In words.
+        message: String,
+    },
+    /// A stage ended without an output.
+    Failed {
+        /// Which.
+        stage: StageName,
+        /// Why.
+        trouble: Trouble,
+    },
+    /// A stage is held by the user.
+    Suspended {
+        /// Which.
+        stage: StageName,
+    },
 }
 
 /// Where an object is, for the conditions that all kinds share.
@@ -165,6 +143,8 @@ fn ready(conditions: &mut Conditions, published: bool, truth: Truth, reason: Rea
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Condition, jiff::Timestamp};
+
     use super::*;
 
     fn judged(situation: &Situation, published: bool) -> Vec<(String, String, String)> {
@@ -231,21 +211,5 @@ mod tests {
             let has = |type_: &str| found.iter().any(|row| row.0 == type_);
             assert!(!(has("Reconciling") && has("Stalled")), "{situation:?} is both");
         }
-    }
-
-    #[test]
-    fn a_condition_whose_status_stays_keeps_its_time() {
-        let later = Timestamp::from_second(60).unwrap();
-        let mut conditions = Conditions::new(Vec::new(), 1, Timestamp::UNIX_EPOCH);
-        conditions.set(ConditionType::Ready, Truth::Unknown, Reason::Queued, "a");
-        let mut conditions = Conditions::new(conditions.into_list(), 2, later);
-        conditions.set(ConditionType::Ready, Truth::Unknown, Reason::Progressing, "b");
-        let list = conditions.clone().into_list();
-        assert_eq!(
-            (list[0].last_transition_time.0, list[0].observed_generation),
-            (Timestamp::UNIX_EPOCH, Some(2))
-        );
-        conditions.set(ConditionType::Ready, Truth::True, Reason::Succeeded, "c");
-        assert_eq!(conditions.into_list()[0].last_transition_time.0, later);
     }
 }

@@ -1,0 +1,268 @@
+//! Universes, then models, then strategies: each planned, its stages run, its status written as in a cluster.
+
+mod model;
+mod strategy;
+mod universe;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use ats_crds::{
+    ModelTrainingJob, TradingUniverse,
+    status::{HasCommonStatus, StageState, StageStatus},
+};
+use ats_pipeline::{
+    Category, KeyError, Outcome, PlannedStage, StageInput, StageName, StagePlan, StoreLocation, plan,
+    status::{Before, Current, Told, Trouble, Way, add_failures, bounded, stages as record},
+};
+use ats_store::{Settings, StageContext, Store};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::{Bars, object::Object, stages};
+use crate::{Failure, PathMap, StateArguments, objects::Objects, state::State};
+
+/// An object with the status that a run gave it.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    /// Its kind.
+    pub(crate) kind: String,
+    /// Its name.
+    pub(crate) name: String,
+    /// The object.
+    pub(crate) object: Value,
+    /// Whether it is Ready.
+    pub(crate) ready: bool,
+}
+
+/// Runs objects in this process.
+#[derive(Debug)]
+pub(crate) struct Runner {
+    context: StageContext,
+    location: StoreLocation,
+    ledger: String,
+    maps: Vec<PathMap>,
+    bars: Arc<Bars>,
+    state: State,
+    now: Timestamp,
+}
+
+/// Objects that are finished, by name, for those that refer to them.
+#[derive(Default)]
+struct Done {
+    universes: BTreeMap<String, TradingUniverse>,
+    models: BTreeMap<String, ModelTrainingJob>,
+}
+
+/// How far the stages of an object came.
+struct Progress {
+    plan: Vec<StagePlan>,
+    current: Current,
+    stages: Vec<StageStatus>,
+    told: Told,
+}
+
+impl Progress {
+    fn way(&self) -> Way<'_> {
+        Way { plan: &self.plan, current: &self.current }
+    }
+
+    /// Puts stages, figures and failures into a status.
+    fn put_into<S: HasCommonStatus>(&self, status: &mut S) {
+        let common = status.common_mut();
+        common.stages = self.stages.clone();
+        self.told.put_into(common);
+    }
+}
+
+impl Runner {
+    /// A runner with its store open.
+    pub(crate) fn new(
+        folders: &StateArguments,
+        jobs: usize,
+        maps: Vec<PathMap>,
+        cancel: CancellationToken,
+    ) -> Result<Self, Failure> {
+        let location = StoreLocation { uri: store_uri(&folders.store)? };
+        let bars = Arc::new(Bars::new());
+        let mut context = StageContext::new(Store::open(&location, &Settings::new())?);
+        context.progress = bars.clone();
+        context.cancel = cancel;
+        if jobs > 0 {
+            context.jobs = jobs;
+        }
+        Ok(Self {
+            context,
+            location,
+            ledger: folders.ledger.clone(),
+            maps,
+            bars,
+            state: State::new(&folders.state),
+            now: Timestamp::now(),
+        })
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    pub(super) fn store_uri(&self) -> &str {
+        &self.location.uri
+    }
+
+    pub(super) fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Whether the store has a stage's output.
+    pub(super) async fn has(&self, output: &StageInput) -> Result<bool, Failure> {
+        let name = format!("{}/{}/dataset-{}.json", output.stage, output.key, output.digest);
+        Ok(self.context.store.contains(&name).await?)
+    }
+
+    /// Runs everything; an object that fails does not keep others from running.
+    pub(crate) async fn run(&self, objects: Objects) -> Result<Vec<Finished>, Failure> {
+        let mut finished = Vec::new();
+        let mut done = Done::default();
+        for (name, mut universe) in objects.universes {
+            self.universe(&mut universe).await?;
+            finished.push(self.finish(&universe)?);
+            done.universes.insert(name, universe);
+        }
+        for (name, mut model) in objects.models {
+            self.model(&mut model, &done).await?;
+            finished.push(self.finish(&model)?);
+            done.models.insert(name, model);
+        }
+        for (_, mut strategy) in objects.strategies {
+            self.strategy(&mut strategy, &done).await?;
+            finished.push(self.finish(&strategy)?);
+        }
+        Ok(finished)
+    }
+
+    fn finish<O: Object>(&self, object: &O) -> Result<Finished, Failure> {
+        let kind = O::kind(&()).into_owned();
+        let name = object.name_any();
+        let value = serde_json::to_value(object).map_err(|error| Failure::Failed(error.to_string()))?;
+        self.state.keep(&kind, &name, &value)?;
+        let ready = value
+            .pointer("/status/conditions")
+            .and_then(Value::as_array)
+            .is_some_and(|all| all.iter().any(|one| one["type"] == "Ready" && one["status"] == "True"));
+        Ok(Finished { kind, name, object: value, ready })
+    }
+
+    /// Empties an object's status for this run. Conditions keep the time of their last change from the run before.
+    fn begin<O: Object>(&self, object: &mut O) -> Result<Before, Failure> {
+        let generation = object.meta().generation.unwrap_or(1);
+        object.meta_mut().generation = Some(generation);
+        *object.status_mut() = O::Status::default();
+        object.common_mut().observed_generation = generation;
+        let last = self.state.find(&O::kind(&()), &object.name_any())?.unwrap_or_default();
+        let conditions = last.pointer("/status/conditions").cloned().unwrap_or_default();
+        Ok(Before {
+            conditions: serde_json::from_value(conditions).unwrap_or_default(),
+            generation,
+            published: false,
+            now: self.now,
+        })
+    }
+
+    /// Plans, runs what is ready, plans again, until every stage has an output or one fails.
+    async fn stages<O, P>(&self, object: &O, plan_of: P) -> Result<Progress, Failure>
+    where
+        O: Object,
+        P: Fn(plan::Known<'_>) -> Result<Vec<StagePlan>, KeyError>,
+    {
+        let mut stages: Vec<StageStatus> = Vec::new();
+        let mut told = Told::default();
+        loop {
+            let known = |stage: &PlannedStage| record::output(&stages, &self.location.uri, stage);
+            let plan = plan_of(&known).map_err(|error| Failure::Failed(error.to_string()))?;
+            let Some(next) = plan::next(&plan).cloned() else {
+                return Ok(Progress { plan, current: Current::Done, stages, told });
+            };
+            let started = Timestamp::now();
+            let mut outcome = self.execute(object, &next).await;
+            if outcome.is_done() && outcome.digest.is_none() {
+                let message = format!("stage {} ended well and named no output", next.stage());
+                outcome = Outcome::failed(Category::Internal, message);
+            }
+            let entry = self.record(&next, &outcome, started);
+            add_failures(&mut told.failures, &outcome.failures);
+            if entry.state.is_done() {
+                stages.push(entry);
+                told.figures.extend(outcome.figures);
+                continue;
+            }
+            let trouble = Trouble { reason: outcome.category.reason(), message: outcome.message };
+            told.failures.insert(0, trouble.of_stage(next.stage()));
+            let waiting = plan.iter().skip_while(|entry| entry.stage.as_ref() != Some(&next)).skip(1);
+            let waiting = waiting.filter(|entry| entry.name != StageName::Trade);
+            let waiting = waiting.map(|entry| StageStatus::pending(entry.name));
+            stages.push(entry);
+            stages.extend(waiting);
+            let current = Current::Failed { stage: next.stage(), trouble };
+            return Ok(Progress { plan, current, stages, told });
+        }
+    }
+
+    /// The record of a stage that ended.
+    fn record(&self, planned: &PlannedStage, outcome: &Outcome, started: Timestamp) -> StageStatus {
+        let done = outcome.is_done();
+        StageStatus {
+            state: match done {
+                true => record::done_state(outcome.computed, outcome.reused),
+                false => StageState::Failed,
+            },
+            progress: Some(if done { "1/1" } else { "0/1" }.to_owned()),
+            computed: record::count(outcome.computed),
+            reused: record::count(outcome.reused),
+            digest: outcome.digest.map(|digest| digest.to_string()),
+            message: (!done).then(|| bounded(&outcome.message)),
+            started_at: Some(Time(started)),
+            finished_at: Some(Time(Timestamp::now())),
+            ..record::begun(&self.location.uri, planned, 1)
+        }
+    }
+
+    async fn execute<O: Object>(&self, object: &O, planned: &PlannedStage) -> Outcome {
+        let title = object.title();
+        let mut file = planned.to_file(object.owner(), "local", self.location.clone());
+        file.shards = 1;
+        if let Some(source) = &mut file.source {
+            source.uri = self.mapped(&source.uri);
+        }
+        self.bars.begin(&title, planned.stage());
+        let outcome = stages::execute(&file, &self.context).await.unwrap_or_else(|error| error.to_outcome());
+        let text = if outcome.is_done() {
+            format!("{} computed, {} reused", outcome.computed, outcome.reused)
+        } else {
+            format!("failed: {}", outcome.message)
+        };
+        self.bars.end(&title, planned.stage(), &text);
+        outcome
+    }
+
+    /// A `file://` URI with the first map that fits applied.
+    fn mapped(&self, uri: &str) -> String {
+        let Some(path) = uri.strip_prefix("file://") else { return uri.to_owned() };
+        let fits = |map: &&PathMap| path == map.from || path.starts_with(&format!("{}/", map.from));
+        let Some(map) = self.maps.iter().find(fits) else { return uri.to_owned() };
+        let target = std::path::absolute(&map.to).unwrap_or_else(|_| map.to.clone());
+        format!("file://{}{}", target.display(), &path[map.from.len()..])
+    }
+}
+
+/// A store's URI from a URI or a folder's path.
+pub(crate) fn store_uri(text: &str) -> Result<String, Failure> {
+    if text.contains("://") {
+        return Ok(text.to_owned());
+    }
+    let path = std::path::absolute(text)
+        .map_err(|error| Failure::Input(format!("--store {text:?} is not a path: {error}")))?;
+    Ok(format!("file://{}", path.display()))
+}
