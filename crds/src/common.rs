@@ -68,7 +68,7 @@ fn default_secret_key() -> String {
 }
 
 /// A PersistentVolumeClaim and where the pod sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct VolumeClaim {
     /// Name of the PersistentVolumeClaim, in the same namespace.
@@ -77,11 +77,33 @@ pub struct VolumeClaim {
     /// Absolute path at which the claim is mounted in the pod; the `file://` URI points at it or below it.
     #[serde(default = "default_mount_path")]
     #[schemars(length(min = 2, max = 255))]
+    #[x_kube(validation = Rule::new("self.startsWith('/')").message("must be an absolute path, such as /data"))]
     pub mount_path: String,
 }
 
 fn default_mount_path() -> String {
     "/data".to_owned()
+}
+
+/// A PersistentVolumeClaim that holds an artifact store, and where the pod sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StoreClaim {
+    /// Name of the PersistentVolumeClaim, in the same namespace.
+    #[schemars(length(min = 1, max = 253))]
+    pub claim_name: String,
+    /// Absolute path at which the claim is mounted in the pod, another one than that of a source's claim.
+    #[serde(default = "default_store_path")]
+    #[schemars(length(min = 2, max = 255))]
+    #[x_kube(validation = Rule::new("self.startsWith('/')").message("must be an absolute path, such as /store"))]
+    pub mount_path: String,
+}
+
+/// Where the claim of an artifact store is mounted when nothing else is said.
+pub const STORE_PATH: &str = "/store";
+
+fn default_store_path() -> String {
+    STORE_PATH.to_owned()
 }
 
 /// Where the artifacts of this object's stages go.
@@ -96,7 +118,7 @@ pub struct ArtifactStore {
     pub uri: Option<String>,
     /// A claim that every stage's pod mounts; the store is its root folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub volume_claim: Option<VolumeClaim>,
+    pub volume_claim: Option<StoreClaim>,
     /// A Secret whose keys are the store's settings (`AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT`, …).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials_secret_ref: Option<SecretReference>,

@@ -29,6 +29,10 @@ pub const GROUP: &str = "trading.ats.dev";
 pub const VERSION: &str = "v1alpha1";
 /// Longest `metadata.name`, so that the names of children (52 characters for a Job) can carry it.
 pub const MAX_NAME_LENGTH: usize = 40;
+/// Longest ticker: the bound of the schema and of the expression language.
+pub const MAX_TICKER_LENGTH: usize = 16;
+/// Longest expression: the bound of the schema and of the expression language, which holds canonical forms to it too.
+pub const MAX_EXPRESSION_LENGTH: usize = 4096;
 
 /// Annotation: a new value gives every failed stage of the object one more attempt.
 pub const ANNOTATION_RETRY: &str = "trading.ats.dev/retry";

@@ -5,8 +5,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AnyDecimal, DateString, GateOperator, GateValue, LedgerReference, NonNegativeDecimal, ObjectReference,
-    PositiveDecimal, PositiveFraction, Rebalance, RunSettings, UnitFraction, status::StrategyStatus,
+    AnyDecimal, DateString, GateOperator, GateValue, LedgerReference, MAX_EXPRESSION_LENGTH,
+    NonNegativeDecimal, ObjectReference, PositiveDecimal, PositiveFraction, Rebalance, RunSettings,
+    UnitFraction, status::StrategyStatus,
 };
 
 /// A signal, a portfolio, risk limits, and how live it is.
@@ -137,18 +138,18 @@ fn zero() -> AnyDecimal {
 #[serde(rename_all = "camelCase")]
 pub struct RulesSignal {
     /// When to buy.
-    #[schemars(length(min = 1, max = 1024))]
+    #[schemars(length(min = 1, max = MAX_EXPRESSION_LENGTH))]
     pub entry: String,
     /// When to sell what is held; wins over `entry`.
-    #[schemars(length(min = 1, max = 1024))]
+    #[schemars(length(min = 1, max = MAX_EXPRESSION_LENGTH))]
     pub exit: String,
     /// When to sell short.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 1024))]
+    #[schemars(length(min = 1, max = MAX_EXPRESSION_LENGTH))]
     pub short_entry: Option<String>,
     /// When to cover a short; wins over `shortEntry`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 1024))]
+    #[schemars(length(min = 1, max = MAX_EXPRESSION_LENGTH))]
     pub short_exit: Option<String>,
 }
 
@@ -167,7 +168,7 @@ pub struct Portfolio {
     pub max_positions: i32,
     /// An expression that orders rule entries, highest first, then the ticker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 1024))]
+    #[schemars(length(min = 1, max = MAX_EXPRESSION_LENGTH))]
     pub rank_by: Option<String>,
     /// The size of a position; exactly one member.
     pub sizing: Sizing,
@@ -262,7 +263,7 @@ pub struct Stop {
     /// At a multiple of the signal bar's average true range.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub atr: Option<AtrStop>,
-    /// At a fraction of the entry price.
+    /// As far from the fill as this fraction of the signal bar's close, the price that the position is sized at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub percent: Option<PositiveFraction>,
 }

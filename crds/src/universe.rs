@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    DateString, Rebalance, RunSettings, SecretReference, UnitFraction, VolumeClaim, status::UniverseStatus,
+    DateString, MAX_EXPRESSION_LENGTH, MAX_TICKER_LENGTH, Rebalance, RunSettings, SecretReference,
+    UnitFraction, VolumeClaim, status::UniverseStatus,
 };
 
 /// Which tickers, from where, with which features: acquired, checked, and published as one dataset.
@@ -39,9 +40,11 @@ use crate::{
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("has(self.history.end) || has(self.schedule)")
     .message("set history.end, or a schedule that brings new sessions"))]
+#[x_kube(validation = Rule::new("!has(self.artifactStore) || !has(self.artifactStore.volumeClaim) || !has(self.source.files) || !has(self.source.files.volumeClaim) || self.artifactStore.volumeClaim.mountPath != self.source.files.volumeClaim.mountPath || self.artifactStore.volumeClaim.claimName == self.source.files.volumeClaim.claimName")
+    .message("two claims cannot be mounted at one path: set another mountPath in artifactStore.volumeClaim or in source.files.volumeClaim"))]
 pub struct TradingUniverseSpec {
     /// Symbols to acquire, 1 to 5000, each once; their order does not matter.
-    #[schemars(length(min = 1, max = 5000), inner(length(min = 1, max = 15)))]
+    #[schemars(length(min = 1, max = 5000), inner(length(min = 1, max = MAX_TICKER_LENGTH)))]
     pub tickers: Vec<String>,
     /// Where bars and corporate actions come from; exactly one member.
     pub source: Source,
@@ -290,7 +293,7 @@ pub struct Selection {
     #[schemars(range(min = 1, max = 5000))]
     pub focus_universe_size: i32,
     /// An expression, highest first; ties by ticker.
-    #[schemars(length(min = 1, max = 1024))]
+    #[schemars(length(min = 1, max = MAX_EXPRESSION_LENGTH))]
     pub rank_by: String,
     /// When the ranking is made; it holds from the next session.
     #[serde(default)]
@@ -306,7 +309,7 @@ pub struct Feature {
         .message("must be lower-case letters, digits and underscores, and begin with a letter"))]
     pub name: String,
     /// Its formula in the expression language.
-    #[schemars(length(min = 1, max = 1024))]
+    #[schemars(length(min = 1, max = MAX_EXPRESSION_LENGTH))]
     pub expression: String,
 }
 

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, str::FromStr, time::Duration};
 
-use ats_crds::{VolumeClaim, status::StageName};
+use ats_crds::{STORE_PATH, StoreClaim, status::StageName};
 use clap::{Args, ValueEnum};
 
 /// A component that runs in an image of its own.
@@ -66,19 +66,19 @@ impl FromStr for SecretKey {
 
 /// `NAME` or `NAME:MOUNT` of a PersistentVolumeClaim.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claim(pub VolumeClaim);
+pub struct Claim(pub StoreClaim);
 
 impl FromStr for Claim {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (name, mount) = text.split_once(':').unwrap_or((text, "/store"));
+        let (name, mount) = text.split_once(':').unwrap_or((text, STORE_PATH));
         if name.is_empty() || !mount.starts_with('/') || mount.len() < 2 {
             return Err(format!(
                 "{text:?} is not NAME or NAME:MOUNT of a PersistentVolumeClaim, such as artifacts:/store"
             ));
         }
-        Ok(Self(VolumeClaim {
+        Ok(Self(StoreClaim {
             claim_name: name.to_owned(),
             mount_path: mount.trim_end_matches('/').to_owned(),
         }))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ats_crds::{ArtifactStore, Reason, RunSettings};
 use ats_pipeline::{
     Problem, StoreLocation,
-    check::{Volume, is_local},
+    check::{self, Volume, is_local},
 };
 use k8s_openapi::{
     api::{
@@ -71,8 +71,13 @@ pub fn store(run: &RunSettings, options: &Options) -> Result<StorePlace, Problem
         let secret = credentials_secret_ref.as_ref().map(|secret| secret.name.clone());
         return match (uri, volume_claim) {
             (None, Some(claim)) => {
-                let mount = claim.mount_path.trim_end_matches('/').to_owned();
-                let volume = Volume { claim_name: claim.claim_name.clone(), mount_path: mount };
+                let volume = check::store_volume(run).ok_or_else(|| {
+                    problem(
+                        "spec.artifactStore.volumeClaim.mountPath",
+                        Reason::InvalidSpec,
+                        &format!("{:?} is no path at which a claim can be mounted", claim.mount_path),
+                    )
+                })?;
                 Ok(on_volume(volume, secret))
             }
             (Some(uri), None) if is_local(uri) => Err(problem(
@@ -195,7 +200,7 @@ mod tests {
         let claim = of(json!({"volumeClaim": {"claimName": "artifacts"}}), &[]).unwrap();
         assert_eq!(
             (claim.location.uri.as_str(), claim.volume.unwrap().claim_name.as_str()),
-            ("file:///data", "artifacts")
+            ("file:///store", "artifacts")
         );
         let claim = of(Value::Null, &["--default-store-claim", "artifacts:/store"]).unwrap();
         assert_eq!(claim.location.uri, "file:///store");

@@ -97,7 +97,8 @@ impl FeatureGraph {
         self.expressions().flat_map(Typed::tickers).collect()
     }
 
-    /// Bars needed before every feature and the ranking have a first value.
+    /// Bars after which every operand of every feature and of the ranking can have a value (see
+    /// [`Typed::first_value`]).
     #[must_use]
     pub fn first_value(&self) -> u32 {
         self.expressions().map(Typed::first_value).max().unwrap_or(0)
@@ -270,11 +271,7 @@ impl Builder {
             return Err(ExpressionError::new(source, Category::Cycle, whole, message)
                 .help("rank by columns, time-series functions and features of these"));
         }
-        if typed.unit().is_adjusted() {
-            let message = format!("the ranking is {}, which cannot be compared across tickers", typed.unit());
-            return Err(ExpressionError::new(source, Category::Unit, whole, message)
-                .help("use raw columns, as in `mean(raw_close * raw_volume, 21)`, or a ratio"));
-        }
+        typed.comparable_across_tickers(source)?;
         Ok(Some(typed))
     }
 }

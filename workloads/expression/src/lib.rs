@@ -37,3 +37,4 @@ pub use vocabulary::{
     Arithmetic, Bars, BollingerOutput, Calendar, Column, Compare, Cross, CrossSection, Extreme, Logic,
     MacdOutput, Map, PairWindow, StochasticOutput, Window,
 };
+pub use walk::Any;

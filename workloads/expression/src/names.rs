@@ -14,8 +14,6 @@ const RESERVED: [&str; 11] =
 pub struct Name(String);
 
 impl Name {
-    /// The form of a name as a regular expression (reserved names apart).
-    pub const PATTERN: &'static str = "^[a-z][a-z0-9_]{0,62}$";
     /// The longest name, in bytes.
     pub const MAX_LENGTH: usize = 63;
 
@@ -97,20 +95,18 @@ fn meaning(text: &str) -> Option<&'static str> {
     }
 }
 
-/// A ticker as written in a string literal: upper-case letters, digits, `.` and `-`, 16 at most.
+/// A ticker as written in a string literal: upper-case letters, digits, `.` and `-`,
+/// [`ats_crds::MAX_TICKER_LENGTH`] at most.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticker(String);
 
 impl Ticker {
-    /// The form of a ticker as a regular expression.
-    pub const PATTERN: &'static str = "^[A-Z0-9][A-Z0-9.-]{0,15}$";
-
     /// `None` when the text does not have the form of a ticker.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let letter = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit();
         let mut bytes = text.bytes();
-        let form = text.len() <= 16
+        let form = text.len() <= ats_crds::MAX_TICKER_LENGTH
             && bytes.next().is_some_and(letter)
             && bytes.all(|b| letter(b) || b == b'.' || b == b'-');
         form.then(|| Self(text.to_owned()))

@@ -9,7 +9,7 @@ use crate::lexer::{Lexeme, Token, shorten, tokens};
 use crate::vocabulary::{Arithmetic, Compare, Logic};
 
 /// The longest expression, in bytes.
-pub const MAX_LENGTH: usize = 4096;
+pub const MAX_LENGTH: usize = ats_crds::MAX_EXPRESSION_LENGTH;
 /// The highest tree: operators and functions one inside another.
 pub const MAX_HEIGHT: usize = 100;
 /// How deep the parser goes: parentheses count here and make no tree. Twice the height, so that the canonical form

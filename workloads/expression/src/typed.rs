@@ -8,6 +8,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::error::{Category, ExpressionError};
 use crate::names::{Name, Ticker};
 use crate::unit::Unit;
 use crate::vocabulary::{
@@ -38,7 +39,7 @@ pub struct Facts {
 /// How much of the past an expression needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct History {
-    /// Index of the first bar (from 0) that can have a value; the bars before it are null.
+    /// Index of the first bar (from 0) at which every operand can have a value.
     pub first: u32,
     /// A value depends on every bar before it (EMA, RSI, ATR, OBV…), not only on the last `first`.
     pub recursive: bool,
@@ -349,6 +350,19 @@ impl Typed {
         self.facts.unit
     }
 
+    /// That its values can be compared across tickers, as a ranking does. `source`: its text, for the error.
+    ///
+    /// # Errors
+    /// When they are levels of adjusted numbers, whose scale is each ticker's own.
+    pub fn comparable_across_tickers(&self, source: &str) -> Result<(), ExpressionError> {
+        if !self.unit().is_adjusted() {
+            return Ok(());
+        }
+        let message = format!("the ranking is {}, which cannot be compared across tickers", self.unit());
+        Err(ExpressionError::new(source, Category::Unit, 0..source.len(), message)
+            .help("use raw columns, as in `mean(raw_close * raw_volume, 21)`, or a ratio"))
+    }
+
     /// Whether it, or a feature that it uses, needs the active set.
     #[must_use]
     pub const fn is_cross_sectional(&self) -> bool {
@@ -362,7 +376,8 @@ impl Typed {
         if self.facts.history.recursive { None } else { Some(self.facts.history.first) }
     }
 
-    /// Index of the first bar (from 0) that can have a value, for recursive functions too.
+    /// Index of the first bar (from 0) at which every operand can have a value, for recursive functions too. `and`, `or`
+    /// and `if` can be decided by one operand, and so have a value before that bar.
     #[must_use]
     pub const fn first_value(&self) -> u32 {
         self.facts.history.first

@@ -8,22 +8,26 @@ use crate::vocabulary::{Bars, Column};
 
 /// A node of either type, for functions that visit all.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Any<'a> {
+pub enum Any<'a> {
+    /// A number.
     Number(&'a Number),
+    /// A boolean.
     Boolean(&'a Boolean),
 }
 
-impl Node {
-    pub(crate) const fn as_any(&self) -> Any<'_> {
-        match self {
-            Self::Number(number) => Any::Number(number),
-            Self::Boolean(boolean) => Any::Boolean(boolean),
+impl<'a> From<&'a Node> for Any<'a> {
+    fn from(node: &'a Node) -> Self {
+        match node {
+            Node::Number(number) => Self::Number(number),
+            Node::Boolean(boolean) => Self::Boolean(boolean),
         }
     }
+}
 
+impl Node {
     pub(crate) fn columns(&self) -> BTreeSet<Column> {
         let mut found = BTreeSet::new();
-        self.as_any().visit(&mut |any| {
+        Any::from(self).visit(&mut |any| {
             if let Any::Number(number) = any {
                 found.extend(columns_of(number));
             }
@@ -33,7 +37,7 @@ impl Node {
 
     pub(crate) fn features(&self) -> BTreeSet<Name> {
         let mut found = BTreeSet::new();
-        self.as_any().visit(&mut |any| match any {
+        Any::from(self).visit(&mut |any| match any {
             Any::Number(Number::Feature(name)) | Any::Boolean(Boolean::Feature(name)) => {
                 found.insert(name.clone());
             }
@@ -44,7 +48,7 @@ impl Node {
 
     pub(crate) fn tickers(&self) -> BTreeSet<Ticker> {
         let mut found = BTreeSet::new();
-        self.as_any().visit(&mut |any| {
+        Any::from(self).visit(&mut |any| {
             if let Any::Number(Number::Beta { ticker, .. }) = any {
                 found.insert(ticker.clone());
             }
@@ -54,16 +58,17 @@ impl Node {
 }
 
 impl<'a> Any<'a> {
-    /// Calls `f` with this node and all below it, parents first.
-    pub(crate) fn visit(self, f: &mut impl FnMut(Any<'a>)) {
-        f(self);
+    /// Calls `f` with this node and all below it, each after its operands.
+    pub fn visit(self, f: &mut impl FnMut(Any<'a>)) {
         for child in self.children() {
             child.visit(f);
         }
+        f(self);
     }
 
     /// The operands, left to right.
-    pub(crate) fn children(self) -> Vec<Any<'a>> {
+    #[must_use]
+    pub fn children(self) -> Vec<Any<'a>> {
         match self {
             Any::Number(number) => match number {
                 Number::Constant(_)

@@ -28,26 +28,7 @@ pub fn validate(
         )]);
     }
     let source = SourcePlace { volume: checked.volume.clone(), secret: checked.credentials_secret.clone() };
-    let place = Place { store, source };
-    mounts_agree(&place).map_err(|problem| vec![problem])?;
-    Ok((checked, place))
-}
-
-/// Two claims cannot be mounted at one path.
-fn mounts_agree(place: &Place) -> Result<(), Problem> {
-    match (&place.store.volume, &place.source.volume) {
-        (Some(store), Some(source))
-            if store.mount_path == source.mount_path && store.claim_name != source.claim_name =>
-        {
-            Err(problem(
-                "spec.source.files.volumeClaim.mountPath",
-                Reason::InvalidSpec,
-                format!(
-                    "{:?} is where the artifact store's claim {:?} is mounted: write another path",
-                    source.mount_path, store.claim_name
-                ),
-            ))
-        }
-        _ => Ok(()),
-    }
+    // The store may be the operator's default, which the check of the spec does not know.
+    check::mounts_agree(store.volume.as_ref(), source.volume.as_ref()).map_err(|problem| vec![problem])?;
+    Ok((checked, Place { store, source }))
 }

@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ats_expression::{Boolean, Node, Number};
+use ats_expression::{Any, Boolean, Node, Number};
 
-use super::tree::Part;
 use super::values::Values;
 
 /// How often each subexpression is still needed, and the values of those that were computed.
@@ -79,22 +78,22 @@ impl<'e, 'i> Memo<'e, 'i> {
     pub(super) fn new(nodes: impl IntoIterator<Item = &'e Node>) -> Self {
         let mut memo = Self { numbers: HashMap::new(), booleans: HashMap::new(), outputs: HashMap::new() };
         for node in nodes {
-            memo.count(Part::from(node));
+            memo.count(Any::from(node));
         }
         memo
     }
 
     /// Counts one more reader of a node and, for its first one, those of what it is made of.
-    pub(super) fn count(&mut self, part: Part<'e>) {
+    pub(super) fn count(&mut self, part: Any<'e>) {
         let readers = match part {
-            Part::Number(number) => &mut self.numbers.entry(number).or_default().readers,
-            Part::Boolean(boolean) => &mut self.booleans.entry(boolean).or_default().readers,
+            Any::Number(number) => &mut self.numbers.entry(number).or_default().readers,
+            Any::Boolean(boolean) => &mut self.booleans.entry(boolean).or_default().readers,
         };
         *readers += 1;
         if *readers > 1 {
             return;
         }
-        if let Part::Number(number) = part {
+        if let Any::Number(number) = part {
             if let Some(several) = Several::of(number) {
                 let entry = self.outputs.entry(several).or_default();
                 entry.readers += 1;

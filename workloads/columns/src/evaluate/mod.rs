@@ -9,16 +9,14 @@ mod booleans;
 mod inputs;
 mod memo;
 mod numbers;
-mod tree;
 mod values;
 
 pub use inputs::Inputs;
-pub use tree::Part;
 pub use values::Column;
 
 use std::sync::Arc;
 
-use ats_expression::{Name, Node, Number, Ticker, Typed};
+use ats_expression::{Any, Name, Node, Number, Ticker, Typed};
 
 use memo::Memo;
 
@@ -88,7 +86,7 @@ pub fn evaluate(expression: &Typed, inputs: &Inputs<'_>) -> Result<Column, Evalu
 /// An input that it needs is missing.
 pub fn evaluate_number(number: &Number, inputs: &Inputs<'_>) -> Result<Arc<Vec<f64>>, EvaluateError> {
     let mut evaluator = Evaluator::new(inputs, []);
-    evaluator.memo.count(Part::Number(number));
+    evaluator.memo.count(Any::Number(number));
     Ok(evaluator.number(number)?.into_column(inputs.rows()))
 }
 

@@ -6,9 +6,9 @@
 
 use ats_calendar::Calendar;
 use ats_columns::cross_section::{demean, rank, winsorize, zscore};
-use ats_columns::evaluate::{Column, Part, evaluate_number};
+use ats_columns::evaluate::{Column, evaluate_number};
 use ats_columns::{Adjustment, Bars, Inputs, evaluate};
-use ats_expression::{Boolean, CrossSection, Feature, FeatureGraph, Name, Number, Phase};
+use ats_expression::{Any, Boolean, CrossSection, Feature, FeatureGraph, Name, Number, Phase};
 
 use super::rows::ActiveRows;
 use crate::error::FeatureError;
@@ -33,14 +33,14 @@ struct Needs<'e> {
 }
 
 impl<'e> Needs<'e> {
-    fn of(parts: impl IntoIterator<Item = Part<'e>>) -> Self {
+    fn of(parts: impl IntoIterator<Item = Any<'e>>) -> Self {
         let mut needs = Self::default();
         for part in parts {
             part.visit(&mut |part| match part {
-                Part::Number(number @ (Number::CrossSection { .. } | Number::Winsorize { .. })) => {
+                Any::Number(number @ (Number::CrossSection { .. } | Number::Winsorize { .. })) => {
                     needs.functions.push(number);
                 }
-                Part::Number(Number::Feature(name)) | Part::Boolean(Boolean::Feature(name)) => {
+                Any::Number(Number::Feature(name)) | Any::Boolean(Boolean::Feature(name)) => {
                     needs.features.push(name);
                 }
                 _ => {}
@@ -55,10 +55,8 @@ impl Plan {
     #[must_use]
     pub fn new(graph: &FeatureGraph) -> Self {
         let features: Vec<&Feature> = graph.phase(Phase::CrossSectional).collect();
-        let all: Vec<(&Feature, Needs<'_>)> = features
-            .iter()
-            .map(|feature| (*feature, Needs::of([Part::from(feature.typed.node())])))
-            .collect();
+        let all: Vec<(&Feature, Needs<'_>)> =
+            features.iter().map(|feature| (*feature, Needs::of([Any::from(feature.typed.node())]))).collect();
         let mut waves: Vec<Vec<&Number>> = Vec::new();
         let mut ready: Vec<Option<usize>> = vec![None; features.len()];
         loop {
@@ -73,7 +71,7 @@ impl Plan {
             }
             let mut wave: Vec<&Number> = Vec::new();
             for function in all.iter().flat_map(|(_, needs)| needs.functions.iter().copied()) {
-                let inner = Needs::of(Part::Number(function).children());
+                let inner = Needs::of(Any::Number(function).children());
                 let met = !known(function)
                     && !wave.contains(&function)
                     && inner.functions.iter().all(|function| known(function))

@@ -16,7 +16,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 pub use model::{CheckedModel, model};
-pub use source::{Volume, is_local};
+pub use source::{Volume, is_local, mounts_agree, store_volume};
 pub use strategy::{CheckedStrategy, strategy};
 pub use universe::{CheckedUniverse, universe};
 
@@ -57,7 +57,10 @@ impl Problems {
     }
 
     fn add_as(&mut self, path: impl Into<String>, reason: Reason, message: impl Into<String>) {
-        let problem = Problem { path: path.into(), reason, message: message.into() };
+        self.push(Problem { path: path.into(), reason, message: message.into() });
+    }
+
+    fn push(&mut self, problem: Problem) {
         // A field that two checks read is one problem.
         if !self.0.contains(&problem) {
             self.0.push(problem);

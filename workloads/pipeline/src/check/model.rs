@@ -8,7 +8,7 @@ use ats_crds::{
 };
 use rust_decimal::{Decimal, prelude::ToPrimitive};
 
-use super::{CheckedUniverse, Problem, Problems, bound};
+use super::{CheckedUniverse, Problem, Problems, bound, source};
 use crate::{
     Digest,
     gate::Gate,
@@ -36,6 +36,7 @@ pub struct CheckedModel {
 /// Every problem found.
 pub fn model(spec: &ModelTrainingJobSpec, universe: &CheckedUniverse) -> Result<CheckedModel, Vec<Problem>> {
     let mut problems = Problems::default();
+    source::store(&mut problems, &spec.run);
     let features = features(&mut problems, spec, universe);
     let label = label(&mut problems, &spec.label);
     let trials = trials(&mut problems, spec);

@@ -8,7 +8,7 @@ use ats_expression::{Facts, Kind, Scope, Typed};
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
-use super::{CheckedUniverse, Problem, Problems, bound, expression};
+use super::{CheckedUniverse, Problem, Problems, bound, expression, source};
 use crate::{
     gate::Gate,
     spec::{BacktestSpec, SignalSpec, SizingSpec, StopSpec, StrategyCore, TradeSpec, backtest::CostsSpec},
@@ -35,6 +35,7 @@ pub struct CheckedStrategy {
 /// Every problem found.
 pub fn strategy(spec: &StrategySpec, universe: &CheckedUniverse) -> Result<CheckedStrategy, Vec<Problem>> {
     let mut problems = Problems::default();
+    source::store(&mut problems, &spec.run);
     let core = core(&mut problems, spec, universe);
     let start = problems.date("spec.backtest.start", &spec.backtest.start.0);
     let end = match &spec.backtest.end {
@@ -124,11 +125,7 @@ fn span(problems: &mut Problems, universe: &CheckedUniverse, start: Option<Date>
 
 fn core(problems: &mut Problems, spec: &StrategySpec, universe: &CheckedUniverse) -> Option<StrategyCore> {
     let signal = signal(problems, spec, universe);
-    let rank_by = spec
-        .portfolio
-        .rank_by
-        .as_ref()
-        .and_then(|source| rule(problems, "spec.portfolio.rankBy", source, universe, Kind::Number));
+    let rank_by = spec.portfolio.rank_by.as_ref().and_then(|source| ranking(problems, source, universe));
     if spec.portfolio.rank_by.is_some() && spec.signal.model.is_some() {
         problems.add("spec.portfolio.rankBy", "a model's scores order its entries: remove rankBy");
     }
@@ -254,7 +251,17 @@ fn signal(problems: &mut Problems, spec: &StrategySpec, universe: &CheckedUniver
     }
 }
 
-/// A strategy's expression in canonical form: over bars and the universe's features, not across tickers by itself.
+/// The expression that orders entries: a number that can be compared across tickers.
+fn ranking(problems: &mut Problems, source: &str, universe: &CheckedUniverse) -> Option<String> {
+    let path = "spec.portfolio.rankBy";
+    let typed = checked(problems, path, source, universe, Kind::Number)?;
+    if let Err(error) = typed.comparable_across_tickers(source) {
+        expression::add(problems, path, &error);
+    }
+    Some(typed.to_string())
+}
+
+/// A strategy's rule in canonical form.
 fn rule(
     problems: &mut Problems,
     path: &str,
@@ -262,7 +269,18 @@ fn rule(
     universe: &CheckedUniverse,
     kind: Kind,
 ) -> Option<String> {
-    let typed: Typed = expression::typed(problems, path, source, universe.graph.scope(), kind)?;
+    Some(checked(problems, path, source, universe, kind)?.to_string())
+}
+
+/// A strategy's expression: over bars and the universe's features, not across tickers by itself.
+fn checked(
+    problems: &mut Problems,
+    path: &str,
+    source: &str,
+    universe: &CheckedUniverse,
+    kind: Kind,
+) -> Option<Typed> {
+    let typed = expression::typed(problems, path, source, universe.graph.scope(), kind)?;
     for ticker in typed.tickers() {
         let name = ticker.as_str();
         if !universe.tickers.iter().chain(&universe.benchmarks).any(|known| known == name) {
@@ -276,7 +294,7 @@ fn rule(
             "functions across tickers (rank, zscore, demean, winsorize) belong to the universe's features: add one there and use it by name",
         );
     }
-    Some(typed.to_string())
+    Some(typed)
 }
 
 /// Whether the expression itself, not a feature that it uses, compares tickers.

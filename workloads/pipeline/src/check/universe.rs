@@ -111,6 +111,11 @@ pub fn universe(spec: &TradingUniverseSpec) -> Result<CheckedUniverse, Vec<Probl
     let mut problems = Problems::default();
     let tickers = tickers(&mut problems, &spec.tickers);
     let origin = origin(&mut problems, spec);
+    let store = source::store(&mut problems, &spec.run);
+    let of_source = origin.as_ref().and_then(|(_, _, volume, _)| volume.as_ref());
+    if let Err(problem) = source::mounts_agree(store.as_ref(), of_source) {
+        problems.push(problem);
+    }
     let span = span(&mut problems, spec);
     let schedule = spec.schedule.as_ref().and_then(|schedule| {
         problems.take("spec.schedule", CheckedSchedule::new(&schedule.cron, &schedule.time_zone))

@@ -18,6 +18,11 @@ fn problems_of_a_rules_strategy() {
         ("an unknown benchmark", entry("beta(\"SPY\", 60) > 1")),
         ("an order by a condition", json!({"portfolio": {"rankBy": "close > open"}})),
         ("an order across tickers", json!({"portfolio": {"rankBy": "zscore(close / open)"}})),
+        ("an order by a level of each ticker's own", json!({"portfolio": {"rankBy": "sma(close, 20)"}})),
+        (
+            "a store on a path that is taken",
+            json!({"artifactStore": {"volumeClaim": {"claimName": "a", "mountPath": "/etc/ats"}}}),
+        ),
         ("a model beside rules", json!({"signal": {"model": {"name": "us-large-caps-net"}}})),
         ("no signal", json!({"signal": {"rules": null}})),
         (

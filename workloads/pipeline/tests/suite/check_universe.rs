@@ -66,6 +66,14 @@ fn problems_of_a_universe() {
             json!({"source": {"files": {"volumeClaim": {"mountPath": "/etc/ats/"}}}}),
         ),
         (
+            "a store on a path that is taken",
+            json!({"artifactStore": {"volumeClaim": {"claimName": "artifacts", "mountPath": "/tmp/store"}}}),
+        ),
+        (
+            "two claims at one path",
+            json!({"artifactStore": {"volumeClaim": {"claimName": "artifacts", "mountPath": "/data/"}}}),
+        ),
+        (
             "several at once",
             json!({"tickers": ["x"], "history": {"start": "soon"}, "features": [{"name": "a", "expression": "nothing"}]}),
         ),
