@@ -88,7 +88,7 @@ pub async fn run_with(
     }
     tokio::select! {
         () = shutdown.cancelled() => {}
-        () = count(&all, &metrics) => {}
+        () = count(&all, &fence, &metrics) => {}
     }
     tracing::info!("ending: no new reconcile begins");
     let drained = tokio::time::timeout(DRAIN, async { while cells.join_next().await.is_some() {} }).await;
@@ -106,11 +106,14 @@ pub async fn run_with(
     Ok(())
 }
 
-/// Counts the objects by readiness, for the metrics.
-async fn count(all: &[Caches], metrics: &Metrics) {
+/// Counts the objects by readiness, for the metrics. Only the leader does: a sum over replicas counts each object once.
+async fn count(all: &[Caches], fence: &Fence, metrics: &Metrics) {
     loop {
         tokio::time::sleep(COUNT).await;
         metrics.objects.reset();
+        if !fence.leads() {
+            continue;
+        }
         for (key, ready) in all.iter().flat_map(Caches::readiness) {
             metrics.objects.with_label_values(&[key.kind.as_str(), &ready]).inc();
         }

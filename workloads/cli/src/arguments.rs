@@ -107,7 +107,7 @@ pub enum GetWhat {
     Artifacts,
     /// Trades of a strategy's backtest.
     Trades,
-    /// Orders of a strategy's backtest.
+    /// Orders of a strategy's backtest; of a paper strategy, from the ledger.
     Orders,
     /// Open positions of a paper strategy, from the ledger.
     Positions,

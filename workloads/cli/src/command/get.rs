@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use ats_ledger::{Ledger, LedgerError, StrategyIdentity};
+use ats_ledger::{Ledger, LedgerError, OrderFilter, OrderRow, StrategyIdentity, StrategyKey};
 use ats_pipeline::{StageKey, StageName, StoreLocation};
 use ats_store::{Settings, Store};
 use serde_json::{Value, json};
@@ -32,6 +32,9 @@ pub(super) fn get(arguments: &GetArguments) -> Result<ExitCode, Failure> {
                 output::value(&card, arguments.output)
             }
             GetWhat::Trades => table(&store, &object, "trades.parquet", arguments.output).await,
+            GetWhat::Orders if is_paper(&object) => {
+                orders(&arguments.state.ledger, &object, arguments.output).await
+            }
             GetWhat::Orders => table(&store, &object, "orders.parquet", arguments.output).await,
             GetWhat::Positions => positions(&arguments.state.ledger, &object, arguments.output).await,
             GetWhat::Equity => table(&store, &object, "equity.parquet", arguments.output).await,
@@ -128,18 +131,62 @@ async fn table(store: &Store, object: &Value, name: &str, format: OutputFormat) 
     output::value(&json!(records), format)
 }
 
-/// Open positions from the ledger.
-async fn positions(url: &str, object: &Value, format: OutputFormat) -> Result<String, Failure> {
+/// Whether a strategy trades on paper: its orders and positions are then in the ledger.
+fn is_paper(object: &Value) -> bool {
+    object.pointer("/spec/mode").and_then(Value::as_str) == Some("Paper")
+}
+
+/// The ledger, and a strategy's key in it.
+async fn ledger_of(url: &str, object: &Value) -> Result<(Ledger, StrategyKey), Failure> {
     let failed = |error: LedgerError| Failure::Failed(error.to_string());
     let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-    if object.pointer("/spec/mode").and_then(Value::as_str) != Some("Paper") {
+    let key = StrategyIdentity::local(name).map_err(failed)?.key();
+    Ok((Ledger::open(url).await.map_err(failed)?, key))
+}
+
+/// Orders of a paper strategy from the ledger, oldest first.
+async fn orders(url: &str, object: &Value, format: OutputFormat) -> Result<String, Failure> {
+    let (ledger, key) = ledger_of(url, object).await?;
+    let written = ledger
+        .orders(&key, OrderFilter::default())
+        .await
+        .map_err(|error| Failure::Failed(error.to_string()))?;
+    if format != OutputFormat::Table {
+        let all = serde_json::to_value(&written).map_err(|error| Failure::Failed(error.to_string()))?;
+        return output::value(&all, format);
+    }
+    let header = [
+        "ORDER", "SESSION", "TICKER", "SIDE", "QUANTITY", "KIND", "PURPOSE", "REASON", "STATE", "FILLED",
+        "MESSAGE",
+    ];
+    let row = |order: &OrderRow| {
+        vec![
+            order.client_order_id.to_string(),
+            order.created_session.to_string(),
+            order.ticker.clone(),
+            order.side.to_string(),
+            order.quantity.to_string(),
+            order.kind.to_string(),
+            order.purpose.to_string(),
+            order.reason.clone(),
+            order.state.to_string(),
+            order.filled_quantity.to_string(),
+            order.message.clone().unwrap_or_default(),
+        ]
+    };
+    Ok(output::rows(&header.map(str::to_owned), written.iter().map(row)))
+}
+
+/// Open positions from the ledger.
+async fn positions(url: &str, object: &Value, format: OutputFormat) -> Result<String, Failure> {
+    if !is_paper(object) {
+        let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
         return Err(Failure::Input(format!(
             "Strategy/{name} is not in mode Paper: a backtest ends flat or at its last bar, see `ats get trades`"
         )));
     }
-    let ledger = Ledger::open(url).await.map_err(failed)?;
-    let key = StrategyIdentity::local(name).map_err(failed)?.key();
-    let held = ledger.positions(&key).await.map_err(failed)?;
+    let (ledger, key) = ledger_of(url, object).await?;
+    let held = ledger.positions(&key).await.map_err(|error| Failure::Failed(error.to_string()))?;
     if format != OutputFormat::Table {
         let all = serde_json::to_value(&held).map_err(|error| Failure::Failed(error.to_string()))?;
         return output::value(&all, format);
