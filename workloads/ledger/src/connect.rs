@@ -2,7 +2,7 @@
 
 use crate::{Ledger, LedgerError};
 use sqlx::{
-    AnyConnection, AnyPool, Connection as _, Executor as _,
+    AnyConnection, AnyPool, Connection as _, Executor as _, Row as _,
     any::AnyPoolOptions,
     migrate::{MigrateError, Migrator},
 };
@@ -50,6 +50,29 @@ impl Dialect {
         }
     }
 
+    /// What a connection that only reads is told beside that: the database itself refuses its writes.
+    fn read_only(self) -> &'static str {
+        match self {
+            Self::Sqlite => "PRAGMA query_only = ON",
+            Self::Postgres => {
+                "SET default_transaction_read_only = on; SET statement_timeout = '20s'; \
+                 SET application_name = 'ats-ledger-reader'"
+            }
+        }
+    }
+
+    /// Whether there are tables, as 0 or 1.
+    fn has_tables(self) -> &'static str {
+        match self {
+            Self::Sqlite => {
+                "SELECT COUNT(*) AS found FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'"
+            }
+            Self::Postgres => {
+                "SELECT CASE WHEN to_regclass('_sqlx_migrations') IS NULL THEN 0::BIGINT ELSE 1::BIGINT END AS found"
+            }
+        }
+    }
+
     /// SQLite takes its write lock at the start, since a read lock that becomes a write lock can fail at once.
     pub(crate) fn begin(self) -> &'static str {
         match self {
@@ -57,6 +80,15 @@ impl Dialect {
             Self::Postgres => "BEGIN",
         }
     }
+}
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Trading: the tables are made and brought up to date.
+    Write,
+    /// Looking on: nothing is made or changed.
+    Read,
 }
 
 /// A checked URL: what the driver gets and what may be shown.
@@ -67,7 +99,8 @@ struct Target {
     file: Option<PathBuf>,
 }
 
-fn target(text: &str) -> Result<Target, LedgerError> {
+fn target(text: &str, access: Access) -> Result<Target, LedgerError> {
+    let mode = if access == Access::Write { "rwc" } else { "rw" };
     let refuse = |problem: &str| LedgerError::Url { problem: problem.to_owned() };
     match text.split_once(':').map(|(scheme, rest)| (scheme.to_ascii_lowercase(), rest)) {
         Some((scheme, rest)) if scheme == "sqlite" => {
@@ -84,7 +117,7 @@ fn target(text: &str) -> Result<Target, LedgerError> {
                 Url::from_file_path(&file).map_err(|()| refuse("its path cannot be written as a URL"))?;
             Ok(Target {
                 dialect: Dialect::Sqlite,
-                url: format!("sqlite://{}?mode=rwc", escaped.path()),
+                url: format!("sqlite://{}?mode={mode}", escaped.path()),
                 place: path.to_owned(),
                 file: Some(file),
             })
@@ -169,12 +202,36 @@ impl Target {
             }
         }
     }
+
+    /// Whether the tables are those of this version.
+    async fn check(&self, connection: &mut AnyConnection) -> Result<(), LedgerError> {
+        async fn number(
+            connection: &mut AnyConnection,
+            statement: &'static str,
+        ) -> Result<Option<i64>, sqlx::Error> {
+            connection.fetch_one(statement).await?.try_get(0)
+        }
+        let failed = |error| self.unreachable(&error);
+        let place = || self.place.clone();
+        if number(connection, self.dialect.has_tables()).await.map_err(failed)? != Some(1) {
+            return Err(LedgerError::NoTables { place: place() });
+        }
+        let last = "SELECT MAX(version) FROM _sqlx_migrations WHERE success";
+        let version = number(connection, last).await.map_err(failed)?.unwrap_or_default();
+        let ours = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default();
+        match version.cmp(&ours) {
+            std::cmp::Ordering::Less => Err(LedgerError::Older { place: place(), version }),
+            std::cmp::Ordering::Equal => Ok(()),
+            std::cmp::Ordering::Greater => Err(LedgerError::Newer { place: place(), version }),
+        }
+    }
 }
 
-pub(crate) async fn open(text: &str, options: LedgerOptions) -> Result<Ledger, LedgerError> {
+pub(crate) async fn open(text: &str, options: LedgerOptions, access: Access) -> Result<Ledger, LedgerError> {
     sqlx::any::install_default_drivers();
-    let target = target(text)?;
-    if let Some(folder) = target.file.as_deref().and_then(|file| file.parent()) {
+    let target = target(text, access)?;
+    let folder = target.file.as_deref().and_then(|file| file.parent());
+    if let Some(folder) = folder.filter(|_| access == Access::Write) {
         std::fs::create_dir_all(folder).map_err(|error| LedgerError::Unreachable {
             place: target.place.clone(),
             problem: error.to_string(),
@@ -188,9 +245,12 @@ pub(crate) async fn open(text: &str, options: LedgerOptions) -> Result<Ledger, L
         Ok(Err(error)) => return Err(target.unreachable(&error)),
         Err(_) => return Err(target.unreachable(&sqlx::Error::PoolTimedOut)),
     };
-    let setup = target.dialect.setup();
+    let (setup, read_only) = (target.dialect.setup(), target.dialect.read_only());
     first.execute(setup).await.map_err(|error| target.unreachable(&error))?;
-    target.migrate(&mut first).await?;
+    match access {
+        Access::Write => target.migrate(&mut first).await?,
+        Access::Read => target.check(&mut first).await?,
+    }
     first.close().await.map_err(|error| target.unreachable(&error))?;
 
     let pool: AnyPool = AnyPoolOptions::new()
@@ -199,6 +259,9 @@ pub(crate) async fn open(text: &str, options: LedgerOptions) -> Result<Ledger, L
         .after_connect(move |connection, _| {
             Box::pin(async move {
                 connection.execute(setup).await?;
+                if access == Access::Read {
+                    connection.execute(read_only).await?;
+                }
                 Ok(())
             })
         })
@@ -214,7 +277,8 @@ mod tests {
 
     #[test]
     fn places_have_no_password() {
-        let target = target("postgres://trader:s3cret@db.example:6432/ats?sslmode=require").unwrap();
+        let target =
+            target("postgres://trader:s3cret@db.example:6432/ats?sslmode=require", Access::Write).unwrap();
         assert_eq!(target.place, "db.example:6432, database ats");
         let shown = target.unreachable(&sqlx::Error::PoolTimedOut).to_string();
         assert!(shown.contains("db.example:6432") && !shown.contains("s3cret"), "{shown}");
@@ -232,7 +296,7 @@ mod tests {
             ("postgres://u:s3cret@:5432/d", "host"),
             ("postgres://u:s3cret@h:port/d", "port"),
         ] {
-            let shown = target(url).err().map(|error| error.to_string()).unwrap_or_default();
+            let shown = target(url, Access::Write).err().map(|error| error.to_string()).unwrap_or_default();
             assert!(shown.contains(word) && shown.contains("sqlite://PATH"), "{url}: {shown}");
             assert!(!shown.contains("s3cret"), "{shown}");
         }

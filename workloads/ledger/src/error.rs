@@ -43,6 +43,23 @@ pub enum LedgerError {
         /// The unknown migration.
         version: i64,
     },
+    /// Nothing has traded with this database yet.
+    #[error("the ledger at {place} has no tables yet; the first strategy that trades makes them")]
+    NoTables {
+        /// Host, port and database, or the path of the file.
+        place: String,
+    },
+    /// The tables are those of an older version, and this connection only reads.
+    #[error(
+        "the ledger at {place} has the tables of an older version (migration {version}); \
+         the next start of a trading process of this version brings them up to date"
+    )]
+    Older {
+        /// Host, port and database, or the path of the file.
+        place: String,
+        /// The last migration that it has.
+        version: i64,
+    },
     /// A name that cannot be part of a strategy's key or of an id.
     #[error("{what} {value:?} is not allowed: {rule}")]
     Name {

@@ -26,6 +26,7 @@ mod halt;
 mod id;
 mod lease;
 mod movement;
+mod observe;
 mod order;
 mod read;
 mod simulated;
@@ -53,7 +54,7 @@ pub use state::{SavedState, StateSnapshot};
 pub use trade::{TradeRow, trades};
 pub use writer::{Recorded, Writer};
 
-use connect::Dialect;
+use connect::{Access, Dialect};
 use sqlx::AnyPool;
 
 /// The ledger. Cloning it is cheap and shares the pool of connections.
@@ -79,7 +80,7 @@ impl Ledger {
     /// # Errors
     /// As [`Ledger::open`].
     pub async fn open_with(url: &str, options: LedgerOptions) -> Result<Self, LedgerError> {
-        connect::open(url, options).await
+        connect::open(url, options, Access::Write).await
     }
 
     /// Closes all connections; what was committed stays.
