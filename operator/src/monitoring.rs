@@ -2,7 +2,7 @@
 //! last. Keyed by the namespace, without owner references: no single object owns it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -21,6 +21,7 @@ use crate::{
     context::Context,
     controller::apply::{apply_deployment, create, delete},
     error::Error,
+    options::SecretKey,
     world::accounts as names,
 };
 
@@ -82,7 +83,7 @@ async fn reconcile(context: &Context, namespace: &str) -> Result<(), Error> {
 }
 
 async fn set_up(context: &Context, namespace: &str, known: Option<&Deployment>) -> Result<(), Error> {
-    let wanted = build::deployment(namespace, &context.options)?;
+    let wanted = build::deployment(namespace, &context.options, &ledgers(context, namespace))?;
     let hash = |deployment: &Deployment| deployment.annotations().get(ANNOTATION_HASH).cloned();
     if known.is_some_and(|known| known.meta().deletion_timestamp.is_none() && hash(known) == hash(&wanted)) {
         return Ok(());
@@ -94,6 +95,19 @@ async fn set_up(context: &Context, namespace: &str, known: Option<&Deployment>) 
     create::<RoleBinding>(writer, namespace, "rolebindings", &binding).await?;
     create::<Service>(writer, namespace, "services", &build::service(namespace)).await?;
     apply_deployment(writer, namespace, &wanted).await
+}
+
+/// The ledgers that strategies of a namespace name. A strategy that no longer trades keeps its books.
+fn ledgers(context: &Context, namespace: &str) -> BTreeSet<SecretKey> {
+    let strategies = context.caches.strategies.state();
+    let own = strategies.iter().filter_map(|guard| guard.0.as_ref().ok());
+    own.filter(|strategy| strategy.namespace().as_deref() == Some(namespace))
+        .filter_map(|strategy| strategy.spec.ledger.as_ref())
+        .map(|ledger| SecretKey {
+            name: ledger.url_secret_ref.name.clone(),
+            key: ledger.url_secret_ref.key.clone(),
+        })
+        .collect()
 }
 
 /// Removes the monitoring; and, with the last object, the accounts of workloads.

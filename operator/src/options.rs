@@ -44,7 +44,7 @@ impl Component {
 }
 
 /// `NAME` or `NAME:KEY` of a Secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SecretKey {
     /// Name of the Secret.
     pub name: String,

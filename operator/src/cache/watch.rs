@@ -126,13 +126,12 @@ impl Watch {
                     let key = key_of(&guard);
                     let now = (fingerprint(&guard), published(&guard));
                     let before = seen.insert(key.clone(), now);
-                    if before.is_none() {
-                        wakers.wake_namespace(&key.namespace);
-                    }
                     if before.is_none_or(|before| before.1 != now.1) {
                         caches.referrers(&key).into_iter().for_each(|referrer| wakers.wake(referrer));
                     }
                     if before.is_none_or(|before| before.0 != now.0) {
+                        // Its monitoring reads the ledgers that strategies name.
+                        wakers.wake_namespace(&key.namespace);
                         wakers.wake(key);
                     }
                 }
