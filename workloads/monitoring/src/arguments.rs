@@ -1,5 +1,7 @@
 //! Arguments of the monitoring pod.
 
+use std::path::PathBuf;
+
 use ats_pipeline::contract::{LEDGER_VARIABLE, METRICS_PORT};
 use ats_pod::{Command, LogFormat};
 use clap::Parser;
@@ -11,13 +13,19 @@ pub struct Arguments {
     /// The namespace; left out: the pod's own.
     #[arg(long, env = "ATS_NAMESPACE")]
     pub namespace: Option<String>,
-    /// The ledger of the namespace's paper strategies; left out: their equity is not drawn.
+    /// The ledger of strategies that name none, in place of file `default` of the folder.
     #[arg(long, env = LEDGER_VARIABLE, hide_env_values = true)]
     pub ledger: Option<String>,
+    /// A folder with URLs of ledgers: `default`, and `secrets/NAME/KEY` for a strategy's own.
+    #[arg(long, env = "ATS_LEDGERS", default_value = "/etc/ats/ledgers")]
+    pub ledgers: PathBuf,
+    /// Seconds between two readings of the ledgers.
+    #[arg(long, env = "ATS_LEDGER_SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub ledger_seconds: u64,
     /// Port of the web page.
     #[arg(long, env = "ATS_PAGE_PORT", default_value_t = 3000)]
     pub page_port: u16,
-    /// Port of /metrics and /healthz.
+    /// Port of /metrics, /healthz and /readyz.
     #[arg(long, env = "ATS_METRICS_PORT", default_value_t = METRICS_PORT)]
     pub metrics_port: u16,
     /// Which messages are logged, as the tracing crate filters them.
