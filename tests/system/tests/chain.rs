@@ -81,6 +81,11 @@ async fn the_samples_come_to_the_same_digests_on_a_node_and_without_one() {
         ["data-acquisition", "feature-engineering", "model-training", "monitoring", "trading-strategy"]
     );
 
+    // Its probes hold: it has its accounts, its files and an answer from the API server.
+    let available =
+        ["wait", "--for=condition=Available", "--timeout=60s", "deployment/ats-monitoring", "-n", &namespace];
+    cluster.kubectl(available).await.unwrap().success().unwrap();
+
     // Deleted and applied again: everything is in the store.
     let kinds = "tradinguniverses,modeltrainingjobs,strategies";
     cluster.kubectl(["delete", kinds, "--all", "-n", &namespace, "--wait"]).await.unwrap().success().unwrap();

@@ -5,6 +5,7 @@ mod isolation;
 mod leadership;
 mod lifecycle;
 mod monitoring;
+mod monitoring_pod;
 mod paper;
 mod pipelines;
 mod refused;
