@@ -116,9 +116,10 @@ fn metrics_routes(shared: Shared) -> Router {
         Ok::<_, (StatusCode, String)>((kind, text))
     };
     let ready = |State(shared): State<Shared>| async move {
-        match tokio::time::timeout(Duration::from_secs(1), shared.watch.ready()).await {
-            Ok(true) => (StatusCode::OK, "ok\n"),
-            _ => (StatusCode::SERVICE_UNAVAILABLE, "the API server has not answered yet\n"),
+        if shared.watch.is_ready() {
+            (StatusCode::OK, "ok\n")
+        } else {
+            (StatusCode::SERVICE_UNAVAILABLE, "the API server has not answered yet\n")
         }
     };
     Router::new()

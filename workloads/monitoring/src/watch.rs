@@ -39,25 +39,42 @@ pub(crate) struct Watch {
     models: Store<DeserializeGuard<ModelTrainingJob>>,
     strategies: Store<DeserializeGuard<Strategy>>,
     interruptions: Arc<Mutex<Interruptions>>,
+    listed: CancellationToken,
 }
 
 impl Watch {
     /// Starts the watches; they end with the token.
     pub(crate) fn start(client: &Client, namespace: &str, stop: &CancellationToken) -> Self {
         let interruptions = Arc::new(Mutex::new(Interruptions::new()));
-        Self {
+        let watch = Self {
             universes: follow(Api::namespaced(client.clone(), namespace), &interruptions, stop),
             models: follow(Api::namespaced(client.clone(), namespace), &interruptions, stop),
             strategies: follow(Api::namespaced(client.clone(), namespace), &interruptions, stop),
             interruptions,
-        }
+            listed: CancellationToken::new(),
+        };
+        // A store wakes only the last of those who wait for it, so one waits for all.
+        let waiting = watch.clone();
+        let lists = async move {
+            let listed = waiting.universes.wait_until_ready().await.is_ok()
+                && waiting.models.wait_until_ready().await.is_ok()
+                && waiting.strategies.wait_until_ready().await.is_ok();
+            if listed {
+                waiting.listed.cancel();
+            }
+        };
+        tokio::spawn(until(stop.clone().cancelled_owned(), lists));
+        watch
     }
 
     /// Resolves when the first lists are there.
-    pub(crate) async fn ready(&self) -> bool {
-        self.universes.wait_until_ready().await.is_ok()
-            && self.models.wait_until_ready().await.is_ok()
-            && self.strategies.wait_until_ready().await.is_ok()
+    pub(crate) async fn ready(&self) {
+        self.listed.cancelled().await;
+    }
+
+    /// Whether the first lists are there.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.listed.is_cancelled()
     }
 
     /// The objects now.
