@@ -299,7 +299,7 @@ async fn objects_and_books_are_shown_while_they_are_there() {
     assert!(!text.contains("ats_strategy_equity_dollars{name=\"shared\"}"), "{text}");
     pod.shows(&place, "/", &["$98,750.25", "session 2021-03-31", "Ledger default cannot be read."]).await;
     let page =
-        pod.shows(&place, "/strategy/own", &["earnings &lt;week&gt;", "GE", "1,250", "Annotation"]).await;
+        pod.shows(&place, "/strategy/own", &["earnings &lt;week&gt;", "GE", "1,250", "annotation"]).await;
     assert!(!page.contains("earnings <week>"), "{page}");
     pod.shows(&place, "/tradinguniverse/u", &["acquire", "features", "publish"]).await;
     assert_eq!(get(pod.page, "/strategy/none").await.unwrap().0, 404);

@@ -81,6 +81,9 @@ pub(super) fn card(view: &View, strategy: &Strategy, one: &Summary<'_>) -> Marku
     html! {
         @if let Some(halt) = one.halt {
             p.failure { "Halted since " (parts::instant(halt.at.0)) ": " (halt.reason) }
+        } @else if let Some(halt) = books.and_then(|books| books.book?.open_halts().last()) {
+            // The ledger knows of a halt before the operator does.
+            p.failure { "Halted since " (parts::instant(halt.at)) ": " (halt.reason) }
         }
         @match book {
             Some(book) => {
