@@ -104,7 +104,7 @@ where
         match &guard.0 {
             Ok(object) => all.push(object.clone()),
             Err(error) => {
-                unreadable.push((format!("{}/{}", K::kind(&()), guard.name_any()), error.to_string()))
+                unreadable.push((format!("{}/{}", K::kind(&()), guard.name_any()), error.to_string()));
             }
         }
     }

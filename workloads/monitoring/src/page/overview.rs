@@ -1,6 +1,6 @@
 //! All objects of the namespace.
 
-use ats_crds::{Strategy, strategy::Mode};
+use ats_crds::Strategy;
 use maud::{Markup, html};
 
 use super::{parts, trading};
@@ -57,13 +57,18 @@ fn troubles(summaries: &[Summary<'_>]) -> Markup {
 }
 
 fn strategies(view: &View, summaries: &[Summary<'_>]) -> Markup {
-    let mut all: Vec<(&Strategy, &Summary<'_>)> =
-        view.objects.strategies.iter().zip(summaries.iter().filter(|one| one.kind == "Strategy")).collect();
-    // Those that trade first.
-    all.sort_by_key(|(strategy, _)| strategy.spec.mode != Mode::Paper);
+    let summaries = summaries.iter().filter(|one| one.kind == "Strategy");
+    // A backtest has no books; its figures are in the table.
+    let all: Vec<(&Strategy, &Summary<'_>)> = view
+        .objects
+        .strategies
+        .iter()
+        .zip(summaries)
+        .filter(|(strategy, _)| view.books.of(strategy).is_some())
+        .collect();
     html! {
         @if !all.is_empty() {
-            h2 { "Strategies" }
+            h2 { "Strategies that trade" }
             div #strategies.cards {
                 @for (strategy, one) in all {
                     article.card {

@@ -1,6 +1,6 @@
 //! A strategy's books: equity, drawdown, exposure, positions, orders, halts.
 
-use ats_crds::{Strategy, strategy::Mode};
+use ats_crds::Strategy;
 use ats_ledger::EquityPoint;
 use maud::{Markup, html};
 use rust_decimal::Decimal;
@@ -96,9 +96,6 @@ pub(super) fn card(view: &View, strategy: &Strategy, one: &Summary<'_>) -> Marku
                 @let rest: Vec<_> = one.facts.iter().filter(|(label, _)| *label != "Mode").cloned().collect();
                 (facts(&rest))
                 @if let Some(text) = books.as_ref().and_then(absence) { p.soft { (text) } }
-                @if strategy.spec.mode == Mode::Backtest && books.is_none() {
-                    p.soft { "A backtest: its curves are in its report." }
-                }
             }
         }
         @if let Some(trouble) = one.trouble().filter(|_| one.halt.is_none()) { p.failure { (trouble) } }
