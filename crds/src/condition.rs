@@ -131,11 +131,43 @@ reasons! {
     DrawdownLatched: "Equity fell by more than `risk.maxDrawdown.limit` from its peak.", "Annotate `trading.ats.dev/reset-halt` with `status.halt.id`.";
     ReconciliationHalted: "The ledger, the engine and the broker did not agree on orders, cash or shares; nothing is opened.", "See `status.halt` for what differs and find out why; then annotate `trading.ats.dev/reset-halt` with `status.halt.id`.";
     WithinLimits: "No halt and no latch is set.", "Nothing.";
-    Deleting: "The object is being deleted.", "Wait.";
 }
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// An alert or a condition names a reason; who is on duty looks it up there.
+    #[test]
+    fn the_runbook_has_a_heading_with_advice_for_each_reason() {
+        let runbook = include_str!("../../docs/runbook.md");
+        let (_, section) = runbook.split_once("\n## Reasons\n").expect("the runbook has a section Reasons");
+        let section = section.split("\n## ").next().unwrap_or_default();
+        let mut told = BTreeSet::new();
+        for entry in section.split("\n### ").skip(1) {
+            let (heading, advice) = entry.split_once('\n').unwrap_or((entry, ""));
+            assert!(advice.trim().len() > 20, "{heading} has no advice");
+            for name in heading.split(", ") {
+                let reason = Reason::parse(name.trim_matches('`'));
+                assert!(
+                    reason.is_some_and(|reason| told.insert(reason)),
+                    "{name} is no reason, or is there twice"
+                );
+            }
+        }
+        let missing: Vec<&str> = Reason::ALL
+            .iter()
+            .filter(|reason| !told.contains(reason))
+            .map(|reason| reason.as_str())
+            .collect();
+        assert!(missing.is_empty(), "the runbook says nothing about {missing:?}");
     }
 }

@@ -50,7 +50,16 @@ pub fn of_waiting(pod: &Pod, warnings: &[Warning]) -> Option<Trouble> {
             return Some(Trouble { reason: Reason::ImagePullFailed, message });
         }
         if CONFIG.contains(&reason) {
-            let message = format!("pod {name} cannot start its container ({reason}): {words}");
+            let namespace = pod.namespace().unwrap_or_default();
+            // The kubelet names what is missing and not what to do.
+            let mend = if words.contains("not found") || words.contains("couldn't find key") {
+                format!(
+                    "; make it in namespace {namespace}, or change the reference in the spec: the pod then starts by itself"
+                )
+            } else {
+                String::new()
+            };
+            let message = format!("pod {name} cannot start its container ({reason}): {words}{mend}");
             return Some(Trouble { reason: Reason::VolumeMountFailed, message });
         }
         if reason == "CrashLoopBackOff" {

@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test is told by a panic")]
 
 pub mod kubelet;
+pub mod node;
 pub mod objects;
 pub mod setup;
 
 pub use kubelet::{Kubelet, Play};
+pub use node::Node;
 pub use setup::{Operator, Place, place};

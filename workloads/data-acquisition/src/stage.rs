@@ -92,7 +92,7 @@ impl UnitWork for Tickers<'_> {
             .map_err(|error| StageError::internal(format!("{ticker}: {error}")))?
             .map_err(|error| stage_error(&error))?;
         if let TickerOutput::Bad(problem) = &output {
-            tracing::warn!(ticker, category = problem.kind.as_str(), "{}", problem.message);
+            tracing::info!(ticker, category = problem.kind.as_str(), "{}", problem.message);
         }
         Ok(unit_output(output))
     }

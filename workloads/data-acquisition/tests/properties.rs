@@ -8,6 +8,7 @@ use ats_columns::{Action, ActionKind};
 use ats_crds::universe::SyntheticModel;
 use ats_data_acquisition::check::check;
 use ats_data_acquisition::row::{RawBar, Request, When};
+use ats_data_acquisition::source::files::{ColumnNames, SourceFile, csv, parquet};
 use ats_data_acquisition::source::synthetic;
 use common::january;
 use jiff::civil::date;
@@ -170,5 +171,83 @@ proptest! {
             prop_assert_eq!(checked.bars.open()[of_day[0]], day.open);
             prop_assert_eq!(checked.bars.close()[of_day[of_day.len() - 1]], day.close);
         }
+    }
+}
+
+/// Bytes that come near a table of bars: its header, its fields, and whatever breaks them.
+fn near_a_table() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        prop::sample::select(vec![
+            &b"date,open,high,low,close,volume"[..],
+            b"timestamp",
+            b"ex_date,kind,value",
+            b"2024-01-03",
+            b"2024-01-03T14:30:00Z",
+            b"10.5",
+            b"split",
+            b",",
+            b"\n",
+            b"\r\n",
+            b"\"",
+            b"\xef\xbb\xbf",
+            b"\x1f\x8b\x08",
+            b"PAR1",
+        ])
+        .prop_map(<[u8]>::to_vec),
+        prop::collection::vec(any::<u8>(), 0..4),
+        any::<f64>().prop_map(|number| number.to_string().into_bytes()),
+    ];
+    let pieces = prop::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat());
+    let header = any::<bool>();
+    (header, pieces).prop_map(|(header, pieces)| {
+        if header { [b"date,open,high,low,close,volume\n".to_vec(), pieces].concat() } else { pieces }
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    /// Whatever is in a file: no panic, and an error names the file, and a line of it where one line is to blame.
+    #[test]
+    fn any_bytes_are_rows_or_an_error_with_its_place(bytes in near_a_table(), packed in any::<bool>()) {
+        let name = if packed { "bars/T.csv.gz" } else { "bars/T.csv" };
+        let lines = bytes.iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
+        let file = SourceFile { name: name.to_owned(), bytes: bytes.into() };
+        for interval in [Interval::D1, Interval::M1] {
+            let errors = [
+                csv::bars(&file, &ColumnNames::default(), interval).err(),
+                csv::actions(&file).err(),
+                parquet::bars(&file, &ColumnNames::default(), interval).err(),
+                parquet::actions(&file).err(),
+            ];
+            for problem in errors.into_iter().flatten() {
+                let rest = problem.message.strip_prefix(name);
+                prop_assert!(rest.is_some(), "the file is not named: {problem}");
+                if let Some(rest) = rest.and_then(|rest| rest.strip_prefix(", line ")) {
+                    let line: u64 = rest.split(':').next().unwrap().parse().unwrap();
+                    prop_assert!((1..=lines).contains(&line), "line {line} of {lines}: {problem}");
+                }
+                prop_assert!(!problem.message.ends_with(": "), "without words: {problem}");
+            }
+        }
+    }
+
+    /// A line that is broken is the line that is named, wherever it stands and however lines end.
+    #[test]
+    fn the_broken_line_is_the_one_that_is_named(
+        before in 0usize..30,
+        empty in 0usize..3,
+        ending in prop::sample::select(vec!["\n", "\r\n"]),
+        broken in prop::sample::select(vec!["2024-01-03,1,2,1,1", "x,1,2,1,1,5", "2024-01-03,1,2,1,one,5"]),
+    ) {
+        let mut lines = vec!["date,open,high,low,close,volume"];
+        lines.extend(std::iter::repeat_n("2024-01-03,1,2,1,1,5", before));
+        lines.extend(std::iter::repeat_n("", empty));
+        lines.push(broken);
+        lines.push("2024-01-04,1,2,1,1,5");
+        let file = SourceFile { name: "bars/T.csv".to_owned(), bytes: lines.join(ending).into() };
+        let problem = csv::bars(&file, &ColumnNames::default(), Interval::D1).unwrap_err();
+        let place = format!("bars/T.csv, line {}: ", before + empty + 2);
+        prop_assert!(problem.message.starts_with(&place), "{place} is not where it begins: {problem}");
     }
 }

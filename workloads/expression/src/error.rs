@@ -163,8 +163,8 @@ impl fmt::Display for ExpressionError {
 
 impl std::error::Error for ExpressionError {}
 
-/// "did you mean `x`?" when one of the candidates is near.
-pub(crate) fn did_you_mean<'a>(found: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+/// "did you mean `x`?" when one of the candidates is near: for features, tickers, parameters and whatever else has names.
+pub fn did_you_mean<'a>(found: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     nearest(found, candidates).map(|name| format!("did you mean `{name}`?"))
 }
 

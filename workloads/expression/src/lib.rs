@@ -25,7 +25,7 @@ mod walk;
 
 pub use ast::Expression;
 pub use check::{check, check_kind};
-pub use error::{Category, ExpressionError, Origin};
+pub use error::{Category, ExpressionError, Origin, did_you_mean};
 pub use function::Function;
 pub use graph::{Feature, FeatureGraph, Phase};
 pub use names::{Name, NameError, Ticker, is_reserved};

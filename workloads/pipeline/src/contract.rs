@@ -94,7 +94,46 @@ pub struct StageFile {
     pub source: Option<StoreLocation>,
 }
 
+/// Why a text is not a stage file that this release reads; names the file, and the line where there is one.
+#[derive(Debug, thiserror::Error)]
+pub enum StageFileError {
+    /// Not the document.
+    #[error("{name} is not a stage file: {source}")]
+    Form {
+        /// The file.
+        name: String,
+        /// What is wrong, with line and column.
+        source: serde_json::Error,
+    },
+    /// A document of another release.
+    #[error("{name} has version {version}, this image reads version {VERSION}: use images of one release")]
+    Version {
+        /// The file.
+        name: String,
+        /// Its version.
+        version: u32,
+    },
+}
+
 impl StageFile {
+    /// The document in a file's bytes; `name` is the file's, for messages.
+    ///
+    /// # Errors
+    /// When it is no stage file, or one of another release.
+    pub fn read(name: &str, bytes: &[u8]) -> Result<Self, StageFileError> {
+        /// The one member that every version has.
+        #[derive(Deserialize)]
+        struct Form {
+            version: u32,
+        }
+        let form = |source| StageFileError::Form { name: name.to_owned(), source };
+        let Form { version } = serde_json::from_slice(bytes).map_err(form)?;
+        if version != VERSION {
+            return Err(StageFileError::Version { name: name.to_owned(), version });
+        }
+        serde_json::from_slice(bytes).map_err(form)
+    }
+
     /// The stage.
     pub fn stage(&self) -> StageName {
         self.spec.stage()

@@ -22,7 +22,7 @@ pub mod status;
 
 pub use ats_crds::status::StageName;
 pub use check::{CheckedModel, CheckedStrategy, CheckedUniverse, Problem};
-pub use contract::{Category, ExitCode, Outcome, StageFile, StageInput, StoreLocation};
+pub use contract::{Category, ExitCode, Outcome, StageFile, StageFileError, StageInput, StoreLocation};
 pub use digest::{Digest, DigestError};
 pub use key::{KeyError, StageKey};
 pub use manifest::{DatasetManifest, FileEntry, UnitManifest, UnitOutcome};

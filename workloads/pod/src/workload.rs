@@ -11,11 +11,10 @@ use std::{
 
 use ats_pipeline::{
     Category, Outcome, StageFile,
-    contract::{SOURCE_PREFIX, STORE_PREFIX, VERSION},
+    contract::{SOURCE_PREFIX, STORE_PREFIX},
 };
 use ats_store::{StageContext, StageError, Store, settings_from_environment};
 use clap::Parser;
-use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::{Arguments, Command, StageMetrics, health, healthcheck, logging, stop_token};
@@ -151,25 +150,12 @@ where
     result
 }
 
-/// The one member that every version of `stage.json` has.
-#[derive(Deserialize)]
-struct Form {
-    version: u32,
-}
-
 fn read(arguments: &Arguments) -> Result<StageFile, StageError> {
     let path = arguments.stage_file.display();
     let text = std::fs::read(&arguments.stage_file)
         .map_err(|error| StageError::bad_spec(format!("{path} cannot be read: {error}")))?;
-    let wrong =
-        |error: serde_json::Error| StageError::bad_spec(format!("{path} is not a stage file: {error}"));
-    let Form { version } = serde_json::from_slice(&text).map_err(wrong)?;
-    if version != VERSION {
-        return Err(StageError::bad_spec(format!(
-            "{path} has version {version}, this image reads version {VERSION}: use images of one release"
-        )));
-    }
-    let file: StageFile = serde_json::from_slice(&text).map_err(wrong)?;
+    let file =
+        StageFile::read(&path.to_string(), &text).map_err(|error| StageError::bad_spec(error.to_string()))?;
     if arguments.shard >= file.shards {
         return Err(StageError::bad_spec(format!(
             "there is no shard {}: {path} divides the stage into {}",

@@ -4,6 +4,7 @@
 mod isolation;
 mod leadership;
 mod lifecycle;
+mod mistakes;
 mod monitoring;
 mod monitoring_pod;
 mod paper;

@@ -44,6 +44,8 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 }
 
 mod ats_log {
+    use std::io::IsTerminal;
+
     use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 
     use crate::Failure;
@@ -52,7 +54,9 @@ mod ats_log {
     pub(super) fn start(level: &str) -> Result<(), Failure> {
         let filter = EnvFilter::try_new(level)
             .map_err(|error| Failure::Input(format!("--log-level {level:?} is not understood: {error}")))?;
-        let layer = fmt::layer().with_target(false).with_writer(std::io::stderr);
+        // Colours are for a person's terminal; a file or a pipe would hold their codes.
+        let colours = std::io::stderr().is_terminal();
+        let layer = fmt::layer().with_target(false).with_ansi(colours).with_writer(std::io::stderr);
         // The only error is that a subscriber is there already, as in tests that share a process.
         drop(tracing_subscriber::registry().with(filter).with(layer).try_init());
         Ok(())

@@ -7,4 +7,4 @@ mod runner;
 mod stages;
 
 use progress::Bars;
-pub(crate) use runner::{Runner, store_uri};
+pub(crate) use runner::{Finished, Runner, store_uri};

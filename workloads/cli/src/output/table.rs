@@ -66,8 +66,46 @@ fn cell(object: &Value, path: &str) -> String {
         None => object.pointer(&path.replace('.', "/")),
     };
     match found {
-        Some(Value::String(text)) => text.lines().next().unwrap_or_default().chars().take(100).collect(),
+        // A status keeps every digit; a table is for people.
+        Some(Value::String(text)) if path.starts_with(".status.metrics.") => rounded(text),
+        Some(Value::String(text)) => shortened(text),
         Some(other) => other.to_string(),
         None => String::new(),
+    }
+}
+
+/// The first line of a text, cut to what fits beside the other columns.
+fn shortened(text: &str) -> String {
+    const WIDTH: usize = 100;
+    let line = text.lines().next().unwrap_or_default();
+    if line == text && line.chars().count() <= WIDTH {
+        return line.to_owned();
+    }
+    line.chars().take(WIDTH - 1).chain(['…']).collect()
+}
+
+/// A figure with six decimals at most, without trailing zeros.
+fn rounded(text: &str) -> String {
+    let Ok(value) = text.parse::<f64>() else { return text.to_owned() };
+    let short = format!("{value:.6}");
+    let short = short.trim_end_matches('0').trim_end_matches('.');
+    if short == "-0" { "0".to_owned() } else { short.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_rounded_for_people() {
+        for (text, shown) in [
+            ("0.47630812345", "0.476308"),
+            ("12", "12"),
+            ("-0.0000001", "0"),
+            ("100.5", "100.5"),
+            ("none", "none"),
+        ] {
+            assert_eq!(rounded(text), shown);
+        }
     }
 }

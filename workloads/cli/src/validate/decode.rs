@@ -12,12 +12,13 @@ const TYPE_AND_METADATA: [&str; 3] = ["apiVersion", "kind", "metadata"];
 /// Takes out fields that the schema does not have, each an error of strict decoding.
 pub(crate) fn prune(root: &mut Map<String, Value>, schema: &JSONSchemaProps, errors: &mut Vec<FieldError>) {
     let known = |name: &str| TYPE_AND_METADATA.contains(&name);
-    prune_object(root, schema, "", &known, errors);
+    prune_object(root, schema, schema, "", &known, errors);
 }
 
 fn prune_object(
     object: &mut Map<String, Value>,
     schema: &JSONSchemaProps,
+    whole: &JSONSchemaProps,
     path: &str,
     keep: &dyn Fn(&str) -> bool,
     errors: &mut Vec<FieldError>,
@@ -29,34 +30,58 @@ fn prune_object(
         let path = child(path, name);
         match schema::member(schema, name) {
             Member::Property(member) | Member::Value(member) => {
-                prune_value(value, member, &path, errors);
+                prune_value(value, member, whole, &path, errors);
                 true
             }
             Member::Free => true,
             Member::Unknown => {
-                let error = FieldError::unknown_field(&path);
-                errors.push(match nearest(name, schema) {
-                    Some(near) => error.mend(format!("did you mean `{near}`?")),
-                    None => error.mend("take it out"),
-                });
+                errors.push(FieldError::unknown_field(&path).mend(instead(name, schema, whole)));
                 false
             }
         }
     });
 }
 
-fn prune_value(value: &mut Value, schema: &JSONSchemaProps, path: &str, errors: &mut Vec<FieldError>) {
+fn prune_value(
+    value: &mut Value,
+    schema: &JSONSchemaProps,
+    whole: &JSONSchemaProps,
+    path: &str,
+    errors: &mut Vec<FieldError>,
+) {
     match value {
-        Value::Object(object) => prune_object(object, schema, path, &|_| false, errors),
+        Value::Object(object) => prune_object(object, schema, whole, path, &|_| false, errors),
         Value::Array(list) => {
             if let Some(items) = schema::items(schema) {
                 for (at, item) in list.iter_mut().enumerate() {
-                    prune_value(item, items, &index(path, at), errors);
+                    prune_value(item, items, whole, &index(path, at), errors);
                 }
             }
         }
         _ => {}
     }
+}
+
+/// What a user may have meant by a field that is not there: one of a near name beside it, one of the same name
+/// elsewhere (the indentation slipped), or none.
+fn instead(name: &str, schema: &JSONSchemaProps, whole: &JSONSchemaProps) -> String {
+    /// More places than this tell nothing.
+    const PLACES: usize = 3;
+    /// More names than these are for the reference.
+    const NAMES: usize = 12;
+    if let Some(near) = nearest(name, schema) {
+        return format!("did you mean `{near}`?");
+    }
+    let mut places = Vec::new();
+    schema::places(whole, name, "", &mut places);
+    if (1..=PLACES).contains(&places.len()) {
+        return format!("did you mean `{}`? Then mind the indentation", places.join("` or `"));
+    }
+    let known: Vec<&str> = schema.properties.iter().flatten().map(|(name, _)| name.as_str()).collect();
+    if known.is_empty() || known.len() > NAMES {
+        return "take it out".to_owned();
+    }
+    format!("take it out; there is: {}", known.join(", "))
 }
 
 fn nearest<'a>(name: &str, schema: &'a JSONSchemaProps) -> Option<&'a str> {

@@ -89,8 +89,26 @@ pub(crate) struct YamlError {
     pub(crate) message: String,
 }
 
+/// The reader's words without their place, which stands before them.
 fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
+    let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    let rest = line.strip_prefix("line ").and_then(|rest| rest.split_once(": "));
+    rest.map_or(line, |(_, words)| words).to_owned()
+}
+
+/// What a user most likely did where a text is not YAML.
+pub(crate) fn mend_of_yaml(message: &str) -> Option<&'static str> {
+    if message.contains("tabs") {
+        Some("indent with spaces")
+    } else if message.contains("block mapping") || message.contains("block collection") {
+        Some(
+            "the fields of one object begin at the same column: look at the indentation here and in the lines before",
+        )
+    } else if message.contains("budget") || message.contains("recursion") {
+        Some("nothing that is sound nests or repeats that much")
+    } else {
+        None
+    }
 }
 
 fn place(location: Location) -> Place {

@@ -23,6 +23,9 @@ const FIELDS: [&str; 15] = [
     "uid",
 ];
 
+/// Bytes of all annotations, keys and values.
+const MOST_ANNOTATIONS: usize = 256 * 1024;
+
 const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', \
                          and must start and end with an alphanumeric character (e.g. 'example.com', regex used for \
                          validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
@@ -68,6 +71,12 @@ pub(crate) fn validate(document: &mut Value, errors: &mut Vec<FieldError>) -> bo
         if !value.as_str().is_some_and(is_label) {
             errors.push(FieldError::invalid("metadata.labels", value, LABEL_VALUE));
         }
+    }
+    let annotations = metadata.get("annotations").and_then(Value::as_object).into_iter().flatten();
+    let bytes: usize = annotations.map(|(key, value)| key.len() + value.as_str().map_or(0, str::len)).sum();
+    if bytes > MOST_ANNOTATIONS {
+        let error = FieldError::too_long("metadata.annotations", MOST_ANNOTATIONS as i64);
+        errors.push(error.mend(format!("all keys and values together have {bytes} bytes")));
     }
     match metadata.get("name").and_then(Value::as_str) {
         None | Some("") => errors.push(no_name()),

@@ -39,7 +39,9 @@ pub fn validate_paths(paths: &[PathBuf]) -> Report {
     for source in sources {
         let read = match &source.text {
             Ok(text) => Document::read(&source.name, text).map_err(|error| {
-                Finding::of_file(&source.name, error.place, format!("not YAML: {}", error.message))
+                let mend = document::mend_of_yaml(&error.message).map(str::to_owned);
+                let message = format!("not YAML: {}", error.message);
+                Finding { mend, ..Finding::of_file(&source.name, error.place, message) }
             }),
             Err(error) => Err(Finding::of_file(&source.name, None, error)),
         };
@@ -117,8 +119,13 @@ fn sort_out(document: &Document) -> Sort {
     }
     if version_name != ats_crds::VERSION || schema::of_kind(kind).is_none() {
         let kinds = schema::all().keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-        let message =
-            format!("no matches for kind {kind:?} in version {version:?}: {} has {kinds}", ats_crds::VERSION);
+        let near = schema::all().keys().map(String::as_str).filter(|known| *known != kind);
+        let near =
+            ats_expression::did_you_mean(kind, near).map(|near| format!("; {near}")).unwrap_or_default();
+        let message = format!(
+            "no matches for kind {kind:?} in version {version:?}: {} has {kinds}{near}",
+            ats_crds::VERSION
+        );
         let field = if version_name == ats_crds::VERSION { "kind" } else { "apiVersion" };
         return Sort::Wrong(field, message);
     }

@@ -61,6 +61,23 @@ pub(crate) fn items(schema: &JSONSchemaProps) -> Option<&JSONSchemaProps> {
     }
 }
 
+/// The paths at which a kind has a field of a name, `[]` for the items of a list; its status is the operator's.
+pub(crate) fn places(schema: &JSONSchemaProps, name: &str, path: &str, found: &mut Vec<String>) {
+    for (property, member) in schema.properties.iter().flatten() {
+        if path.is_empty() && property != "spec" {
+            continue;
+        }
+        let path = if path.is_empty() { property.clone() } else { format!("{path}.{property}") };
+        if property == name {
+            found.push(path.clone());
+        }
+        match items(member) {
+            Some(items) => places(items, name, &format!("{path}[]"), found),
+            None => places(member, name, &path, found),
+        }
+    }
+}
+
 /// The first sentence of a description, for a mend.
 pub(crate) fn summary(schema: &JSONSchemaProps) -> Option<&str> {
     let text = schema.description.as_deref()?.trim();

@@ -148,7 +148,9 @@ fn missing<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'a Name>, na
         known.filter(|(space, _)| space == namespace).map(|(_, name)| name.as_str()).collect();
     let there =
         if known.is_empty() { "there is none".to_owned() } else { format!("there is: {}", known.join(", ")) };
-    format!("no {kind} {name} among the files given ({there}): name its file with -f too")
+    let near =
+        ats_expression::did_you_mean(name, known).map(|near| format!("{near} If not, ")).unwrap_or_default();
+    format!("no {kind} {name} among the files given ({there}): {near}name its file with -f too")
 }
 
 fn of_kind<'a>(

@@ -216,11 +216,11 @@ impl<'a> Publisher<'a> {
                 Ticker::Bad { category, message } => bad.push(format!("{name}: {category}: {message}")),
             }
         }
-        Err(StageError::data_refused(format!(
-            "none of the {} tickers has usable bars: {}",
-            bad.len(),
-            named(&bad)
-        )))
+        let whose = match bad.len() {
+            1 => "the only ticker has no usable bars".to_owned(),
+            count => format!("none of the {count} tickers has usable bars"),
+        };
+        Err(StageError::data_refused(format!("{whose}: {}", named(&bad))))
     }
 
     fn judge(&self, ticker: &Ticker) -> Missing {

@@ -93,6 +93,23 @@ impl Problems {
     }
 }
 
+/// "did you mean `x`? It has: x, y" for a name that is not among those that are known.
+fn instead<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    const SHOWN: usize = 20;
+    let known: Vec<&str> = known.into_iter().collect();
+    let mut listed = known.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
+    if known.len() > SHOWN {
+        listed.push_str(&format!(" and {} more", known.len() - SHOWN));
+    }
+    if known.is_empty() {
+        listed.push_str("none");
+    }
+    match ats_expression::did_you_mean(name, known) {
+        Some(near) => format!("{near} It has: {listed}"),
+        None => format!("it has: {listed}"),
+    }
+}
+
 /// A bound of a gate as a number; the schema keeps it a decimal, so the conversion loses nothing that matters.
 fn bound(decimal: Decimal) -> f64 {
     use rust_decimal::prelude::ToPrimitive;

@@ -8,7 +8,7 @@ use ats_crds::{
 };
 use rust_decimal::{Decimal, prelude::ToPrimitive};
 
-use super::{CheckedUniverse, Problem, Problems, bound, source};
+use super::{CheckedUniverse, Problem, Problems, bound, instead, source};
 use crate::{
     Digest,
     gate::Gate,
@@ -124,8 +124,8 @@ fn features(problems: &mut Problems, spec: &ModelTrainingJobSpec, universe: &Che
     for (index, name) in spec.features.iter().enumerate() {
         let path = format!("spec.features[{index}]");
         if !numeric.contains(name.as_str()) {
-            let known = numeric.iter().copied().collect::<Vec<_>>().join(", ");
-            problems.add(path, format!("the universe has no numeric feature {name:?}; it has: {known}"));
+            let instead = instead(name, numeric.iter().copied());
+            problems.add(path, format!("the universe has no numeric feature {name:?}; {instead}"));
         } else if !chosen.insert(name.clone()) {
             problems.add(path, format!("{name:?} is there twice: remove one"));
         }
@@ -202,8 +202,8 @@ fn trials(problems: &mut Problems, spec: &ModelTrainingJobSpec) -> Option<Vec<Tr
         for (parameter, values) in &search.grid {
             let path = format!("spec.search.grid.{parameter}");
             let Some(known) = base.keys().copied().find(|known| known == parameter) else {
-                let names = base.keys().copied().collect::<Vec<_>>().join(", ");
-                problems.add(path, format!("{name} has no parameter {parameter:?}; it has: {names}"));
+                let instead = instead(parameter, base.keys().copied());
+                problems.add(path, format!("{name} has no parameter {parameter:?}; {instead}"));
                 return None;
             };
             let mut numbers = BTreeSet::new();

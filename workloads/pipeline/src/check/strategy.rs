@@ -283,8 +283,11 @@ fn checked(
     let typed = expression::typed(problems, path, source, universe.graph.scope(), kind)?;
     for ticker in typed.tickers() {
         let name = ticker.as_str();
-        if !universe.tickers.iter().chain(&universe.benchmarks).any(|known| known == name) {
-            problems.add(path, format!("the universe does not acquire {name}: add it to its tickers, or use it in one of its features"));
+        let mut known = universe.tickers.iter().chain(&universe.benchmarks);
+        if !known.clone().any(|known| known == name) {
+            let near = ats_expression::did_you_mean(name, known.by_ref().map(String::as_str));
+            let near = near.map(|near| format!("{near} If not, ")).unwrap_or_default();
+            problems.add(path, format!("the universe does not acquire {name}: {near}add it to its tickers, or use it in one of its features"));
         }
     }
     if compares_tickers_itself(source, universe) {

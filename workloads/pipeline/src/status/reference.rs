@@ -43,7 +43,9 @@ impl Hindrance {
 /// # Errors
 /// When it is missing or being deleted.
 pub fn there<'a>(universe: Option<&'a TradingUniverse>, name: &str) -> Result<&'a TradingUniverse, NotReady> {
-    let universe = universe.ok_or_else(|| NotReady(format!("TradingUniverse {name} is not there")))?;
+    let universe = universe.ok_or_else(|| {
+        NotReady(format!("TradingUniverse {name} is not there: apply it, or change spec.universeRef.name"))
+    })?;
     if universe.metadata.deletion_timestamp.is_some() {
         return Err(NotReady(format!("TradingUniverse {name} is being deleted")));
     }
@@ -74,7 +76,7 @@ pub fn dataset(universe: &TradingUniverse) -> Result<StageInput, NotReady> {
         common.filter(|common| is_published(common, universe.metadata.generation.unwrap_or_default()));
     current.and_then(published_input).ok_or_else(|| {
         NotReady(format!(
-            "TradingUniverse {} has not published a dataset of its present spec",
+            "TradingUniverse {} has not published a dataset of its present spec: see its own status",
             name(universe)
         ))
     })
@@ -106,13 +108,12 @@ pub fn pinned(
 /// # Errors
 /// Why there is none yet.
 pub fn model(model: Option<&ModelTrainingJob>, name: &str) -> Result<StageInput, NotReady> {
-    let model = model.ok_or_else(|| NotReady(format!("ModelTrainingJob {name} is not there")))?;
-    model
-        .status
-        .as_ref()
-        .map(HasCommonStatus::common)
-        .and_then(published_input)
-        .ok_or_else(|| NotReady(format!("ModelTrainingJob {name} has not published a model")))
+    let model = model.ok_or_else(|| {
+        NotReady(format!("ModelTrainingJob {name} is not there: apply it, or change spec.signal.model.name"))
+    })?;
+    model.status.as_ref().map(HasCommonStatus::common).and_then(published_input).ok_or_else(|| {
+        NotReady(format!("ModelTrainingJob {name} has not published a model: see its own status"))
+    })
 }
 
 /// A strategy trades on a model of its own universe.

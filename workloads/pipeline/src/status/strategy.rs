@@ -37,7 +37,9 @@ pub fn conclude(
     gates: &[Gate],
     inputs: Vec<InputStatus>,
 ) -> (Situation, Backtested) {
-    let situation = Situation::of(way.current, "the backtest passed its gates");
+    let finished =
+        if gates.is_empty() { "the backtest ran; no gate is set" } else { "the backtest passed its gates" };
+    let situation = Situation::of(way.current, finished);
     let backtested = match way.current {
         Current::Done => {
             let judged = gate::judge_all(gates, &figures(&status.common.metrics));

@@ -1,8 +1,10 @@
 //! The status of a universe.
 
+use std::collections::BTreeMap;
+
 use ats_crds::{
     ConditionType, Reason,
-    status::{CommonStatus, InputStatus, StageName, UniverseStatus},
+    status::{CommonStatus, Failure, InputStatus, MAX_FAILURES, StageName, UniverseStatus},
 };
 use jiff::civil::Date;
 
@@ -17,8 +19,39 @@ pub fn conclude(status: &mut UniverseStatus, before: &Before, as_of: Date, way: 
         publish(&mut status.common, before, &output, inputs(way));
         count(status, told);
     }
-    let situation = Situation::of(way.current, format!("the dataset as of {as_of} is published"));
+    let situation = Situation::of(way.current, published(as_of, &told.failures));
     judge(&mut status.common, before, &situation, Some(way));
+}
+
+/// Most tickers that are named.
+const NAMED: usize = 3;
+
+/// A published dataset; tickers without usable data are named, for a user who wrote one wrong should not have to look
+/// for it. `failures` are those of the status, at most [`MAX_FAILURES`].
+fn published(as_of: Date, failures: &[Failure]) -> String {
+    let mut text = format!("dataset as of session {as_of} is published");
+    let mut bad: BTreeMap<&str, &Failure> = BTreeMap::new();
+    for failure in failures {
+        if let Some(ticker) = &failure.ticker {
+            // The first stage that failed on a ticker says why; later ones only lack its output.
+            bad.entry(ticker).or_insert(failure);
+        }
+    }
+    if bad.is_empty() {
+        return text;
+    }
+    let more = if failures.len() >= MAX_FAILURES { " or more" } else { "" };
+    let (tickers, have) = if bad.len() == 1 { ("ticker", "has") } else { ("tickers", "have") };
+    text.push_str(&format!("; {}{more} {tickers} {have} no usable data: ", bad.len()));
+    let named = bad.iter().take(NAMED).map(|(ticker, failure)| {
+        let Failure { category, message, .. } = failure;
+        format!("{ticker} ({category}: {message})")
+    });
+    text.push_str(&named.collect::<Vec<_>>().join("; "));
+    if bad.len() > NAMED || !more.is_empty() {
+        text.push_str("; the others are in status.failures");
+    }
+    text
 }
 
 fn inputs(way: Way<'_>) -> Vec<InputStatus> {
@@ -94,5 +127,37 @@ fn freshness(situation: &Situation, published: bool) -> (Truth, Reason, String) 
         Situation::Working(reason, message) | Situation::Waiting(reason, message) => {
             (Truth::Unknown, *reason, message.clone())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(ticker: &str, stage: StageName) -> Failure {
+        Failure {
+            stage,
+            shard: None,
+            ticker: Some(ticker.to_owned()),
+            category: "NoData".to_owned(),
+            message: format!("the source has no file bars/{ticker}.csv"),
+        }
+    }
+
+    #[test]
+    fn tickers_without_data_are_named_each_once() {
+        let as_of = jiff::civil::date(2024, 1, 31);
+        assert_eq!(published(as_of, &[]), "dataset as of session 2024-01-31 is published");
+        let twice = [failure("XYZ", StageName::Acquire), failure("XYZ", StageName::Features)];
+        assert_eq!(
+            published(as_of, &twice),
+            "dataset as of session 2024-01-31 is published; 1 ticker has no usable data: XYZ (NoData: the source has \
+             no file bars/XYZ.csv)"
+        );
+        let many: Vec<Failure> =
+            (10..10 + MAX_FAILURES).map(|n| failure(&format!("T{n}"), StageName::Acquire)).collect();
+        let told = published(as_of, &many);
+        assert!(told.contains("; 20 or more tickers have no usable data: T10 (NoData: "), "{told}");
+        assert!(told.ends_with("; the others are in status.failures"), "{told}");
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use ats_crds::status::{Failure, StageName};
-use ats_pipeline::{Category, Digest, ExitCode, Outcome, contract::TERMINATION_MESSAGE_BYTES};
+use ats_pipeline::{
+    Category, Digest, ExitCode, Outcome, StageFile, StageFileError, contract::TERMINATION_MESSAGE_BYTES,
+};
 use proptest::prelude::*;
 
 /// Texts of every width in UTF-8 and every length in JSON: quotes, control characters, emoji.
@@ -138,4 +140,67 @@ fn exit_codes_are_the_jobs_policy() {
     assert_eq!(Category::Unavailable.exit_code(), ExitCode::TryAgain);
     assert_eq!(Category::NonDeterministic.exit_code(), ExitCode::BadSpec);
     assert_eq!(Category::SourceUnreadable.exit_code(), ExitCode::ShardUnreadable);
+}
+
+/// A stage file as the operator writes it.
+fn stage_file() -> String {
+    serde_json::json!({
+        "version": 1,
+        "owner": {"kind": "TradingUniverse", "namespace": "default", "name": "shares"},
+        "key": "0".repeat(64),
+        "spec": {"stage": "acquire", "spec": {
+            "tickers": ["AAA"],
+            "source": {"synthetic": {"seed": 7, "model": "GeometricBrownian"}},
+            "interval": "1d", "calendar": "XNYS", "start": "2020-01-02", "end": "2020-03-31",
+        }},
+        "inputs": [], "seed": 0, "shards": 1, "run": "local", "store": {"uri": "file:///store"},
+    })
+    .to_string()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    /// Whatever is in the file: no panic, and an error names the file, and the place in it where it is not JSON of the
+    /// right form.
+    #[test]
+    fn any_bytes_are_a_stage_file_or_an_error_with_its_place(
+        bytes in proptest::collection::vec(any::<u8>(), 0..200),
+    ) {
+        told(&bytes)?;
+    }
+
+    /// A good file with some bytes taken out, doubled or replaced.
+    #[test]
+    fn a_damaged_stage_file_is_told(
+        from in any::<proptest::sample::Index>(),
+        length in 0usize..40,
+        with in proptest::collection::vec(any::<u8>(), 0..40),
+    ) {
+        let mut bytes = stage_file().into_bytes();
+        let from = from.index(bytes.len());
+        let to = (from + length).min(bytes.len());
+        bytes.splice(from..to, with);
+        told(&bytes)?;
+    }
+}
+
+fn told(bytes: &[u8]) -> Result<(), TestCaseError> {
+    let Err(error) = StageFile::read("/etc/ats/stage.json", bytes) else { return Ok(()) };
+    let words = error.to_string();
+    prop_assert!(words.starts_with("/etc/ats/stage.json "), "{words}");
+    if matches!(error, StageFileError::Form { .. }) {
+        prop_assert!(words.contains(" at line ") && words.contains(" column "), "{words}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_stage_file_of_another_release_says_so() {
+    assert_eq!(StageFile::read("stage.json", stage_file().as_bytes()).unwrap().run, "local");
+    let other = stage_file().replace("\"version\":1", "\"version\":2");
+    assert_eq!(
+        StageFile::read("stage.json", other.as_bytes()).unwrap_err().to_string(),
+        "stage.json has version 2, this image reads version 1: use images of one release"
+    );
 }

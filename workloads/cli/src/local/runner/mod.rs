@@ -11,7 +11,7 @@ use ats_crds::{
     status::{HasCommonStatus, StageState, StageStatus},
 };
 use ats_pipeline::{
-    Category, KeyError, Outcome, PlannedStage, StageInput, StageName, StagePlan, StoreLocation, plan,
+    Category, KeyError, Outcome, PlannedStage, StageInput, StageName, StagePlan, StoreLocation, check, plan,
     status::{Before, Current, Told, Trouble, Way, add_failures, bounded, stages as record},
 };
 use ats_store::{Settings, StageContext, Store};
@@ -87,7 +87,10 @@ impl Runner {
     ) -> Result<Self, Failure> {
         let location = StoreLocation { uri: store_uri(&folders.store)? };
         let bars = Arc::new(Bars::new());
-        let mut context = StageContext::new(Store::open(&location, &Settings::new())?);
+        // Nothing has run yet: a store that cannot be opened is usage, as a missing file is.
+        let store = Store::open(&location, &Settings::new())
+            .map_err(|error| Failure::Input(format!("{error}; --store names another one")))?;
+        let mut context = StageContext::new(store);
         context.progress = bars.clone();
         context.cancel = cancel;
         if jobs > 0 {
@@ -237,13 +240,30 @@ impl Runner {
             source.uri = self.mapped(&source.uri);
         }
         self.bars.begin(&title, planned.stage());
-        let outcome = stages::execute(&file, &self.context).await.unwrap_or_else(|error| error.to_outcome());
+        let mut outcome =
+            stages::execute(&file, &self.context).await.unwrap_or_else(|error| error.to_outcome());
+        if outcome.category == Category::SourceUnreadable
+            && let Some(written) = planned.source.as_ref().filter(|source| check::is_local(&source.uri))
+        {
+            let path = written.uri.trim_start_matches("file://");
+            outcome.message.push_str(&format!(
+                "; the YAML says {path}: `--map {path}=FOLDER` reads FOLDER on this machine in its place"
+            ));
+        }
         let text = if outcome.is_done() {
             format!("{} computed, {} reused", outcome.computed, outcome.reused)
         } else {
             format!("failed: {}", outcome.message)
         };
         self.bars.end(&title, planned.stage(), &text);
+        // A unit without data lacks in every stage; the first says why.
+        if planned.stage() == StageName::Acquire {
+            for failure in &outcome.failures {
+                let unit = failure.ticker.as_deref().unwrap_or_default();
+                let text = format!("{unit} has no usable data: {}: {}", failure.category, failure.message);
+                self.bars.end(&title, planned.stage(), &text);
+            }
+        }
         outcome
     }
 
