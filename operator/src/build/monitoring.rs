@@ -18,7 +18,7 @@ use k8s_openapi::{
 use super::{
     deployment::{ANNOTATION_HASH, hash},
     labels::{self, LABEL_COMPONENT, LABEL_MANAGED_BY},
-    pod::Workload,
+    pod::{Workload, resources},
 };
 use crate::{
     options::{Component, Options},
@@ -71,7 +71,11 @@ pub fn deployment(namespace: &str, options: &Options) -> Result<Deployment, serd
         api_access: true,
         page: Some(PAGE_PORT),
         restarts: true,
-        template: PodTemplate::default(),
+        // It watches and draws: a namespace with nothing to do shall not keep a quarter of a processor from stages.
+        template: PodTemplate {
+            resources: Some(resources("20m", "64Mi", "512Mi")),
+            ..PodTemplate::default()
+        },
     };
     let spec = DeploymentSpec {
         replicas: Some(1),
