@@ -124,10 +124,14 @@ ci-ok: ## Fails when one of RESULTS is not success; the last job of CI.
 cluster-tools: ## Builds Kubernetes and etcd, installs the node's packages; nothing when they are there.
 	@echo '==> Kubernetes for tests' && tests/cluster/tools/install-node.sh && tests/cluster/tools/build.sh etcd >/dev/null && tests/cluster/tools/build.sh kubernetes >/dev/null
 
+# What a cluster with the operator on it is made of.
+CLUSTER_BINARIES := ats-cluster pause operator data-acquisition feature-engineering model-training trading-strategy monitoring
+
 .PHONY: cluster
-cluster: cluster-tools ## Starts a cluster on this machine and prints how to use it.
-	@$(BUILD) --quiet --bin ats-cluster && $(BINARIES)/ats-cluster up
+cluster: toolchain cluster-tools ## A Kubernetes with the operator on this machine, ready for config/samples; stays until cluster-down.
+	@echo '==> compiling the images (the first time takes some minutes)' && $(BUILD) --quiet $(addprefix --bin ,$(CLUSTER_BINARIES))
+	@$(BINARIES)/ats-cluster up --install
 
 .PHONY: cluster-down
-cluster-down: ## Removes that cluster.
+cluster-down: ## Removes that cluster and all that lay on it.
 	@$(BUILD) --quiet --bin ats-cluster && $(BINARIES)/ats-cluster down

@@ -207,29 +207,34 @@ pub struct CommonStatus {
     /// The generation that this status speaks of; -1 before the first.
     #[serde(default = "never_observed")]
     pub observed_generation: i64,
-    /// The conditions.
+    /// `Ready`, `Reconciling` while it works, `Stalled` when a user has to act, and those of the kind; each with a
+    /// reason and a message in words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub conditions: Vec<Condition>,
-    /// The stages, in order.
+    /// The stages, in order: where each is, its key, its Job, its output.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     pub stages: Vec<StageStatus>,
-    /// The published output.
+    /// The published output: what those that refer to this object use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact: Option<Artifact>,
-    /// What the published output came from.
+    /// What the published output came from, by name and digest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub inputs: Vec<InputStatus>,
-    /// Figures.
+    /// Figures by name, all digits; ratios are fractions, money is in dollars. A figure without a value is left out.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metrics: Metrics,
-    /// The last published outputs, newest first.
+    /// Some of these, rounded for tables: `sharpe`, `rankIc`; `maxDrawdown` and `hitRate` in per cent; `equity` in
+    /// dollars and cents.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub summary: Metrics,
+    /// Digests of the last published outputs, newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 5))]
     pub history: Vec<HistoryEntry>,
-    /// The last failures.
+    /// What failed, in words; of a stage that is tried again only what stands.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]
     pub failures: Vec<Failure>,
@@ -238,11 +243,35 @@ pub struct CommonStatus {
     pub observed_retry: Option<String>,
 }
 
+/// The figures of tables, rounded: see [`CommonStatus::summary`].
+#[must_use]
+pub fn summary(metrics: &Metrics) -> Metrics {
+    let rounded = |name: &str| {
+        let value = metrics.get(name)?.parse::<f64>().ok()?;
+        let text = match name {
+            "maxDrawdown" | "hitRate" => format!("{}%", decimals(value * 100.0, 1)),
+            "equity" => decimals(value, 2),
+            _ => decimals(value, 3),
+        };
+        Some((name.to_owned(), text))
+    };
+    ["equity", "hitRate", "maxDrawdown", "rankIc", "sharpe"].into_iter().filter_map(rounded).collect()
+}
+
+/// A number with so many decimals, without a sign where they are all zero.
+fn decimals(value: f64, decimals: usize) -> String {
+    let text = format!("{value:.decimals$}");
+    match text.strip_prefix('-') {
+        Some(zero) if zero.bytes().all(|byte| matches!(byte, b'0' | b'.')) => zero.to_owned(),
+        _ => text,
+    }
+}
+
 fn never_observed() -> i64 {
     -1
 }
 
-/// Status of a `TradingUniverse`.
+/// What the operator writes about a `TradingUniverse`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UniverseStatus {
@@ -263,7 +292,7 @@ pub struct UniverseStatus {
     pub last_tick: Option<Time>,
 }
 
-/// Status of a `ModelTrainingJob`.
+/// What the operator writes about a `ModelTrainingJob`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ModelStatus {
@@ -275,7 +304,7 @@ pub struct ModelStatus {
     pub algorithm: Option<String>,
 }
 
-/// Status of a `Strategy`.
+/// What the operator writes about a `Strategy`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StrategyStatus {
@@ -318,3 +347,30 @@ macro_rules! has_common_status {
     )+};
 }
 has_common_status!(UniverseStatus, ModelStatus, StrategyStatus);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_show_a_few_digits_with_their_unit() {
+        let metrics = [
+            ("sharpe", "0.47630779818717267"),
+            ("maxDrawdown", "-0.06529061572092565"),
+            ("equity", "126918.722919"),
+            ("hitRate", "0.5504222553402881"),
+            ("rankIc", "-0.00001"),
+            ("volatility", "0.3"),
+        ];
+        let metrics = metrics.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let expected = [
+            ("sharpe", "0.476"),
+            ("maxDrawdown", "-6.5%"),
+            ("equity", "126918.72"),
+            ("hitRate", "55.0%"),
+            ("rankIc", "0.000"),
+        ];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        assert_eq!(summary(&metrics), expected);
+    }
+}

@@ -8,12 +8,11 @@ use k8s_openapi::{
     api::{
         apps::v1::{Deployment, DeploymentSpec},
         core::v1::{
-            HTTPGetAction, KeyToPath, Probe, ProjectedVolumeSource, ResourceRequirements, SecretProjection,
+            HTTPGetAction, KeyToPath, Probe, ProjectedVolumeSource, SecretProjection,
             Service, ServicePort, ServiceSpec, Volume, VolumeMount, VolumeProjection,
         },
     },
     apimachinery::pkg::{
-        api::resource::Quantity,
         apis::meta::v1::{LabelSelector, ObjectMeta},
         util::intstr::IntOrString,
     },
@@ -22,7 +21,7 @@ use k8s_openapi::{
 use super::{
     deployment::{ANNOTATION_HASH, hash},
     labels::{self, LABEL_COMPONENT, LABEL_MANAGED_BY},
-    pod::Workload,
+    pod::{Workload, resources},
 };
 use crate::{
     options::{Component, Options, SecretKey},
@@ -89,9 +88,10 @@ pub fn deployment(
         api_access: true,
         page: Some(PAGE_PORT),
         restarts: true,
+        // It watches and draws: a namespace with nothing to do shall not keep a quarter of a processor from stages.
         template: PodTemplate {
             annotations: scraped(),
-            resources: Some(resources()),
+            resources: Some(resources("20m", "64Mi", "512Mi")),
             ..PodTemplate::default()
         },
     };
@@ -128,18 +128,6 @@ fn scraped() -> BTreeMap<String, String> {
         ("prometheus.io/path", "/metrics".to_owned()),
     ];
     pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
-}
-
-/// It holds the objects of one namespace and a few hundred rows of each strategy.
-fn resources() -> ResourceRequirements {
-    let quantities = |pairs: &[(&str, &str)]| {
-        pairs.iter().map(|(name, amount)| ((*name).to_owned(), Quantity((*amount).to_owned()))).collect()
-    };
-    ResourceRequirements {
-        requests: Some(quantities(&[("cpu", "20m"), ("memory", "64Mi")])),
-        limits: Some(quantities(&[("memory", "512Mi")])),
-        claims: None,
-    }
 }
 
 /// The URLs of ledgers as files. A Secret that is missing leaves its file out until it is made.

@@ -238,13 +238,19 @@ fn mount(name: &str, path: &str, read_only: bool) -> VolumeMount {
     }
 }
 
+/// What a pod of a stage, or a trading pod, asks for unless its object says otherwise.
 fn default_resources() -> ResourceRequirements {
+    resources("250m", "512Mi", "2Gi")
+}
+
+/// Requested processor and memory, and the most memory.
+pub fn resources(cpu: &str, memory: &str, most: &str) -> ResourceRequirements {
     let quantities = |pairs: &[(&str, &str)]| {
         pairs.iter().map(|(name, amount)| ((*name).to_owned(), Quantity((*amount).to_owned()))).collect()
     };
     ResourceRequirements {
-        requests: Some(quantities(&[("cpu", "250m"), ("memory", "512Mi")])),
-        limits: Some(quantities(&[("memory", "2Gi")])),
+        requests: Some(quantities(&[("cpu", cpu), ("memory", memory)])),
+        limits: Some(quantities(&[("memory", most)])),
         claims: None,
     }
 }

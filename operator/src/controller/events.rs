@@ -3,7 +3,7 @@
 
 use ats_crds::{
     ConditionType,
-    status::{CommonStatus, HasCommonStatus, StageState},
+    status::{CommonStatus, HasCommonStatus, StageState, StageStatus},
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::runtime::events::{Event, EventType};
@@ -39,15 +39,7 @@ fn of_change(before: &CommonStatus, after: &CommonStatus) -> Vec<Event> {
             continue;
         }
         let type_ = if stage.state == StageState::Failed { EventType::Warning } else { EventType::Normal };
-        let counts = match (stage.computed, stage.reused) {
-            (Some(computed), Some(reused)) => {
-                format!(", {computed} units computed, {reused} found in the store")
-            }
-            _ => String::new(),
-        };
-        let note = stage.message.clone().unwrap_or_else(|| {
-            format!("stage {} {}{counts}", stage.name, format!("{:?}", stage.state).to_lowercase())
-        });
+        let note = stage.message.clone().unwrap_or_else(|| note(stage));
         events.push(Event {
             type_,
             reason: format!("Stage{:?}", stage.state),
@@ -75,6 +67,26 @@ fn of_change(before: &CommonStatus, after: &CommonStatus) -> Vec<Event> {
     events
 }
 
+/// What is said of a stage that has no words of its own.
+fn note(stage: &StageStatus) -> String {
+    let name = stage.name;
+    let units = |count: Option<i64>| match count.unwrap_or_default() {
+        1 => "1 unit".to_owned(),
+        count => format!("{count} units"),
+    };
+    match stage.state {
+        StageState::Succeeded => {
+            let (computed, reused) = (units(stage.computed), units(stage.reused));
+            format!("stage {name} is done: {computed} computed, {reused} found in the store")
+        }
+        StageState::CacheHit => format!("stage {name} is done: all of it was found in the store"),
+        StageState::Running => {
+            format!("stage {name} runs in Job {}", stage.job_name.as_deref().unwrap_or("?"))
+        }
+        state => format!("stage {name}: {state:?}"),
+    }
+}
+
 fn capitalised(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
@@ -82,7 +94,7 @@ fn capitalised(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use ats_crds::status::{StageName, StageStatus};
+    use ats_crds::status::StageName;
 
     use super::*;
 

@@ -95,6 +95,7 @@ fn is_progress<S: HasCommonStatus + Clone + PartialEq>(before: &S, after: &S) ->
         let mut status = status.clone();
         let common: &mut CommonStatus = status.common_mut();
         common.metrics.clear();
+        common.summary.clear();
         common.failures.clear();
         for stage in &mut common.stages {
             let kept =

@@ -5,18 +5,18 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Signal, kill_process};
 
-use crate::cluster::{Supervised, order};
+use crate::cluster::{Cluster, Supervised, order};
 use crate::error::{Error, FileContext as _, JsonContext as _, Result, SystemContext as _};
 use crate::options::{Options, Parts, State};
 use crate::process::{is_alive, pid};
 
-/// Starts a cluster that outlives this process; the one that runs already, if there is one.
+/// Starts a cluster that outlives this process. There is one at most: see [`running`].
 ///
 /// # Errors
-/// When it does not start.
+/// When it does not start, or one runs already.
 pub async fn up(whole_node: bool, options: Options) -> Result<State> {
-    if let Some(state) = running()? {
-        return Ok(state);
+    if running()?.is_some() {
+        return Err(Error::Unsupported("a cluster runs already: `ats-cluster status` tells where".into()));
     }
     let parts = if whole_node { Parts::WholeNode } else { Parts::ControlPlane };
     let (state, supervised) = Supervised::start(order(parts, options, true).await?).await?;
@@ -25,6 +25,28 @@ pub async fn up(whole_node: bool, options: Options) -> Result<State> {
     std::fs::write(&file, text).file("write", file)?;
     supervised.detach();
     Ok(state)
+}
+
+/// Installs the project on the cluster that [`up`] has started, and prepares namespace `default` for the samples.
+///
+/// # Errors
+/// When something of it is refused or does not come up; what was done by then stays.
+pub async fn install(state: &State) -> Result<()> {
+    let cluster = Cluster::existing(&state.kubeconfig)?;
+    cluster.prepare("default").await?;
+    cluster.install(&[]).await?;
+    let file = installed_file(state);
+    std::fs::write(&file, "").file("write", file)
+}
+
+/// Whether [`install`] has come to its end on a cluster.
+#[must_use]
+pub fn is_installed(state: &State) -> bool {
+    installed_file(state).exists()
+}
+
+fn installed_file(state: &State) -> PathBuf {
+    state.folder.join("installed")
 }
 
 /// Ends the cluster that [`up`] has started and waits until nothing is left; whether there was one.

@@ -16,7 +16,7 @@ use crate::tools::on_path;
 const PAUSE: &str = "localhost/ats-pause:1";
 
 /// The namespace in which the kubelet looks for images.
-const NAMESPACE: &str = "k8s.io";
+pub(crate) const NAMESPACE: &str = "k8s.io";
 
 /// Starts containerd, and notes its socket and the way it lays out file systems.
 pub(crate) fn start(processes: &mut Processes, folder: &Path, node: &mut Node) -> Result<()> {
@@ -58,12 +58,17 @@ pub(crate) async fn load_pause(
 
 /// Loads the images of an archive, in OCI or Docker layout.
 pub(crate) fn import(node: &Node, archive: &Path) -> Result<()> {
-    let ctr = on_path("ctr").ok_or_else(|| missing("ctr (of containerd)"))?;
+    let ctr = ctr()?;
     let socket = node.containerd.as_os_str();
     let arguments =
         ["-n", NAMESPACE, "images", "import", "--snapshotter", &node.snapshotter].map(std::ffi::OsStr::new);
     let arguments = [std::ffi::OsStr::new("-a"), socket].into_iter().chain(arguments);
     run(ctr, arguments.chain([archive.as_os_str()])).map(drop)
+}
+
+/// containerd's own command line.
+pub(crate) fn ctr() -> Result<PathBuf> {
+    on_path("ctr").ok_or_else(|| missing("ctr (of containerd)"))
 }
 
 /// Names all that a node needs and the machine lacks, at once and before anything is started.

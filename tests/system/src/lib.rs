@@ -1,23 +1,13 @@
 //! What the system tests share: the node with the project's images and operator on it, and namespaces with data.
 
-#![allow(clippy::expect_used, reason = "a failed test is told by a panic")]
+#![allow(clippy::expect_used, clippy::missing_panics_doc, reason = "a failed test is told by a panic")]
 
-mod data;
-mod install;
 mod local;
+mod node;
+mod objects;
+mod place;
 
-pub use data::{Folders, apply_samples, namespace_with_data};
-pub use install::{COMPONENTS, installed};
 pub use local::{ats, run_samples};
-
-use std::path::PathBuf;
-
-/// The checkout.
-///
-/// # Panics
-/// When the crate does not lie two folders below it.
-pub fn checkout() -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
-        .canonicalize()
-        .expect("the checkout is there")
-}
+pub use node::{OPERATOR, calm, installed, storm};
+pub use objects::{condition, digests, is_ready, stage, title};
+pub use place::{LIMIT, Place, place};

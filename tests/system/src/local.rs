@@ -5,7 +5,7 @@ use std::{
     process::{Command, Output},
 };
 
-use ats_test_cluster::binary;
+use ats_test_cluster::{binary, install::checkout};
 use serde_json::Value;
 
 /// Runs `ats` in a folder.
@@ -22,7 +22,7 @@ pub fn ats(folder: &Path, arguments: &[&str]) -> Output {
 /// # Panics
 /// When it fails.
 pub fn run_samples(folder: &Path) -> Vec<Value> {
-    let samples = crate::checkout().join("config/samples");
+    let samples = checkout().expect("the checkout is there").join("config/samples");
     let file = |name: &str| samples.join(name).to_string_lossy().into_owned();
     let map = format!("/data={}", samples.join("data").display());
     let (universe, models, strategies) =

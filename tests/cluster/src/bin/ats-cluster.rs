@@ -27,6 +27,9 @@ enum Subcommands {
         /// With PostgreSQL beside it
         #[arg(long)]
         postgres: bool,
+        /// With the operator and all that the samples need; where a cluster runs already, this says so
+        #[arg(long, conflicts_with = "control_plane")]
+        install: bool,
         /// Keep the logs when it ends
         #[arg(long)]
         keep: bool,
@@ -37,6 +40,13 @@ enum Subcommands {
     Status,
     /// Print the path of the kubeconfig
     Kubeconfig,
+    /// Install the operator, or what was compiled since: images, manifests, a new rollout
+    Install,
+    /// Give a namespace what the samples need: claims `market-data` and `artifacts`, Secret `ats-ledger`
+    Prepare {
+        /// The namespace
+        namespace: String,
+    },
     /// Load the images of an archive (OCI or Docker layout) into the node
     Load {
         /// The archive
@@ -76,9 +86,9 @@ fn main() -> ExitCode {
 
 async fn run(command: Subcommands) -> Result<ExitCode> {
     match command {
-        Subcommands::Up { control_plane, postgres, keep } => {
-            let options = Options { postgres, keep, ..Options::default() };
-            explain(&command::up(!control_plane, options).await?);
+        Subcommands::Up { control_plane, postgres, install, keep } => {
+            let options = Options { postgres: postgres || install, keep, ..Options::default() };
+            up(!control_plane, install, options).await?;
         }
         Subcommands::Down => {
             println!("{}", if command::down().await? { "The cluster is gone." } else { "No cluster runs." });
@@ -91,6 +101,17 @@ async fn run(command: Subcommands) -> Result<ExitCode> {
             }
         },
         Subcommands::Kubeconfig => println!("{}", state()?.kubeconfig.display()),
+        Subcommands::Install => {
+            let state = state()?;
+            command::install(&state).await?;
+            let line = ["rollout", "restart", "-n", "ats-system", "deployment/ats-operator"];
+            let cluster = Cluster::existing(&state.kubeconfig)?;
+            cluster.kubectl(line).await?.success()?;
+            cluster.operator_ready().await?;
+        }
+        Subcommands::Prepare { namespace } => {
+            Cluster::existing(&state()?.kubeconfig)?.prepare(&namespace).await?
+        }
         Subcommands::Load { archive } => {
             Cluster::existing(&state()?.kubeconfig)?.load_archive(&archive).await?;
         }
@@ -109,18 +130,47 @@ async fn run(command: Subcommands) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Starts a cluster, or says that one runs; installs the project on it when that is asked for and was not done.
+async fn up(whole_node: bool, install: bool, options: Options) -> Result<()> {
+    let there = command::running()?;
+    let is_new = there.is_none();
+    let state = match there {
+        Some(state) => state,
+        None => command::up(whole_node, options).await?,
+    };
+    if install && !command::is_installed(&state) {
+        println!("Kubernetes runs. Loading the images and starting the operator ...");
+        command::install(&state).await?;
+    }
+    println!(
+        "The cluster {} at {}. To use it:",
+        if is_new { "runs" } else { "is up already," },
+        state.server
+    );
+    explain(&state);
+    Ok(())
+}
+
 fn explain(state: &State) {
-    println!("The cluster runs at {}. To use it:", state.server);
     println!();
     println!("  export KUBECONFIG={}", state.kubeconfig.display());
     println!("  export PATH={}:$PATH", state.kubectl.parent().unwrap_or(&state.kubectl).display());
-    println!("  kubectl get nodes");
+    if command::is_installed(state) {
+        println!("  kubectl apply -f config/samples");
+        println!("  kubectl wait --for=condition=Ready tu,mtj,strat --all --timeout=5m");
+        println!("  kubectl get trading");
+        println!("  kubectl describe strategy dip-buyer");
+        println!("  kubectl port-forward service/ats-monitoring 3000     # then http://localhost:3000");
+    } else {
+        println!("  kubectl get nodes");
+    }
     println!();
     if let Some(postgres) = &state.postgres {
-        println!("PostgreSQL: {}", postgres.url("postgres"));
+        let secret = if command::is_installed(state) { " (Secret ats-ledger, key url)" } else { "" };
+        println!("PostgreSQL: {}{secret}", postgres.url("postgres"));
     }
     println!("Logs: {}", state.folder.join("logs").display());
-    println!("`ats-cluster down` ends it.");
+    println!("To end it and remove all of it: make cluster-down");
 }
 
 fn state() -> Result<State> {

@@ -1,0 +1,168 @@
+//! The project itself on a cluster: its images, its operator, and namespaces that have all that the samples need.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::binary::binary;
+use crate::cluster::{Cluster, eventually};
+use crate::error::{Error, FileContext as _, Result};
+use crate::image::Image;
+
+/// Component and package; the component is also the name of the binary. Each is an image.
+pub const COMPONENTS: [(&str, &str); 6] = [
+    ("operator", "ats-operator"),
+    ("data-acquisition", "ats-data-acquisition"),
+    ("feature-engineering", "ats-feature-engineering"),
+    ("model-training", "ats-model-training"),
+    ("trading-strategy", "ats-trading-strategy"),
+    ("monitoring", "ats-monitoring"),
+];
+
+/// The claim with the samples' data.
+pub const DATA_CLAIM: &str = "market-data";
+/// The claim that is the artifact store.
+pub const STORE_CLAIM: &str = "artifacts";
+/// The Secret with the URL of the ledger's database, under key `url`.
+pub const LEDGER_SECRET: &str = "ats-ledger";
+
+/// The checkout that this crate was compiled in.
+///
+/// # Errors
+/// When it is not there any more.
+pub fn checkout() -> Result<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    path.canonicalize().file("find the checkout", path)
+}
+
+/// A component's image, under the name that `config/default` and the operator expect.
+///
+/// # Errors
+/// When its binary is not compiled.
+pub fn component_image(component: &str, package: &str) -> Result<Image> {
+    let inside = format!("/{component}");
+    let name = format!("ghcr.io/ats-dev/ats/{component}:{}", env!("CARGO_PKG_VERSION"));
+    let image = Image::new(&name).executable(binary(package, component)?, &inside);
+    Ok(image.entrypoint([inside]).authorities())
+}
+
+impl Cluster {
+    /// Loads the six images, applies `config/default`, gives the operator its settings (`NAME=value`; a default
+    /// store and, where there is PostgreSQL, a default ledger are among them) and waits until it is ready.
+    ///
+    /// # Errors
+    /// When a binary is not compiled, something is refused, or the operator does not come up within two minutes.
+    pub async fn install(&self, settings: &[&str]) -> Result<()> {
+        for (component, package) in COMPONENTS {
+            self.load(&component_image(component, package)?).await?;
+        }
+        let folder = checkout()?.join("config/default").display().to_string();
+        self.kubectl(["apply", "--server-side", "-k", &folder]).await?.success()?;
+        let store = format!("ATS_DEFAULT_STORE_CLAIM={STORE_CLAIM}:/store");
+        let ledger = format!("ATS_DEFAULT_LEDGER_SECRET={LEDGER_SECRET}");
+        let mut line = vec!["set", "env", "-n", "ats-system", "deployment/ats-operator", &store];
+        line.extend(self.postgres().is_ok().then_some(ledger.as_str()));
+        line.extend(settings);
+        self.kubectl(line).await?.success()?;
+        self.operator_ready().await
+    }
+
+    /// Waits until the operator's Deployment is as it was asked to be.
+    ///
+    /// # Errors
+    /// When that takes more than two minutes.
+    pub async fn operator_ready(&self) -> Result<()> {
+        eventually("the operator's rollout", Duration::from_secs(120), async || {
+            let line = ["rollout", "status", "-n", "ats-system", "deployment/ats-operator", "--timeout=1s"];
+            let output = self.kubectl(line).await.map_err(|error| error.to_string())?;
+            output.success().map(drop).map_err(|error| error.to_string())
+        })
+        .await
+    }
+
+    /// Gives a namespace the claim `market-data` with the samples' data, the claim `artifacts`, and, where there is
+    /// PostgreSQL, the Secret `ats-ledger`. The folders behind the claims go with the run.
+    ///
+    /// # Errors
+    /// When there is no node of this harness's making, or something is refused.
+    pub async fn prepare(&self, namespace: &str) -> Result<()> {
+        self.node()?;
+        let data = self.volume(namespace, DATA_CLAIM);
+        copy(&checkout()?.join("config/samples/data"), &data)?;
+        let store = self.volume(namespace, STORE_CLAIM);
+        fs::create_dir_all(&store).file("make", &store)?;
+        // Pods run as a user of their own.
+        fs::set_permissions(&store, fs::Permissions::from_mode(0o777)).file("open", &store)?;
+        let mut objects = claim(namespace, DATA_CLAIM, &data).to_vec();
+        objects.extend(claim(namespace, STORE_CLAIM, &store));
+        if let Ok(postgres) = self.postgres() {
+            objects.push(json!({
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": {"name": LEDGER_SECRET, "namespace": namespace},
+                "stringData": {"url": postgres.url("postgres")},
+            }));
+        }
+        let objects: Vec<String> = objects.iter().map(ToString::to_string).collect();
+        self.apply(&objects.join("\n---\n")).await
+    }
+
+    /// The machine's folder behind a claim that [`Self::prepare`] has made.
+    #[must_use]
+    pub fn volume(&self, namespace: &str, claim: &str) -> PathBuf {
+        self.state().folder.join("volumes").join(format!("{namespace}-{claim}"))
+    }
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to).file("make", to)?;
+    for entry in fs::read_dir(from).file("read", from)? {
+        let entry = entry.file("read", from)?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if source.is_dir() {
+            copy(&source, &target)?;
+        } else {
+            fs::copy(&source, &target).map_err(|error| Error::File {
+                action: "copy",
+                path: source,
+                source: error,
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// A claim, and a volume for it alone.
+fn claim(namespace: &str, name: &str, folder: &Path) -> [Value; 2] {
+    let volume = format!("{namespace}-{name}");
+    let size = json!({"storage": "1Gi"});
+    [
+        json!({
+            "apiVersion": "v1",
+            "kind": "PersistentVolume",
+            "metadata": {"name": volume},
+            "spec": {
+                "capacity": size,
+                "accessModes": ["ReadWriteMany"],
+                "persistentVolumeReclaimPolicy": "Retain",
+                "storageClassName": "",
+                "claimRef": {"namespace": namespace, "name": name},
+                "hostPath": {"path": folder},
+            },
+        }),
+        json!({
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": {"name": name, "namespace": namespace},
+            "spec": {
+                "accessModes": ["ReadWriteMany"],
+                "resources": {"requests": size},
+                "storageClassName": "",
+                "volumeName": volume,
+            },
+        }),
+    ]
+}
