@@ -169,6 +169,9 @@ fn the_first_stage_is_started_once_and_the_next_one_waits() {
         progress.stages.iter().map(|stage| stage.state).collect::<Vec<_>>(),
         [StageState::Queued, StageState::Pending]
     );
+    // What is told does not change when the Job is there and its pods are not: nothing is written for that.
+    let there = Case { records: progress.stages.clone(), jobs: vec![job(1, &json!({}))], ..Case::default() };
+    assert_eq!(there.advance().current, progress.current);
     // A cache that does not have the Job yet gives the same decision: one name, one Job.
     let again = Case { records: progress.stages.clone(), ..Case::default() }.advance();
     assert_eq!(again, progress);

@@ -18,12 +18,13 @@ use crate::{Result, say};
 #[serde(rename_all = "camelCase")]
 struct Run {
     seconds: f64,
+    cpu_seconds: f64,
     peak_kib: u64,
 }
 
 impl From<Ran> for Run {
     fn from(ran: Ran) -> Self {
-        Self { seconds: ran.wall.as_secs_f64(), peak_kib: ran.peak_kib }
+        Self { seconds: ran.wall.as_secs_f64(), cpu_seconds: ran.cpu_seconds, peak_kib: ran.peak_kib }
     }
 }
 
@@ -39,13 +40,14 @@ pub fn measure(rounds: usize) -> Result<(Section, serde_json::Value)> {
         empty.push(Run::from(once(folder.path())?));
         again.push(Run::from(once(folder.path())?));
     }
-    let mut section = Section::new("ats run of the samples", &["store", "time", "p95", "peak"]);
+    let mut section = Section::new("ats run of the samples", &["store", "time", "p95", "CPU", "peak"]);
     for (name, runs) in [("empty", &empty), ("everything is there", &again)] {
         let of = |figure: fn(&Run) -> f64| runs.iter().map(figure).collect::<Sample>().summary();
         section.rows.push(vec![
             name.to_owned(),
             spread(of(|run| run.seconds), seconds),
             of(|run| run.seconds).map_or_else(String::new, |all| seconds(all.p95)),
+            spread(of(|run| run.cpu_seconds), seconds),
             of(|run| run.peak_kib as f64).map_or_else(String::new, |all| mebibytes(all.max * 1024.0)),
         ]);
     }

@@ -26,9 +26,9 @@ struct Arguments {
     /// Objects at once and rounds of them, for `operator`: `1:4,100:4,1000:2`.
     #[arg(long, value_delimiter = ',', value_parser = pair)]
     objects: Vec<(usize, usize)>,
-    /// Measure only ourselves in `operator`.
-    #[arg(long)]
-    alone: bool,
+    /// What is measured in `operator`, separated by commas; left out: all. Ratios are the first one's to the others.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    systems: Vec<System>,
     /// Folder of the binaries for `images`, such as that of a release build.
     #[arg(long, value_name = "FOLDER")]
     binaries: Option<PathBuf>,
@@ -144,7 +144,10 @@ async fn measure(arguments: &Arguments) -> Result<()> {
             ([], false) => vec![(1, 4), (100, 4), (1000, 2)],
             (plan, _) => plan.to_vec(),
         };
-        let systems = if arguments.alone { &System::ALL[..1] } else { &System::ALL[..] };
+        let systems = match &arguments.systems[..] {
+            [] => &System::ALL[..],
+            chosen => chosen,
+        };
         for section in operator::measure(&plan, systems, &mut document).await? {
             println!("{}", section.to_text());
         }

@@ -42,6 +42,8 @@ pub struct Ran {
     pub wall: Duration,
     /// The most memory that was seen, in KiB: looked at every millisecond.
     pub peak_kib: u64,
+    /// The processor time that was last seen, in seconds.
+    pub cpu_seconds: f64,
 }
 
 /// Waits for a process to end.
@@ -49,9 +51,10 @@ pub struct Ran {
 /// # Errors
 /// When it cannot be waited for, or ended badly.
 pub fn watch(mut child: Child, started: Instant, what: &str) -> Result<Ran> {
-    let mut peak = 0;
+    let (mut peak, mut cpu) = (0, 0.0_f64);
     let status = loop {
         peak = peak.max(peak_kib(child.id()).unwrap_or(0));
+        cpu = cpu.max(cpu_seconds(child.id()).unwrap_or(0.0));
         match child.try_wait()? {
             Some(status) => break status,
             None => std::thread::sleep(Duration::from_millis(1)),
@@ -61,7 +64,7 @@ pub fn watch(mut child: Child, started: Instant, what: &str) -> Result<Ran> {
     if !status.success() {
         return Err(format!("{what} ended with {status}").into());
     }
-    Ok(Ran { wall, peak_kib: peak })
+    Ok(Ran { wall, peak_kib: peak, cpu_seconds: cpu })
 }
 
 #[cfg(test)]

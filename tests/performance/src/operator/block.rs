@@ -57,11 +57,17 @@ pub struct Block {
     pub cpu_seconds: f64,
 }
 
-/// Runs a block.
+/// Runs a block. With `clear` its namespace is gone afterwards: the next one begins on a quiet cluster.
 ///
 /// # Errors
 /// When an object is not done in time, or anything fails.
-pub async fn run(cluster: &Cluster, system: System, at_once: usize, logs: &Path) -> Result<Block> {
+pub async fn run(
+    cluster: &Cluster,
+    system: System,
+    at_once: usize,
+    logs: &Path,
+    clear: bool,
+) -> Result<Block> {
     let client = cluster.client().await?;
     let namespace = cluster.namespace("bench").await?;
     let _kubelet = kubelet::start(client.clone(), &namespace);
@@ -94,7 +100,9 @@ pub async fn run(cluster: &Cluster, system: System, at_once: usize, logs: &Path)
     let cpu_seconds = cpu_seconds(manager.id()).unwrap_or(0.0) - cpu;
     let peak_kib = peak_kib(manager.id()).unwrap_or(0);
     manager.stop()?;
-    remove(&client, &namespace).await?;
+    if clear {
+        remove(&client, &namespace).await?;
+    }
     Ok(block(system, at_once, seconds, &all, &audit, first_writes, peak_kib, cpu_seconds))
 }
 
@@ -201,7 +209,7 @@ impl Place {
     }
 }
 
-/// Deletes a namespace and waits until it is gone: the next block begins on a quiet cluster.
+/// Deletes a namespace and waits until it is gone.
 async fn remove(client: &Client, namespace: &str) -> Result<()> {
     let api: Api<Namespace> = Api::all(client.clone());
     api.delete(namespace, &DeleteParams::default()).await?;

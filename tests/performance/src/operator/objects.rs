@@ -5,14 +5,18 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 /// What is measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum System {
     /// This project's operator: a universe, three Jobs one after the other.
     Ats,
     /// JobSet: two Jobs at once, which is its usual way.
+    #[value(name = "jobset")]
+    #[serde(rename = "jobset")]
     JobSet,
     /// JobSet: three Jobs one after the other, the same work as a universe.
+    #[value(name = "jobset-chain")]
+    #[serde(rename = "jobset-chain")]
     JobSetChain,
 }
 

@@ -15,7 +15,7 @@ use super::pipeline::Pipeline;
 use super::{Case, Size, spawn};
 use crate::report::{Section, count, mebibytes, seconds};
 use crate::statistics::{Sample, Summary, spread};
-use crate::usage::{peak_kib, resident_kib};
+use crate::usage::{cpu_seconds, peak_kib, resident_kib};
 use crate::{Result, say};
 
 /// One run of the case.
@@ -28,6 +28,8 @@ pub struct Run {
     pub load_seconds: f64,
     /// Seconds of all backtests: signals, engine, statistics, report, files.
     pub seconds: f64,
+    /// Processor time of that.
+    pub cpu: f64,
     /// Orders of one backtest.
     pub orders: usize,
     /// Memory with the market loaded, in KiB.
@@ -49,7 +51,8 @@ pub async fn case(folder: &Path, size: &Size, jobs: usize) -> Result<Run> {
     let loaded = load(&file, &spec.core, &pipeline.context).await?;
     let load_seconds = began.elapsed().as_secs_f64();
     let loaded_kib = resident_kib(std::process::id()).unwrap_or(0);
-    let began = Instant::now();
+    let cpu = || cpu_seconds(std::process::id()).unwrap_or(0.0);
+    let (began, used) = (Instant::now(), cpu());
     let orders = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..jobs).map(|_| scope.spawn(|| one(spec, &loaded))).collect();
         let ends = threads
@@ -61,6 +64,7 @@ pub async fn case(folder: &Path, size: &Size, jobs: usize) -> Result<Run> {
         bars: loaded.market.tickers.values().map(|history| history.bars.len()).sum(),
         load_seconds,
         seconds: began.elapsed().as_secs_f64(),
+        cpu: cpu() - used,
         orders: orders.first().copied().unwrap_or(0),
         loaded_kib,
         peak_kib: peak_kib(std::process::id()).unwrap_or(0),
@@ -95,6 +99,7 @@ pub fn measure(sizes: &[Size], rounds: usize) -> Result<(Section, serde_json::Va
             "bars",
             "threads",
             "bars/s",
+            "bars/CPU s",
             "backtest",
             "orders",
             "loading",
@@ -151,6 +156,7 @@ fn row(figures: &Figures) -> Vec<String> {
         figures.size.title(),
         figures.jobs.to_string(),
         spread(figures.bars_per_second, count),
+        spread(sample(&|run| (run.bars * figures.jobs) as f64 / run.cpu), count),
         spread(sample(&|run| run.seconds), seconds),
         figures.runs.first().map_or_else(String::new, |run| run.orders.to_string()),
         spread(sample(&|run| run.load_seconds), seconds),

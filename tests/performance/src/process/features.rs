@@ -16,7 +16,7 @@ use super::pipeline::{FEATURES, Pipeline};
 use super::{Case, Size, spawn};
 use crate::report::{Section, count, mebibytes, seconds};
 use crate::statistics::{Sample, Summary, spread};
-use crate::usage::{peak_kib, resident_kib};
+use crate::usage::{cpu_seconds, peak_kib, resident_kib};
 use crate::{Result, say};
 
 /// Columns of bars: session, timestamp, five of prices and volume, two factors.
@@ -30,12 +30,16 @@ pub struct Run {
     pub bars: usize,
     /// Seconds of the stage: reading, computing, writing Parquet through to the disk.
     pub stage_seconds: f64,
+    /// Processor time of the stage, in seconds.
+    pub stage_cpu: f64,
     /// Memory before the stage, in KiB.
     pub before_kib: u64,
     /// Most memory up to the end of the stage, in KiB.
     pub peak_kib: u64,
     /// Seconds of computing and encoding alone, over bars in memory.
     pub compute_seconds: f64,
+    /// Processor time of that.
+    pub compute_cpu: f64,
 }
 
 /// The case, in this process.
@@ -49,15 +53,16 @@ pub async fn case(folder: &Path, size: &Size, jobs: usize) -> Result<Run> {
     pipeline.forget(&stage)?;
     let this = std::process::id();
     let before_kib = resident_kib(this).unwrap_or(0);
-    let began = Instant::now();
+    let cpu = || cpu_seconds(this).unwrap_or(0.0);
+    let (began, used) = (Instant::now(), cpu());
     pipeline.run(&stage).await?;
-    let stage_seconds = began.elapsed().as_secs_f64();
+    let (stage_seconds, stage_cpu) = (began.elapsed().as_secs_f64(), cpu() - used);
     let peak_kib = peak_kib(this).unwrap_or(0);
 
     let bars = bars(&pipeline).await?;
     let graph = FeatureGraph::new(&FEATURES, None).map_err(|error| format!("{error:?}"))?;
     let next = AtomicUsize::new(0);
-    let began = Instant::now();
+    let (began, used) = (Instant::now(), cpu());
     let work = || -> std::result::Result<(), String> {
         while let Some(bars) = bars.get(next.fetch_add(1, Ordering::Relaxed)) {
             features(bars, &graph, &Benchmarks::new(), Adjustment::SplitsAndDividends, Calendar::xnys())
@@ -71,9 +76,9 @@ pub async fn case(folder: &Path, size: &Size, jobs: usize) -> Result<Run> {
             .into_iter()
             .try_for_each(|thread| thread.join().map_err(|_| "a thread panicked".to_owned())?)
     })?;
-    let compute_seconds = began.elapsed().as_secs_f64();
+    let (compute_seconds, compute_cpu) = (began.elapsed().as_secs_f64(), cpu() - used);
     let bars = bars.iter().map(Bars::len).sum();
-    Ok(Run { bars, stage_seconds, before_kib, peak_kib, compute_seconds })
+    Ok(Run { bars, stage_seconds, stage_cpu, before_kib, peak_kib, compute_seconds, compute_cpu })
 }
 
 async fn bars(pipeline: &Pipeline) -> Result<Vec<Bars>> {
@@ -113,7 +118,9 @@ pub fn measure(sizes: &[Size], rounds: usize) -> Result<(Section, serde_json::Va
             "bars",
             "threads",
             "stage, bars/s",
+            "bars/CPU s",
             "computing, bars/s",
+            "bars/CPU s",
             "stage",
             "peak",
             "over start",
@@ -165,13 +172,16 @@ fn figures(size: &Size, jobs: usize, runs: Vec<Run>) -> Figures {
 
 fn row(figures: &Figures) -> Vec<String> {
     let sample = |of: &dyn Fn(&Run) -> f64| figures.runs.iter().map(of).collect::<Sample>().summary();
+    let middle = |summary: Option<Summary>| summary.map_or_else(|| "-".to_owned(), |all| count(all.median));
     let memory =
         |summary: Option<Summary>| summary.map_or_else(String::new, |all| mebibytes(all.max * 1024.0));
     vec![
         figures.size.title(),
         figures.jobs.to_string(),
         spread(figures.stage_bars_per_second, count),
+        middle(sample(&|run| run.bars as f64 / run.stage_cpu)),
         spread(figures.compute_bars_per_second, count),
+        middle(sample(&|run| run.bars as f64 / run.compute_cpu)),
         spread(sample(&|run| run.stage_seconds), seconds),
         memory(sample(&|run| run.peak_kib as f64)),
         memory(sample(&|run| run.peak_kib.saturating_sub(run.before_kib) as f64)),
@@ -188,9 +198,11 @@ mod tests {
         let run = |stage_seconds| Run {
             bars: 3_000,
             stage_seconds,
+            stage_cpu: 1.0,
             before_kib: 1024,
             peak_kib: 3 * 1024,
             compute_seconds: 1.5,
+            compute_cpu: 0.5,
         };
         let figures = figures(&Size::daily(3, 1_000), 2, vec![run(2.0), run(3.0), run(6.0)]);
         assert_eq!(figures.stage_bars_per_second.unwrap().median, 1_000.0);
@@ -200,7 +212,9 @@ mod tests {
             [
                 "2",
                 "1000 (500 to 1500)",
+                "3000",
                 "2000 (2000 to 2000)",
+                "6000",
                 "3.00 s (2.00 s to 6.00 s)",
                 "3.0 MiB",
                 "2.0 MiB",
