@@ -14,6 +14,9 @@ BUILD := cargo build --locked --workspace
 
 # Where binaries lie: every build names its target, see .cargo/config.toml.
 BINARIES = $(CARGO_TARGET_DIR)/$(shell rustc -vV | sed -n 's/^host: //p')/debug
+# For `make bench` alone: PROFILE=release compiles a tree of its own, which takes a quarter of an hour.
+PROFILE ?= dev
+BENCH_BINARIES = $(if $(filter dev,$(PROFILE)),$(BINARIES),$(dir $(BINARIES))$(PROFILE))
 
 CARGO_DENY_VERSION := 0.20.2
 SAMPLES := config/samples/universe.yaml config/samples/models.yaml config/samples/strategies.yaml
@@ -119,6 +122,13 @@ branch-name: ## Fails when BRANCH is not named as CONTRIBUTING.md says.
 .PHONY: ci-ok
 ci-ok: ## Fails when one of RESULTS is not success; the last job of CI.
 	@.ci/ci-ok
+
+.PHONY: bench
+bench: toolchain ## Measures speed, memory, API writes and sizes: ONLY=operator,features,backtest,run,images PROFILE=release ARGS=...
+	@echo '==> compiling what is measured, profile $(PROFILE)' >&2
+	@$(BUILD) --quiet --profile $(PROFILE) --bins
+	@$(if $(or $(if $(ONLY),,all),$(findstring operator,$(ONLY))),for family in etcd kubernetes jobset; do tests/cluster/tools/build.sh $$family >/dev/null; done,true)
+	@ATS_TEST_PREBUILT=1 $(BENCH_BINARIES)/ats-bench $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
 .PHONY: cluster-tools
 cluster-tools: ## Builds Kubernetes and etcd, installs the node's packages; nothing when they are there.

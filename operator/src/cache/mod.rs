@@ -1,5 +1,6 @@
 //! What is watched: the three kinds, their children, warnings about these. Warm on standbys, too.
 
+mod index;
 mod wake;
 mod warnings;
 mod watch;
@@ -23,6 +24,7 @@ use kube::{
     runtime::reflector::{ObjectRef, Store},
 };
 
+pub use index::Indexed;
 pub use wake::{Inbox, Wakeable, Wakers, wakers};
 pub use warnings::Warnings;
 pub use watch::{Watched, start};
@@ -43,11 +45,11 @@ pub struct Caches {
     /// Strategies.
     pub strategies: Store<DeserializeGuard<Strategy>>,
     /// Jobs of stages, without their templates.
-    pub jobs: Store<Job>,
+    pub jobs: Indexed<Job>,
     /// Pods of workloads, without their specs.
-    pub pods: Store<Pod>,
+    pub pods: Indexed<Pod>,
     /// ConfigMaps, with data only where it is a trading pod's state.
-    pub documents: Store<ConfigMap>,
+    pub documents: Indexed<ConfigMap>,
     /// Deployments of strategies and of monitoring.
     pub deployments: Store<Deployment>,
     /// ServiceAccounts of workloads.
@@ -63,9 +65,9 @@ impl Caches {
         let _ = self.universes.wait_until_ready().await;
         let _ = self.models.wait_until_ready().await;
         let _ = self.strategies.wait_until_ready().await;
-        let _ = self.jobs.wait_until_ready().await;
-        let _ = self.pods.wait_until_ready().await;
-        let _ = self.documents.wait_until_ready().await;
+        let _ = self.jobs.store.wait_until_ready().await;
+        let _ = self.pods.store.wait_until_ready().await;
+        let _ = self.documents.store.wait_until_ready().await;
         let _ = self.deployments.wait_until_ready().await;
         let _ = self.accounts.wait_until_ready().await;
     }
@@ -127,11 +129,10 @@ impl Caches {
 
     /// The children of an object.
     pub fn children(&self, key: &Key, uid: &str) -> Children {
-        let all = self.jobs.state_filter(|job| belongs(job, key));
         let (jobs, others): (Vec<_>, Vec<_>) =
-            all.into_iter().partition(|job| is_owned_by(job.as_ref(), uid));
-        let pods = self.pods.state_filter(|pod| belongs(pod, key));
-        let documents = self.documents.state_filter(|document| belongs(document, key));
+            self.jobs.of(key).into_iter().partition(|job| is_owned_by(job.as_ref(), uid));
+        let pods = self.pods.of(key);
+        let documents = self.documents.of(key);
         let accounts =
             self.accounts.state_filter(|account| account.namespace().as_deref() == Some(&key.namespace));
         let in_namespace = |name: &str| (name.to_owned(), key.namespace.clone());
@@ -142,7 +143,7 @@ impl Caches {
             Kind::Universe | Kind::Model => None,
         };
         let state = match key.kind {
-            Kind::Strategy => self.documents.get(&ObjectRef::new(&state).within(&namespace)),
+            Kind::Strategy => self.documents.store.get(&ObjectRef::new(&state).within(&namespace)),
             Kind::Universe | Kind::Model => None,
         };
         let mut warnings = Vec::new();
@@ -178,7 +179,7 @@ fn referrer<K: Managed>(
     (key.namespace == to.namespace && refers(object)).then_some(key)
 }
 
-/// Whether a child's labels name an object. Asked of every child at each reconcile, so it copies nothing.
+/// Whether a child's labels name an object.
 fn belongs<K: Resource>(child: &K, key: &Key) -> bool {
     let meta = child.meta();
     let label = |name: &str| meta.labels.as_ref().and_then(|labels| labels.get(name)).map(String::as_str);

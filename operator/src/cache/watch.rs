@@ -2,7 +2,7 @@
 //! ourselves wakes nobody, a Job's completion or deletion does.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fmt::Debug,
     hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
@@ -27,7 +27,7 @@ use kube::{
 use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 
-use super::{Caches, Inbox, Wakeable, Wakers, Warnings, owner_of, wakers};
+use super::{Caches, Inbox, Indexed, Wakeable, Wakers, Warnings, owner_of, wakers};
 use crate::{
     build::labels::{self, LABEL_COMPONENT, STATE},
     kind::{Key, Managed},
@@ -52,9 +52,9 @@ pub fn start(client: &Client, namespace: Option<&str>, metrics: &Arc<Metrics>) -
     let (universes, to_universes) = reflector::store();
     let (models, to_models) = reflector::store();
     let (strategies, to_strategies) = reflector::store();
-    let (jobs, to_jobs) = reflector::store();
-    let (pods, to_pods) = reflector::store();
-    let (documents, to_documents) = reflector::store();
+    let (jobs, to_jobs) = Indexed::new();
+    let (pods, to_pods) = Indexed::new();
+    let (documents, to_documents) = Indexed::new();
     let (deployments, to_deployments) = reflector::store();
     let (accounts, to_accounts) = reflector::store();
     let warnings = Arc::new(Warnings::default());
@@ -71,23 +71,23 @@ pub fn start(client: &Client, namespace: Option<&str>, metrics: &Arc<Metrics>) -
     watch.managed(to_universes);
     watch.managed(to_models);
     watch.managed(to_strategies);
-    watch.children::<Job>(to_jobs, |job| {
+    watch.children(to_jobs, Some(caches.jobs.clone()), |job: &mut Job| {
         if let Some(spec) = &mut job.spec {
             spec.template = PodTemplateSpec::default();
         }
     });
-    watch.children::<Pod>(to_pods, |pod| pod.spec = None);
-    watch.children::<ConfigMap>(to_documents, |document| {
+    watch.children(to_pods, Some(caches.pods.clone()), |pod: &mut Pod| pod.spec = None);
+    watch.children(to_documents, Some(caches.documents.clone()), |document: &mut ConfigMap| {
         if document.labels().get(LABEL_COMPONENT).map(String::as_str) != Some(STATE) {
             document.data = None;
         }
     });
-    watch.children::<Deployment>(to_deployments, |deployment| {
+    watch.children(to_deployments, None, |deployment: &mut Deployment| {
         if let Some(spec) = &mut deployment.spec {
             spec.template = PodTemplateSpec::default();
         }
     });
-    watch.children::<ServiceAccount>(to_accounts, |_| {});
+    watch.children(to_accounts, None, |_: &mut ServiceAccount| {});
     watch.events();
     Watched { caches, wakers, inbox, tasks: watch.tasks }
 }
@@ -145,7 +145,7 @@ impl Watch {
                 }
                 // What was deleted while the watch was down sends no event: everyone looks again.
                 Ok(watcher::Event::InitDone) => {
-                    let kept: Vec<Key> = caches.keys();
+                    let kept: HashSet<Key> = caches.keys().into_iter().collect();
                     seen.retain(|key, _| kept.contains(key));
                     kept.into_iter().for_each(|key| wakers.wake(key));
                 }
@@ -157,8 +157,12 @@ impl Watch {
     }
 
     /// Watches children by label.
-    fn children<K>(&mut self, writer: Writer<K>, slim: impl Fn(&mut K) + Send + 'static)
-    where
+    fn children<K>(
+        &mut self,
+        writer: Writer<K>,
+        index: Option<Indexed<K>>,
+        slim: impl Fn(&mut K) + Send + 'static,
+    ) where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
             + Clone
             + Debug
@@ -177,6 +181,9 @@ impl Watch {
             .reflect(writer);
         let mut filled = false;
         self.tasks.spawn(stream.for_each(move |event| {
+            if let (Some(index), Ok(event)) = (&index, &event) {
+                index.note(event);
+            }
             match event {
                 Ok(watcher::Event::Apply(child) | watcher::Event::InitApply(child)) => wake(&wakers, &child),
                 Ok(watcher::Event::Delete(child)) => {
@@ -223,8 +230,8 @@ impl Watch {
 fn about(caches: &Caches, kind: &str, namespace: &str, name: &str) -> Option<Key> {
     use reflector::ObjectRef;
     match kind {
-        "Pod" => owner_of(caches.pods.get(&ObjectRef::new(name).within(namespace))?.as_ref()),
-        "Job" => owner_of(caches.jobs.get(&ObjectRef::new(name).within(namespace))?.as_ref()),
+        "Pod" => owner_of(caches.pods.store.get(&ObjectRef::new(name).within(namespace))?.as_ref()),
+        "Job" => owner_of(caches.jobs.store.get(&ObjectRef::new(name).within(namespace))?.as_ref()),
         _ => {
             let (deployment, _) = name.rsplit_once('-')?;
             owner_of(caches.deployments.get(&ObjectRef::new(deployment).within(namespace))?.as_ref())

@@ -74,9 +74,12 @@ impl Memory {
         });
     }
 
-    /// Remembers a status that was written.
-    pub fn wrote(&self, key: &Key, written: Written) {
-        self.with(key, |entry| entry.written = Some(written));
+    /// Remembers a status that was written, and when: progress is kept back after any write.
+    pub fn wrote(&self, key: &Key, written: Written, now: Instant) {
+        self.with(key, |entry| {
+            entry.written = Some(written);
+            entry.progress_at = Some(now);
+        });
     }
 
     /// The status that was written on a version which the cache still shows.
@@ -143,10 +146,22 @@ mod tests {
     }
 
     #[test]
+    fn progress_waits_after_any_write() {
+        let (memory, now) = (Memory::default(), Instant::now());
+        let interval = Duration::from_secs(15);
+        let written = Written { on: "1".into(), version: "2".into(), status: Value::Null };
+        memory.wrote(&key(), written, now);
+        let held = |after: u64| memory.hold_progress(&key(), interval, now + Duration::from_secs(after));
+        assert_eq!(held(5), Some(Duration::from_secs(10)));
+        assert_eq!(held(15), None, "written now");
+        assert_eq!(held(20), Some(Duration::from_secs(10)));
+    }
+
+    #[test]
     fn a_written_status_stands_in_until_the_cache_has_another_version() {
         let memory = Memory::default();
         let written = Written { on: "1".into(), version: "2".into(), status: Value::Null };
-        memory.wrote(&key(), written.clone());
+        memory.wrote(&key(), written.clone(), Instant::now());
         assert_eq!(memory.written_on(&key(), "1"), Some(written));
         assert_eq!(memory.written_on(&key(), "2"), None);
         assert_eq!(memory.written_on(&key(), "1"), None);

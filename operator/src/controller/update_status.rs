@@ -57,7 +57,7 @@ pub async fn update_status<K: Managed>(
     let version =
         patch::<K>(context, &key.namespace, &key.name, object.resource_version().as_deref(), &value).await?;
     let on = object.resource_version().unwrap_or_default();
-    context.memory.wrote(&key, Written { on, version, status: value });
+    context.memory.wrote(&key, Written { on, version, status: value }, Instant::now());
     Ok(Update::Written)
 }
 
@@ -89,7 +89,7 @@ pub async fn patch<K: Managed>(
     Ok(written.resource_version().unwrap_or_default())
 }
 
-/// Whether two statuses differ in counts and figures alone: no state, reason or result.
+/// Whether two statuses differ in counts, figures and the start of a stage alone: no state, reason or result.
 fn is_progress<S: HasCommonStatus + Clone + PartialEq>(before: &S, after: &S) -> bool {
     let plain = |status: &S| {
         let mut status = status.clone();
@@ -98,9 +98,14 @@ fn is_progress<S: HasCommonStatus + Clone + PartialEq>(before: &S, after: &S) ->
         common.summary.clear();
         common.failures.clear();
         for stage in &mut common.stages {
-            let kept =
-                StageStatus { progress: None, computed: None, reused: None, message: None, ..stage.clone() };
-            *stage = kept;
+            *stage = StageStatus {
+                progress: None,
+                computed: None,
+                reused: None,
+                message: None,
+                started_at: None,
+                ..stage.clone()
+            };
         }
         for condition in &mut common.conditions {
             let is_ready = condition.type_ == ConditionType::Ready.as_str();

@@ -215,8 +215,8 @@ impl Setting<'_> {
                 name: job_name,
                 attempt,
             });
-            let message = format!("stage {name} is being started");
-            return Some(Current::Working { stage: name, reason: Reason::Progressing, message });
+            // What its Job will say first, so that a stage that starts is told once.
+            return Some(Current::Working { stage: name, reason: Reason::Queued, message: waits(name) });
         };
         if job.annotations().get(ANNOTATION_KEY) != Some(&stage.key.to_string()) {
             let message = format!("Job {job_name} stands for another key; delete it");
@@ -292,7 +292,7 @@ impl Setting<'_> {
             (None, StageState::Running) => {
                 (Reason::Progressing, format!("stage {name} runs, {shards} shards done"))
             }
-            (None, _) => (Reason::Queued, format!("stage {name} waits for its pods to start")),
+            (None, _) => (Reason::Queued, waits(name)),
         };
         Current::Working { stage: name, reason, message }
     }
@@ -331,6 +331,10 @@ impl Progress {
         failures.insert(0, trouble.of_stage(stage));
         Current::Failed { stage, trouble }
     }
+}
+
+fn waits(stage: StageName) -> String {
+    format!("stage {stage} waits for its pods to start")
 }
 
 /// Whether a pod is a Job's own: a Job of an earlier object of this name may have left pods under the same name.

@@ -33,6 +33,8 @@ struct End {
 pub struct Told {
     /// Digests of the output; more than one is a breach of determinism.
     pub digests: BTreeSet<Digest>,
+    /// Shards that ended well and told so.
+    pub done: usize,
     /// Units computed.
     pub computed: u64,
     /// Units found in the store.
@@ -85,6 +87,8 @@ pub fn read(
     // Pods of a list come in no order; what is told must not depend on it.
     ends.sort_by_key(|end| (end.shard, end.code));
     let done: BTreeSet<Option<i32>> = ends.iter().filter(|end| is_done(end)).map(|end| end.shard).collect();
+    let spoke = |end: &&End| is_done(end) && end.told.is_ok();
+    told.done = ends.iter().filter(spoke).map(|end| end.shard).collect::<BTreeSet<_>>().len();
     for end in &ends {
         match is_done(end) {
             true => told.add_done(end),

@@ -169,6 +169,9 @@ fn the_first_stage_is_started_once_and_the_next_one_waits() {
         progress.stages.iter().map(|stage| stage.state).collect::<Vec<_>>(),
         [StageState::Queued, StageState::Pending]
     );
+    // What is told does not change when the Job is there and its pods are not: nothing is written for that.
+    let there = Case { records: progress.stages.clone(), jobs: vec![job(1, &json!({}))], ..Case::default() };
+    assert_eq!(there.advance().current, progress.current);
     // A cache that does not have the Job yet gives the same decision: one name, one Job.
     let again = Case { records: progress.stages.clone(), ..Case::default() }.advance();
     assert_eq!(again, progress);
@@ -186,6 +189,32 @@ fn a_complete_job_gives_the_digest_that_one_of_its_shards_told() {
         (StageState::Succeeded, Some(4), Some("2/2"))
     );
     assert_eq!(stage.digest, Some(Digest::of(b"out").to_string()));
+}
+
+#[test]
+fn a_stage_is_done_when_all_its_shards_have_said_so_before_the_job_is_counted() {
+    let job = job(1, &json!({"active": 2}));
+    let first = pod(&job, 0, 0, &outcome(Some("out")));
+    // The digest alone is not enough: the other shard's counts are missing.
+    let half =
+        Case { jobs: vec![Arc::clone(&job)], pods: vec![Arc::clone(&first)], ..Case::default() }.advance();
+    assert_eq!(
+        (half.stages[0].state, half.stages[0].progress.as_deref()),
+        (StageState::Running, Some("1/2"))
+    );
+    let pods = vec![first, pod(&job, 1, 0, &outcome(None))];
+    let all = Case { jobs: vec![Arc::clone(&job)], pods, ..Case::default() }.advance();
+    assert_eq!(all.current, Current::Done);
+    assert_eq!((all.stages[0].computed, all.stages[0].progress.as_deref()), (Some(4), Some("2/2")));
+    assert!(all.stages[0].finished_at.is_some());
+    // Its Job, which goes on for a moment, is left alone.
+    assert_eq!(all.actions, []);
+    // A shard that ended without a word, and two pods of one shard, are not all.
+    for other in [pod(&job, 1, 0, "not an outcome"), pod(&job, 0, 0, &outcome(None))] {
+        let pods = vec![pod(&job, 0, 0, &outcome(Some("out"))), other];
+        let open = Case { jobs: vec![Arc::clone(&job)], pods, ..Case::default() }.advance();
+        assert_ne!(open.current, Current::Done);
+    }
 }
 
 #[test]

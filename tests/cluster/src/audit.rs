@@ -70,10 +70,23 @@ impl Audit {
         complete.lines().map(parse).collect::<Result<Vec<_>>>().map(Self)
     }
 
-    /// The end of the log as it is now.
+    /// The end of the log as it is now, found from behind: after a long run the log has hundreds of megabytes.
     pub(crate) fn mark(log: &Path) -> Result<Mark> {
-        let text = std::fs::read(log).file("read", log)?;
-        Ok(Mark(text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end as u64 + 1)))
+        use std::io::{Read as _, Seek as _, SeekFrom};
+        const BLOCK: u64 = 64 * 1024;
+        let mut file = std::fs::File::open(log).file("read", log)?;
+        let mut end = file.metadata().file("read", log)?.len();
+        while end > 0 {
+            let start = end.saturating_sub(BLOCK);
+            file.seek(SeekFrom::Start(start)).file("read", log)?;
+            let mut block = Vec::new();
+            file.by_ref().take(end - start).read_to_end(&mut block).file("read", log)?;
+            if let Some(last) = block.iter().rposition(|byte| *byte == b'\n') {
+                return Ok(Mark(start + last as u64 + 1));
+            }
+            end = start;
+        }
+        Ok(Mark(0))
     }
 
     /// Those for which `keep` holds.
@@ -230,5 +243,21 @@ mod tests {
         let mark = Audit::mark(&log).unwrap();
         assert_eq!(mark.0 as usize, LOG.len() - "{\"half".len());
         assert!(Audit::read(&log, mark).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_mark_is_found_behind_a_line_of_any_length() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("audit.jsonl");
+        for (text, end) in [
+            (String::new(), 0),
+            ("half".to_owned(), 0),
+            ("a\n".to_owned(), 2),
+            (format!("a\n{}", "b".repeat(200_000)), 2),
+            (format!("{}\nc", "b".repeat(65_536)), 65_537),
+        ] {
+            std::fs::write(&log, &text).unwrap();
+            assert_eq!(Audit::mark(&log).unwrap(), Mark(end), "{} bytes", text.len());
+        }
     }
 }

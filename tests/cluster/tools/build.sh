@@ -3,6 +3,7 @@
 #
 #   build.sh kubernetes     kube-apiserver, kubelet, kubectl, ...
 #   build.sh etcd           etcd
+#   build.sh jobset         jobset, with its crd.yaml and role.yaml
 #
 # A family is a folder beside this script with a go.mod that pins its `tool`
 # packages: one module for each family, so that their dependencies never meet.
@@ -107,6 +108,12 @@ for package in $(tools); do
       -ldflags "$ldflags" -o "$temporary/$binary" "$package" >&2
   )
 done
+if [[ $family == jobset ]]; then
+  # The program is of no use without its definition and its rights, which its module carries.
+  manifests=$(cd "$module" && GOWORK=off go list -m -f '{{.Dir}}' sigs.k8s.io/jobset)/config/components
+  install -m 644 "$manifests/crd/bases/jobset.x-k8s.io_jobsets.yaml" "$temporary/crd.yaml"
+  install -m 644 "$manifests/rbac/role.yaml" "$temporary/role.yaml"
+fi
 mv -T "$temporary" "$output"
 echo "build.sh: built $family in $((SECONDS - started)) s" >&2
 echo "$output"

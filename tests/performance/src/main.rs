@@ -1,0 +1,170 @@
+//! `ats-bench`: speed, memory, API writes, sizes.
+#![allow(clippy::print_stdout, reason = "this is a command line")]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use ats_performance_tests::machine::Machine;
+use ats_performance_tests::operator::{self, System};
+use ats_performance_tests::process::{self, Case, Size, backtest, features};
+use ats_performance_tests::report::{Document, Section};
+use ats_performance_tests::{Result, images, local, say};
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Measures speed, memory, API writes and sizes.
+#[derive(Parser)]
+#[command(name = "ats-bench", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Parts to measure, separated by commas; left out: all.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Part>,
+    /// Small sizes and few rounds: to see that it works, not for figures.
+    #[arg(long)]
+    quick: bool,
+    /// Objects at once and rounds of them, for `operator`: `1:4,100:4,1000:2`.
+    #[arg(long, value_delimiter = ',', value_parser = pair)]
+    objects: Vec<(usize, usize)>,
+    /// What is measured in `operator`, separated by commas; left out: all. Ratios are the first one's to the others.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    systems: Vec<System>,
+    /// Folder of the binaries for `images`, such as that of a release build.
+    #[arg(long, value_name = "FOLDER")]
+    binaries: Option<PathBuf>,
+    /// Folder for the JSON document; left out: `bench` in Cargo's target folder.
+    #[arg(long, value_name = "FOLDER")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs one case in this process; for the program itself.
+    #[command(hide = true)]
+    Case {
+        #[arg(long)]
+        folder: PathBuf,
+        case: String,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// The operator beside JobSet on a control plane.
+    Operator,
+    /// Stage features.
+    Features,
+    /// Backtests.
+    Backtest,
+    /// `ats run` of the samples.
+    Run,
+    /// Sizes and start-up of the images.
+    Images,
+}
+
+fn pair(text: &str) -> std::result::Result<(usize, usize), String> {
+    let parsed =
+        text.split_once(':').and_then(|(count, rounds)| Some((count.parse().ok()?, rounds.parse().ok()?)));
+    match parsed {
+        Some((count, rounds)) if count > 0 && rounds > 0 => Ok((count, rounds)),
+        _ => Err(format!("{text:?} is not OBJECTS:ROUNDS, such as 100:4")),
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let ended = match &arguments.command {
+        Some(Command::Case { folder, case }) => one_case(folder, case).await,
+        None => measure(&arguments).await,
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn one_case(folder: &std::path::Path, case: &str) -> Result<()> {
+    let case: Case = serde_json::from_str(case)?;
+    println!("{}", process::run(&case, folder).await?);
+    Ok(())
+}
+
+async fn measure(arguments: &Arguments) -> Result<()> {
+    let machine = Machine::here();
+    let folder = match &arguments.output {
+        Some(folder) => folder.clone(),
+        None => target()?.join("bench"),
+    };
+    let mut document = Document::new(&folder, &machine)?;
+    println!(
+        "commit {}, profile {}, {} x {}, {} MiB, Linux {}, load {}, {}\n",
+        machine.commit,
+        machine.profile,
+        machine.cores,
+        machine.processor,
+        machine.memory_mib,
+        machine.kernel,
+        machine.load,
+        machine.at
+    );
+    let quick = arguments.quick;
+    let wanted = |part: Part| arguments.only.is_empty() || arguments.only.contains(&part);
+    let rounds = if quick { 1 } else { 3 };
+    if wanted(Part::Images) {
+        let (section, value) = images::measure(arguments.binaries.as_deref(), if quick { 3 } else { 20 })?;
+        tell(&mut document, "images", &section, &value)?;
+    }
+    if wanted(Part::Run) {
+        let (section, value) = local::measure(if quick { 1 } else { 10 })?;
+        tell(&mut document, "run", &section, &value)?;
+    }
+    if wanted(Part::Features) {
+        let sizes = match quick {
+            true => vec![Size::daily(4, 500)],
+            false => vec![Size::daily(30, 5_032), Size::daily(300, 5_032)],
+        };
+        let (section, value) = features::measure(&sizes, rounds)?;
+        tell(&mut document, "features", &section, &value)?;
+    }
+    if wanted(Part::Backtest) {
+        let sizes = match quick {
+            true => vec![Size::minutes(1, 5_000), Size::daily(4, 500)],
+            false => vec![Size::minutes(1, 1_000_000), Size::daily(50, 2_520)],
+        };
+        let (section, value) = backtest::measure(&sizes, rounds)?;
+        tell(&mut document, "backtest", &section, &value)?;
+    }
+    if wanted(Part::Operator) {
+        let plan = match (&arguments.objects[..], quick) {
+            ([], true) => vec![(1, 1), (10, 1)],
+            ([], false) => vec![(1, 4), (100, 4), (1000, 2)],
+            (plan, _) => plan.to_vec(),
+        };
+        let systems = match &arguments.systems[..] {
+            [] => &System::ALL[..],
+            chosen => chosen,
+        };
+        for section in operator::measure(&plan, systems, &mut document).await? {
+            println!("{}", section.to_text());
+        }
+    }
+    println!("{}", document.path().display());
+    Ok(())
+}
+
+fn tell(document: &mut Document, name: &str, section: &Section, value: &serde_json::Value) -> Result<()> {
+    println!("{}", section.to_text());
+    document.add(name, value)
+}
+
+/// Cargo's target folder, of which this program lies in `PLATFORM/PROFILE` or `PROFILE`.
+fn target() -> Result<PathBuf> {
+    let program = std::env::current_exe()?;
+    let is_target = |folder: &&std::path::Path| folder.join("CACHEDIR.TAG").is_file();
+    let found = program.ancestors().find(is_target).map(ToOwned::to_owned);
+    found.ok_or_else(|| "this program does not lie in Cargo's target folder: name one with --output".into())
+}

@@ -1,0 +1,114 @@
+//! Features and backtests in one process, without a cluster: bars a second and memory.
+//!
+//! Every case is a process of its own, so that its peak memory is its own: the program calls itself with a hidden
+//! subcommand, which prints one line of JSON.
+
+pub mod backtest;
+pub mod features;
+pub mod pipeline;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::Result;
+
+/// What a case is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Size {
+    /// How many tickers.
+    pub tickers: usize,
+    /// How many bars each has, at least.
+    pub bars: usize,
+    /// Length of a bar, as in the API: `1d`, `1m`.
+    pub interval: String,
+}
+
+impl Size {
+    /// Daily bars.
+    #[must_use]
+    pub fn daily(tickers: usize, bars: usize) -> Self {
+        Self { tickers, bars, interval: "1d".to_owned() }
+    }
+
+    /// One-minute bars.
+    #[must_use]
+    pub fn minutes(tickers: usize, bars: usize) -> Self {
+        Self { tickers, bars, interval: "1m".to_owned() }
+    }
+
+    /// In words.
+    #[must_use]
+    pub fn title(&self) -> String {
+        format!("{} x {} bars of {}", self.tickers, self.bars, self.interval)
+    }
+}
+
+/// What a child is told: a case, the folder with its store, how many threads.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Case {
+    /// Acquires the bars, and publishes a dataset when it is for a backtest.
+    Prepare {
+        /// The bars.
+        size: Size,
+        /// Whether features and a dataset are wanted, too.
+        publish: bool,
+    },
+    /// Stage `features` from store to store, then its pure part over bars in memory.
+    Features {
+        /// The bars.
+        size: Size,
+        /// Tickers at work at once.
+        jobs: usize,
+    },
+    /// Backtests at once over one market.
+    Backtest {
+        /// The bars.
+        size: Size,
+        /// How many at once.
+        jobs: usize,
+    },
+}
+
+/// Runs a case in this process; its result as JSON.
+///
+/// # Errors
+/// When a stage fails.
+pub async fn run(case: &Case, folder: &Path) -> Result<serde_json::Value> {
+    Ok(match case {
+        Case::Prepare { size, publish } => {
+            serde_json::to_value(pipeline::prepare(folder, size, *publish).await?)?
+        }
+        Case::Features { size, jobs } => serde_json::to_value(features::case(folder, size, *jobs).await?)?,
+        Case::Backtest { size, jobs } => serde_json::to_value(backtest::case(folder, size, *jobs).await?)?,
+    })
+}
+
+/// Runs a case in a process of its own.
+///
+/// # Errors
+/// When it fails; its words stand on standard error.
+pub fn spawn<T: DeserializeOwned>(case: &Case, folder: &Path) -> Result<T> {
+    let jobs = match case {
+        Case::Prepare { .. } => 2,
+        Case::Features { jobs, .. } | Case::Backtest { jobs, .. } => *jobs,
+    };
+    let output = Command::new(std::env::current_exe()?)
+        .arg("case")
+        .arg("--folder")
+        .arg(folder)
+        .arg(serde_json::to_string(case)?)
+        // Parquet is read and written by pools of their own, which would take every processor.
+        .env("POLARS_MAX_THREADS", jobs.to_string())
+        .env("RAYON_NUM_THREADS", jobs.to_string())
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()?;
+    if !output.status.success() {
+        return Err(format!("the case {case:?} ended with {}", output.status).into());
+    }
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
