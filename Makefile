@@ -34,11 +34,11 @@ run: toolchain ## The quickstart: universe, models and strategies of config/samp
 	@echo && echo "Reports: $(CURDIR)/.ats/dip-buyer.html and $(CURDIR)/.ats/net-weekly.html"
 
 .PHONY: test
-test: toolchain cluster-tools format build clippy drift policy deny ## Everything that proves the software: unit, property, integration and system tests.
+test: toolchain cluster-tools format lint build clippy drift policy deny ## Everything that proves the software: unit, property, integration and system tests.
 	@echo '==> tests' && ATS_TEST_PREBUILT=1 cargo test --locked --workspace
 
 .PHONY: check
-check: toolchain format build clippy drift policy deny ## What needs no test to be run: format, lints, generated files, dependencies.
+check: toolchain format lint build clippy drift policy deny ## What needs no test to be run: format, lints, generated files, dependencies.
 
 .PHONY: build
 build: toolchain ## Compiles everything, once, with the features that all members together ask for.
@@ -57,6 +57,10 @@ format: ## Fails when the code is not formatted.
 clippy: ## Fails on any warning.
 	@echo '==> clippy' && cargo clippy --quiet --locked --workspace --all-targets -- --deny warnings
 
+.PHONY: lint
+lint: ## Fails on any finding in workflows, YAML, Dockerfiles and shell scripts.
+	@echo '==> lint' && .ci/lint
+
 .PHONY: generate
 generate: ## Writes the files that are generated from the code.
 	@$(BUILD) --quiet --bin crdgen && $(BINARIES)/crdgen .
@@ -72,6 +76,10 @@ images: ## The six images as OCI archives in IMAGES, of the compiled binaries; n
 	@$(BUILD) --quiet --bins
 	@deployment/docker/images.sh $(BINARIES) $(IMAGES)
 	@echo "images: $(IMAGES)" >&2
+
+.PHONY: deploy
+deploy: ## Commits ENVIRONMENT with the images of IMAGES_JSON, by digest, to branch deployments of REMOTE.
+	@deployment/deploy.sh "$${ENVIRONMENT:?}" "$${IMAGES_JSON:-$(IMAGES)/images.json}" "$${REMOTE:?}"
 
 .PHONY: policy
 policy: ## Fails when a crate links what it must not.
