@@ -34,7 +34,7 @@ run: toolchain ## The quickstart: universe, models and strategies of config/samp
 	@echo && echo "Reports: $(CURDIR)/.ats/dip-buyer.html and $(CURDIR)/.ats/net-weekly.html"
 
 .PHONY: test
-test: toolchain cluster-tools format lint build clippy drift policy deny ## Everything that proves the software: unit, property, integration and system tests.
+test: toolchain cluster-tools delivery-tools format lint build clippy drift policy deny ## Everything that proves the software: unit, property, integration and system tests.
 	@echo '==> tests' && ATS_TEST_PREBUILT=1 cargo test --locked --workspace
 
 .PHONY: check
@@ -116,8 +116,12 @@ integration: toolchain control-plane-tools build ## Tests of the operator and of
 system: toolchain cluster-tools build ## Tests on a real node, with the real images; root, or sudo without a password.
 	@$(AS_ROOT) ATS_TEST_PREBUILT=1 cargo test --locked --workspace $(call targets,tests/system)
 
+.PHONY: delivery-tools
+delivery-tools: ## Builds kustomize, helm and a runner of Argo CD's scripts; nothing when they are there.
+	@echo '==> tools of delivery' && for family in kustomize helm argo-lua; do tests/cluster/tools/build.sh $$family >/dev/null; done
+
 .PHONY: delivery
-delivery: toolchain cluster-tools build ## Tests of images, environments, workflows and their documentation.
+delivery: toolchain cluster-tools delivery-tools build ## Tests of images, environments, workflows and their documentation.
 	@ATS_TEST_PREBUILT=1 cargo test --locked --workspace $(call targets,tests/delivery)
 
 .PHONY: branch-name
