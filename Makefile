@@ -96,7 +96,7 @@ $(ATS_CACHE_DIR)/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny:
 
 .PHONY: unit
 unit: ## Unit and property tests of every crate but those that need a cluster; for a quick look.
-	@cargo test --quiet --locked --workspace --exclude ats-test-cluster --exclude ats-integration-tests --exclude ats-system-tests --exclude ats-performance-tests
+	@cargo test --quiet --locked --workspace --exclude ats-test-cluster --exclude ats-integration-tests --exclude ats-system-tests --exclude ats-performance-tests --exclude ats-delivery-tests
 
 # The test targets of a package: each file of its tests folder, and each folder there.
 targets = $(foreach target,$(sort $(basename $(notdir $(wildcard $(1)/tests/*.rs))) $(notdir $(patsubst %/main.rs,%,$(wildcard $(1)/tests/*/main.rs)))),--test $(target))
