@@ -37,11 +37,11 @@ run: toolchain ## The quickstart: universe, models and strategies of config/samp
 	@echo && echo "Reports: $(CURDIR)/.ats/dip-buyer.html and $(CURDIR)/.ats/net-weekly.html"
 
 .PHONY: test
-test: toolchain cluster-tools format build clippy drift policy deny ## Everything that proves the software: unit, property, integration and system tests.
+test: toolchain cluster-tools delivery-tools format lint build clippy drift policy deny ## Everything that proves the software: unit, property, integration and system tests.
 	@echo '==> tests' && ATS_TEST_PREBUILT=1 cargo test --locked --workspace
 
 .PHONY: check
-check: toolchain format build clippy drift policy deny ## What needs no test to be run: format, lints, generated files, dependencies.
+check: toolchain format lint build clippy drift policy deny ## What needs no test to be run: format, lints, generated files, dependencies.
 
 .PHONY: build
 build: toolchain ## Compiles everything, once, with the features that all members together ask for.
@@ -60,6 +60,10 @@ format: ## Fails when the code is not formatted.
 clippy: ## Fails on any warning.
 	@echo '==> clippy' && cargo clippy --quiet --locked --workspace --all-targets -- --deny warnings
 
+.PHONY: lint
+lint: ## Fails on any finding in workflows, YAML, Dockerfiles and shell scripts.
+	@echo '==> lint' && .ci/lint
+
 .PHONY: generate
 generate: ## Writes the files that are generated from the code.
 	@$(BUILD) --quiet --bin crdgen && $(BINARIES)/crdgen .
@@ -76,6 +80,10 @@ images: ## The six images as OCI archives in IMAGES, of the compiled binaries; n
 	@deployment/docker/images.sh $(BINARIES) $(IMAGES)
 	@echo "images: $(IMAGES)" >&2
 
+.PHONY: deploy
+deploy: ## Commits ENVIRONMENT with the images of IMAGES_JSON, by digest, to branch deployments of REMOTE.
+	@deployment/deploy.sh "$${ENVIRONMENT:?}" "$${IMAGES_JSON:-$(IMAGES)/images.json}" "$${REMOTE:?}"
+
 .PHONY: policy
 policy: ## Fails when a crate links what it must not.
 	@echo '==> policy' && tests/policy.sh
@@ -91,7 +99,7 @@ $(ATS_CACHE_DIR)/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny:
 
 .PHONY: unit
 unit: ## Unit and property tests of every crate but those that need a cluster; for a quick look.
-	@cargo test --quiet --locked --workspace --exclude ats-test-cluster --exclude ats-integration-tests --exclude ats-system-tests --exclude ats-performance-tests
+	@cargo test --quiet --locked --workspace --exclude ats-test-cluster --exclude ats-integration-tests --exclude ats-system-tests --exclude ats-performance-tests --exclude ats-delivery-tests
 
 # The test targets of a package: each file of its tests folder, and each folder there.
 targets = $(foreach target,$(sort $(basename $(notdir $(wildcard $(1)/tests/*.rs))) $(notdir $(patsubst %/main.rs,%,$(wildcard $(1)/tests/*/main.rs)))),--test $(target))
@@ -111,8 +119,12 @@ integration: toolchain control-plane-tools build ## Tests of the operator and of
 system: toolchain cluster-tools build ## Tests on a real node, with the real images; root, or sudo without a password.
 	@$(AS_ROOT) ATS_TEST_PREBUILT=1 cargo test --locked --workspace $(call targets,tests/system)
 
+.PHONY: delivery-tools
+delivery-tools: ## Builds kustomize, helm and a runner of Argo CD's scripts; nothing when they are there.
+	@echo '==> tools of delivery' && for family in kustomize helm argo-lua; do tests/cluster/tools/build.sh $$family >/dev/null; done
+
 .PHONY: delivery
-delivery: toolchain cluster-tools build ## Tests of images, environments, workflows and their documentation.
+delivery: toolchain cluster-tools delivery-tools build ## Tests of images, environments, workflows and their documentation.
 	@ATS_TEST_PREBUILT=1 cargo test --locked --workspace $(call targets,tests/delivery)
 
 .PHONY: branch-name

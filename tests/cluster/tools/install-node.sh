@@ -22,6 +22,8 @@ needs=(
   ca-certificates=/etc/ssl/certs/ca-certificates.crt # for images that speak TLS
   buildah=buildah # the images, from their Dockerfiles
   binutils=strip
+  shellcheck=shellcheck # .ci/lint
+  jq=jq # deployment/deploy.sh
   postgresql='/usr/lib/postgresql/*/bin/postgres' # the ledger of the system tests
 )
 

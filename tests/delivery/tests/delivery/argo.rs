@@ -245,11 +245,15 @@ fn the_project_allows_what_is_rendered_and_nothing_else() {
     for spec in [cluster, &set["template"]["spec"]] {
         assert_eq!(spec["project"], "ats");
         assert_eq!(json!([spec["source"]["repoURL"]]), project["sourceRepos"]);
-        let path = spec["source"]["path"].as_str().unwrap().replace("{{ .environment }}", "staging");
-        assert!(checkout().join(&path).join("kustomization.yaml").is_file(), "{path}");
         let options = spec["syncPolicy"]["syncOptions"].as_array().unwrap();
         for option in ["ServerSideApply=true", "FailOnSharedResource=true"] {
-            assert!(options.iter().any(|one| one == option), "{path}: {option}");
+            assert!(options.iter().any(|one| one == option), "{option}: {spec}");
         }
     }
+    let path = cluster["source"]["path"].as_str().unwrap();
+    assert!(checkout().join(path).join("kustomization.yaml").is_file(), "{path}");
+    // What deploy.sh writes.
+    let source = &set["template"]["spec"]["source"];
+    assert_eq!(source["targetRevision"], "deployments");
+    assert_eq!(source["path"], "{{ .environment }}");
 }

@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test is told by a panic")]
 
 mod argo;
+mod chart;
+mod cluster;
+mod deploy;
 mod docs;
 mod environments;
 mod flows;

@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# Deploys by git: renders an environment with images by digest and commits the result to branch `deployments`, which
+# Argo CD follows. It never talks to a cluster.
+#
+#   deploy.sh ENVIRONMENT IMAGES.json REMOTE
+#
+# IMAGES.json is what `make images` or a registry's publication wrote: component, name, digest of each of the six
+# images. REMOTE is the repository to push to. On the branch, <environment>/manifests.yaml is what Argo CD
+# applies, images/<environment>.json is what it was made of; when neither would change, nothing is committed. To go back to what was before: git revert on that branch. To
+# promote: pass images/<environment>.json of the environment before, so that production runs what staging ran.
+set -euo pipefail
+
+die() {
+  echo "deploy.sh: $*" >&2
+  exit 1
+}
+
+[[ $# -eq 3 ]] || { echo 'usage: deploy.sh ENVIRONMENT IMAGES.json REMOTE' >&2; exit 2; }
+environment=$1
+images=$(realpath "$2") remote=$3
+# A path stays one from here on.
+[[ ! -e $remote ]] || remote=$(realpath "$remote")
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+case $environment in
+  development | staging | production) ;;
+  *) die "there is no environment '$environment': development, staging, production" ;;
+esac
+command -v jq >/dev/null || die 'jq is missing: apt-get install jq'
+kustomize=${KUSTOMIZE:-$(tests/cluster/tools/build.sh kustomize)/kustomize}
+
+# All six, each with a digest: an image without one could be another tomorrow.
+components='["data-acquisition","feature-engineering","model-training","monitoring","operator","trading-strategy"]'
+jq --exit-status --argjson wanted "$components" '
+  (map(.component) | sort) == $wanted
+  and all(.[]; (.digest | test("^sha256:[0-9a-f]{64}$")) and (.name | test("^[a-z0-9.:/_-]+$")))
+' "$images" >/dev/null || die "$images does not name all six images by digest"
+
+# REGISTRY/ats/COMPONENT, without a tag: the last colon after the last slash begins one.
+repository='(.name | sub(":[^:/]*$"; ""))'
+
+# An overlay of the environment; kustomize takes only paths from where it is.
+mkdir -p .ats
+overlay=$(mktemp -d .ats/deploy.XXXXXX)
+branch=$(mktemp -d)
+trap 'rm -rf "$overlay" "$branch"' EXIT
+{
+  echo 'apiVersion: kustomize.config.k8s.io/v1beta1'
+  echo 'kind: Kustomization'
+  echo "namespace: ats-$environment"
+  echo "resources: [../../deployment/environments/$environment]"
+  echo 'images:'
+  jq --raw-output ".[] | select(.component == \"operator\")
+    | \"  - {name: ghcr.io/ats-dev/ats/operator, newName: \($repository), digest: \(.digest)}\"" "$images"
+  echo 'configMapGenerator:'
+  echo '  - name: ats-config'
+  echo '    behavior: merge'
+  echo '    literals:'
+  jq --raw-output ".[] | select(.component != \"operator\")
+    | \"      - ATS_IMAGE_\(.component | ascii_upcase | gsub(\"-\"; \"_\"))=\($repository)@\(.digest)\"" "$images"
+} >"$overlay/kustomization.yaml"
+manifests=$("$kustomize" build "$overlay")
+
+git=(git -C "$branch" -c user.name=ats-deploy -c user.email=ats-deploy@users.noreply.github.com)
+source=$(git rev-parse HEAD)
+for attempt in 1 2 3; do
+  rm -rf "$branch" && mkdir "$branch"
+  if git ls-remote --exit-code --heads "$remote" deployments >/dev/null; then
+    git clone --quiet --depth 1 --branch deployments "$remote" "$branch"
+  else
+    git init --quiet --initial-branch deployments "$branch"
+    "${git[@]}" remote add origin "$remote"
+  fi
+  mkdir -p "$branch/$environment" "$branch/images"
+  printf '%s\n' "$manifests" >"$branch/$environment/manifests.yaml"
+  jq 'sort_by(.component) | map({component, name, digest})' "$images" >"$branch/images/$environment.json"
+  "${git[@]}" add "$environment" images
+  if "${git[@]}" diff --cached --quiet 2>/dev/null; then
+    echo "deploy.sh: $environment is as it was" >&2
+    exit 0
+  fi
+  "${git[@]}" commit --quiet --message "$environment: ${source:0:12}" --message "Source: $source"
+  if "${git[@]}" push --quiet origin deployments 2>"$overlay/push"; then
+    "${git[@]}" rev-parse HEAD
+    exit 0
+  fi
+  echo "deploy.sh: another deployment came first, again ($attempt)" >&2
+done
+cat "$overlay/push" >&2
+die "$remote did not take the commit"

@@ -1,0 +1,188 @@
+//! Deployment by git, against a bare repository.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use ats_delivery_tests::{COMPONENTS, checkout, documents, output};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// A bare repository and a folder for files.
+struct Place {
+    folder: TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let _ = output(
+            Command::new("git").args(["init", "--quiet", "--bare"]).arg(folder.path().join("remote.git")),
+        );
+        Self { folder }
+    }
+
+    fn remote(&self) -> PathBuf {
+        self.folder.path().join("remote.git")
+    }
+
+    /// A file of images whose digests are made of this digit.
+    fn images(&self, digit: char) -> PathBuf {
+        let file = self.folder.path().join(format!("{digit}.json"));
+        let image = |component: &&str| {
+            let digest = format!("sha256:{}", digit.to_string().repeat(64));
+            json!({"component": component, "name": format!("registry.example:5000/ats/{component}:1.2.3"), "digest": digest})
+        };
+        let images: Vec<_> = COMPONENTS.iter().map(image).collect();
+        std::fs::write(&file, json!(images).to_string()).unwrap();
+        file
+    }
+
+    fn deploy(&self, environment: &str, images: &Path) -> Output {
+        let mut command = Command::new(checkout().join("deployment/deploy.sh"));
+        let kustomize = ats_test_cluster::tool("kustomize", "kustomize").expect("kustomize is built");
+        command.arg(environment).arg(images).arg(self.remote()).env("KUSTOMIZE", kustomize);
+        command.output().unwrap()
+    }
+
+    fn deployed(&self, environment: &str, images: &Path) -> String {
+        let output = self.deploy(environment, images);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{environment}: {errors}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    fn git(&self, arguments: &[&str]) -> String {
+        output(Command::new("git").arg("-C").arg(self.remote()).args(arguments))
+    }
+
+    fn show(&self, path: &str) -> String {
+        self.git(&["show", &format!("deployments:{path}")])
+    }
+
+    fn commits(&self) -> usize {
+        self.git(&["rev-list", "--count", "deployments"]).trim().parse().unwrap()
+    }
+}
+
+/// The images that manifests name, the operator's and those of its settings.
+fn images_of(manifests: &str) -> Vec<String> {
+    let mut images = Vec::new();
+    for object in documents("manifests", manifests) {
+        let containers = object["spec"]["template"]["spec"]["containers"].as_array().into_iter().flatten();
+        images.extend(containers.map(|container| container["image"].as_str().unwrap().to_owned()));
+        let settings = object["data"].as_object().into_iter().flatten();
+        let own = settings.filter(|(name, _)| name.starts_with("ATS_IMAGE_"));
+        images.extend(own.map(|(_, value)| value.as_str().unwrap().to_owned()));
+    }
+    images.sort();
+    images
+}
+
+#[test]
+fn an_environment_is_committed_by_digest_and_once() {
+    let place = Place::new();
+    let first = place.deployed("development", &place.images('1'));
+    assert_eq!(place.git(&["rev-parse", "deployments"]).trim(), first);
+    let manifests = place.show("development/manifests.yaml");
+    let mut wanted: Vec<_> = COMPONENTS
+        .iter()
+        .map(|component| format!("registry.example:5000/ats/{component}@sha256:{}", "1".repeat(64)))
+        .collect();
+    wanted.sort();
+    assert_eq!(images_of(&manifests), wanted);
+    assert!(manifests.contains("namespace: ats-development"));
+    // Argo CD reads every YAML and JSON file of the folder that it follows.
+    assert_eq!(place.git(&["ls-tree", "--name-only", "-r", "deployments:development"]), "manifests.yaml\n");
+
+    assert_eq!(place.deployed("development", &place.images('1')), "", "nothing new, no commit");
+    assert_eq!(place.commits(), 1);
+
+    place.deployed("staging", &place.images('2'));
+    assert_eq!(place.commits(), 2);
+    assert_eq!(place.show("development/manifests.yaml"), manifests, "the other environment is as it was");
+}
+
+#[test]
+fn promotion_takes_the_digests_and_a_revert_brings_back() {
+    let place = Place::new();
+    place.deployed("staging", &place.images('1'));
+    let passed = place.folder.path().join("passed.json");
+    std::fs::write(&passed, place.show("images/staging.json")).unwrap();
+    place.deployed("production", &passed);
+    let production = place.show("production/manifests.yaml");
+    assert_eq!(images_of(&production), images_of(&place.show("staging/manifests.yaml")));
+
+    place.deployed("production", &place.images('2'));
+    assert_ne!(place.show("production/manifests.yaml"), production);
+    let clone = place.folder.path().join("clone");
+    let branch = ["clone", "--quiet", "--branch", "deployments"];
+    let _ = output(Command::new("git").args(branch).arg(place.remote()).arg(&clone));
+    let author = ["-c", "user.name=test", "-c", "user.email=test@example.com"];
+    let git =
+        |arguments: &[&str]| output(Command::new("git").arg("-C").arg(&clone).args(author).args(arguments));
+    let _ = git(&["revert", "--no-edit", "HEAD"]);
+    let _ = git(&["push", "--quiet", "origin", "deployments"]);
+    assert_eq!(place.show("production/manifests.yaml"), production);
+    let images: Value = serde_json::from_str(&place.show("images/production.json")).unwrap();
+    assert!(
+        images.as_array().unwrap().iter().all(|image| image["digest"].as_str().unwrap().contains("1111"))
+    );
+}
+
+#[test]
+fn what_is_not_whole_is_refused_and_nothing_is_written() {
+    let place = Place::new();
+    place.deployed("development", &place.images('1'));
+    let head = place.git(&["rev-parse", "deployments"]);
+    let changed = |name: &str, change: &dyn Fn(&mut Value)| {
+        let mut images: Value = serde_json::from_slice(&std::fs::read(place.images('2')).unwrap()).unwrap();
+        change(&mut images);
+        let file = place.folder.path().join(name);
+        std::fs::write(&file, images.to_string()).unwrap();
+        file
+    };
+    let files = [
+        changed("five.json", &|images| {
+            images.as_array_mut().unwrap().pop();
+        }),
+        changed("no-digest.json", &|images| images[0]["digest"] = json!("latest")),
+        changed("short-digest.json", &|images| images[0]["digest"] = json!("sha256:12")),
+        changed("injected.json", &|images| images[0]["name"] = json!("x}\n  - {name: y")),
+        changed("no-list.json", &|images| *images = json!({"component": "operator"})),
+    ];
+    for file in files {
+        let output = place.deploy("development", &file);
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success(), "{}", file.display());
+        assert!(errors.contains("does not name all six images by digest"), "{errors}");
+    }
+    let output = place.deploy("testing", &place.images('2'));
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("there is no environment 'testing'"));
+    assert_eq!(place.git(&["rev-parse", "deployments"]), head);
+}
+
+#[test]
+fn a_push_that_is_refused_is_tried_again_and_told_at_last() {
+    let place = Place::new();
+    let hook = place.remote().join("hooks/pre-receive");
+    let refuse = |times: u32| {
+        let count = place.folder.path().join("count");
+        std::fs::write(&count, "").unwrap();
+        let count = count.display();
+        let text = format!(
+            "#!/bin/sh\necho x >> {count}\ntest $(wc -l < {count}) -gt {times} || {{ echo busy; exit 1; }}\n"
+        );
+        std::fs::write(&hook, text).unwrap();
+        std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    refuse(1);
+    place.deployed("development", &place.images('1'));
+    assert_eq!(place.commits(), 1);
+    refuse(9);
+    let output = place.deploy("development", &place.images('2'));
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("busy"));
+    assert_eq!(place.commits(), 1);
+}
