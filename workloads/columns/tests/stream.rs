@@ -1,10 +1,7 @@
 //! A stream gives the bits that columns have, for every function and at every bar.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![allow(clippy::print_stdout, reason = "says what it measured")]
 
 mod support;
-
-use std::time::{Duration, Instant};
 
 use ats_calendar::{Calendar, Session};
 use ats_columns::{Adjustment, Bar, Bars, Stream, evaluate_all};
@@ -187,33 +184,4 @@ fn a_bar_that_does_not_come_next_is_refused_and_changes_nothing() {
     insta::assert_snapshot!(told.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
     let mean = (own.close()[0] + own.close()[1] + own.close()[2]) / 3.0;
     assert_eq!(push(&bars[2]).unwrap(), mean);
-}
-
-/// The cost of a bar depends neither on the history nor on the period. Times vary between machines and runs, so the
-/// bound is wide: what grows with the period would be hundreds of times as slow.
-#[test]
-fn a_bar_costs_the_same_whatever_the_period() {
-    let sessions = Calendar::xnys().sessions(jiff::civil::date(1990, 1, 2), jiff::civil::date(2020, 12, 31));
-    let own = walk("IBM", sessions, 3);
-    let bars: Vec<Bar> = (0..own.len()).map(|row| Bar::of(&own, row).unwrap()).collect();
-    let cost = |n: usize| {
-        let sources = ["mean", "std", "skew", "slope", "highest", "ema", "wma", "rsi", "autocorrelation"];
-        let expressions: Vec<(Name, Typed)> = names(sources.len())
-            .into_iter()
-            .zip(sources.iter().map(|function| support::typed(&format!("{function}(close, {n})"))))
-            .collect();
-        let run = || {
-            let named = expressions.iter().map(|(name, typed)| (name, typed));
-            let mut stream = Stream::new(named, Adjustment::None, Calendar::xnys()).unwrap();
-            let begun = Instant::now();
-            for bar in &bars {
-                stream.push(bar, |_| None).unwrap();
-            }
-            begun.elapsed()
-        };
-        (0..3).map(|_| run()).min().unwrap_or(Duration::ZERO)
-    };
-    let (short, long) = (cost(5), cost(2000));
-    println!("{} bars, 9 functions: {short:?} with period 5, {long:?} with period 2000", bars.len());
-    assert!(long < short * 10, "{short:?} {long:?}");
 }

@@ -308,6 +308,40 @@ mod tests {
         assert_eq!(collect::<Sum>(&x, 0, |s| s.0), []);
     }
 
+    /// The length of a window; joins are counted.
+    #[derive(Debug, Clone, Copy)]
+    struct Counted(usize);
+
+    thread_local! {
+        static JOINS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+    }
+
+    impl super::Summary for Counted {
+        type Row = f64;
+
+        fn one(_: f64) -> Self {
+            Self(1)
+        }
+
+        fn join(self, later: Self) -> Self {
+            JOINS.set(JOINS.get() + 1);
+            Self(self.0 + later.0)
+        }
+    }
+
+    #[test]
+    fn a_row_costs_three_joins_whatever_the_period() {
+        for n in [1, 2, 21, 252, 5000] {
+            JOINS.set(0);
+            let mut window = Slide::<Counted>::new(n);
+            for row in 0..20_000 {
+                let found = window.push(0.0);
+                assert_eq!(found.map(|window| window.0), (row + 1 >= n).then_some(n));
+            }
+            assert!(JOINS.get() <= 3 * 20_000, "n = {n}: {} joins", JOINS.get());
+        }
+    }
+
     #[test]
     fn weights_rise_from_one() {
         let expected = [(2, 14.0), (3, 20.0), (4, 26.0), (5, 32.0)];
