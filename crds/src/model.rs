@@ -297,12 +297,53 @@ pub enum SearchMetric {
     HitRate,
 }
 
-/// How out-of-sample predictions are made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// How out-of-sample predictions are made: exactly one member is set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("[has(self.walkForward), has(self.purgedKFold), has(self.combinatorial)].filter(x, x).size() == 1")
+    .message("set exactly one of walkForward, purgedKFold and combinatorial"))]
 pub struct Validation {
-    /// Test windows one after the other, each trained on what lies before it.
-    pub walk_forward: WalkForward,
+    /// Test windows one after the other, each trained on what lies before it: what a backtest needs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub walk_forward: Option<WalkForward>,
+    /// Each group of sessions tested once, trained on all others, later ones too: judges a specification on more data,
+    /// and gives no predictions for a backtest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purged_k_fold: Option<PurgedKFold>,
+    /// Every choice of several groups of sessions tested, trained on all others (Lopez de Prado 2018, chapter 12): gives
+    /// several paths through the history, and no predictions for a backtest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub combinatorial: Option<Combinatorial>,
+}
+
+/// Purged k-fold cross-validation over sessions.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PurgedKFold {
+    /// Number of groups of consecutive sessions.
+    #[schemars(range(min = 2, max = 100))]
+    pub folds: i32,
+    /// Sessions behind the last label of a test window that train nothing.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 1000))]
+    pub embargo_bars: i32,
+}
+
+/// Combinatorial purged cross-validation over sessions.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.testFolds < self.folds").message("testFolds must be below folds: the others are trained on"))]
+pub struct Combinatorial {
+    /// Number of groups of consecutive sessions.
+    #[schemars(range(min = 3, max = 50))]
+    pub folds: i32,
+    /// How many of them are tested at once.
+    #[schemars(range(min = 1, max = 49))]
+    pub test_folds: i32,
+    /// Sessions behind the last label of a test window that train nothing.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 1000))]
+    pub embargo_bars: i32,
 }
 
 /// Walk-forward validation over sessions.

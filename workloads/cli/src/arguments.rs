@@ -38,6 +38,10 @@ pub enum Command {
     Get(GetArguments),
     /// Write the report of a strategy's backtest as one HTML file.
     Report(ReportArguments),
+    /// Write the features of a universe's dataset as one table.
+    Features(FeaturesArguments),
+    /// Look for leaks: features and predictions that know what they should not.
+    Audit(AuditArguments),
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -144,6 +148,47 @@ pub struct ReportArguments {
     /// Where results lie.
     #[command(flatten)]
     pub state: StateArguments,
+}
+
+/// Arguments of `features`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  ats features us-large-caps -o features.parquet
+  ats features us-large-caps --ticker AAPL --ticker IBM > features.csv")]
+pub struct FeaturesArguments {
+    /// The universe: `NAME` or `universe/NAME`.
+    pub name: String,
+    /// The file to write, FILE.csv or FILE.parquet; left out: CSV on standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Only this ticker; may be given several times.
+    #[arg(long = "ticker", value_name = "TICKER")]
+    pub tickers: Vec<String>,
+    /// Where results lie.
+    #[command(flatten)]
+    pub state: StateArguments,
+}
+
+/// Arguments of `audit`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  ats audit us-large-caps
+  ats audit us-large-caps --horizon 5 --output json")]
+pub struct AuditArguments {
+    /// The universe: `NAME` or `universe/NAME`.
+    pub name: String,
+    /// Bars that the labels span.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub horizon: u16,
+    /// Decides the shuffles.
+    #[arg(long, default_value_t = 42)]
+    pub seed: u64,
+    /// Where results lie.
+    #[command(flatten)]
+    pub state: StateArguments,
+    /// The form of the result.
+    #[arg(short, long, env = "ATS_OUTPUT", value_enum, default_value_t = OutputFormat::Table)]
+    pub output: OutputFormat,
 }
 
 /// The form of a result.

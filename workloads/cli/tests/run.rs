@@ -45,7 +45,12 @@ impl Desk {
     }
 
     fn run(&self, files: &[&str]) -> (i32, Vec<Value>, String) {
-        let map = format!("/data={}", samples().join("data").display());
+        self.run_on(&samples().join("data"), files)
+    }
+
+    /// Runs on another folder of data.
+    fn run_on(&self, data: &Path, files: &[&str]) -> (i32, Vec<Value>, String) {
+        let map = format!("/data={}", data.display());
         let mut arguments = vec!["run", "--map", &map, "--output", "json", "--file"];
         arguments.extend(files);
         let output = self.ats(&arguments);
@@ -219,4 +224,130 @@ fn a_paper_strategy_decides_every_bar_once() {
     let (_, items, _) = desk.run(&ALL);
     let free = named(&items, "dip-buyer");
     assert_eq!((&free["status"]["halted"], &free["status"]["halt"]), (&"False".into(), &Value::Null));
+}
+
+#[test]
+fn a_universe_reads_other_tickers_and_gives_its_features_as_one_table() {
+    let desk = Desk::new();
+    desk.change(
+        "universe.yaml",
+        "  features:\n",
+        "  features:\n    - {name: against_msft, expression: 'returns(close, 21) - returns(close@\"MSFT\", 21)'}\n",
+    );
+    let (code, _, errors) = desk.run(&["universe.yaml"]);
+    assert_eq!(code, 0, "{errors}");
+    let csv = desk.ats(&["features", "us-large-caps"]);
+    assert!(csv.status.success(), "{}", String::from_utf8_lossy(&csv.stderr));
+    let csv = String::from_utf8(csv.stdout).unwrap();
+    let mut lines = csv.lines();
+    let names: Vec<&str> = lines.next().unwrap().split(',').collect();
+    assert_eq!(names[..5], ["ticker", "session", "timestamp", "active", "focus"]);
+    let place = names.iter().position(|name| *name == "against_msft").unwrap();
+    let rows: Vec<Vec<&str>> = lines.map(|line| line.split(',').collect()).collect();
+    assert!(rows.len() > 10_000 && rows.iter().all(|row| row.len() == names.len()));
+    // Of MSFT itself the difference is 0; of others it is not.
+    let defined = |ticker: &str| -> Vec<f64> {
+        let own = rows.iter().filter(|row| row[0] == ticker && !row[place].is_empty());
+        own.map(|row| row[place].parse().unwrap()).collect()
+    };
+    assert!(defined("MSFT").len() > 1_000 && defined("MSFT").iter().all(|value| *value == 0.0));
+    assert!(defined("IBM").len() > 1_000 && defined("IBM").iter().any(|value| value.abs() > 0.01));
+
+    // The same table as Parquet, and of one ticker.
+    let written = desk.ats(&["features", "us-large-caps", "--output", "all.parquet"]);
+    assert!(written.status.success(), "{}", String::from_utf8_lossy(&written.stderr));
+    let bytes = fs::read(desk.path().join("all.parquet")).unwrap();
+    let frame = ats_columns::read_parquet("features", bytes, None).unwrap();
+    assert_eq!(frame.get_column_names(), names);
+    let values = ats_columns::column::floats("features", &frame, "against_msft").unwrap();
+    assert_eq!(values.len(), rows.len());
+    for (row, value) in rows.iter().zip(&values) {
+        let text = row[place].parse::<f64>().map(f64::to_bits);
+        assert_eq!(text.ok(), (!value.is_nan()).then(|| value.to_bits()));
+    }
+    assert!(!desk.path().join("all.parquet.partial").exists());
+    let one = desk.ats(&["features", "us-large-caps", "--ticker", "IBM"]);
+    let one = String::from_utf8(one.stdout).unwrap();
+    assert_eq!(one.lines().count(), 1 + rows.iter().filter(|row| row[0] == "IBM").count());
+    for (arguments, told) in [
+        (
+            ["--ticker", "NOSUCH"],
+            "the dataset has no usable ticker NOSUCH; it has: AAPL, FB, GOOG, IBM, MSFT",
+        ),
+        (
+            ["--output", "all.txt"],
+            "all.txt: the form is told by the extension: write FILE.csv or FILE.parquet",
+        ),
+    ] {
+        let refused = desk.ats(&[&["features", "us-large-caps"][..], &arguments[..]].concat());
+        assert_eq!(refused.status.code(), Some(2));
+        assert!(String::from_utf8_lossy(&refused.stderr).contains(told));
+    }
+}
+
+/// The sample's bars with a volume that tells the return to come: what a file does whose column is two rows early.
+fn data_with_a_leak(folder: &Path) {
+    let (from, to) = (samples().join("data/us-large-caps"), folder.join("us-large-caps"));
+    for part in ["bars", "actions"] {
+        fs::create_dir_all(to.join(part)).unwrap();
+        for file in fs::read_dir(from.join(part)).unwrap() {
+            let file = file.unwrap();
+            fs::copy(file.path(), to.join(part).join(file.file_name())).unwrap();
+        }
+    }
+    for file in fs::read_dir(to.join("bars")).unwrap() {
+        let path = file.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        let mut rows: Vec<Vec<String>> =
+            text.lines().map(|line| line.split(',').map(str::to_owned).collect()).collect();
+        let open = |rows: &[Vec<String>], row: usize| rows[row][1].parse::<f64>().unwrap();
+        for row in 1..rows.len() - 2 {
+            let coming = open(&rows, row + 2) / open(&rows, row + 1) - 1.0;
+            rows[row][5] = format!("{:.0}", 1e6 * (1.0 + coming.clamp(-0.5, 0.5)));
+        }
+        let lines: Vec<String> = rows.iter().map(|row| row.join(",")).collect();
+        fs::write(path, lines.join("\n") + "\n").unwrap();
+    }
+}
+
+#[test]
+fn the_audit_finds_a_leak_that_was_planted_in_the_data() {
+    let desk = Desk::new();
+    desk.change(
+        "universe.yaml",
+        "  features:\n",
+        "  features:\n    - {name: heavy, expression: raw_volume / 1000000}\n",
+    );
+    let audited = |data: &Path| {
+        let (code, _, errors) = desk.run_on(data, &["universe.yaml"]);
+        assert_eq!(code, 0, "{errors}");
+        let audit = desk.ats(&["audit", "us-large-caps", "--horizon", "2", "--output", "json"]);
+        let found: Value = serde_json::from_slice(&audit.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&audit.stderr)));
+        (audit.status.code(), found)
+    };
+    let verdict = |found: &Value, name: &str| {
+        let features = found.as_array().unwrap();
+        let feature = features.iter().find(|feature| feature["feature"] == name).unwrap();
+        (feature["verdict"].as_str().unwrap().to_owned(), feature.clone())
+    };
+    let (code, honest) = audited(&samples().join("data"));
+    assert_eq!(code, Some(0), "{honest:#}");
+    assert_eq!(verdict(&honest, "heavy").0, "Clean");
+
+    let leaky = desk.path().join("leaky");
+    data_with_a_leak(&leaky);
+    let (code, found) = audited(&leaky);
+    assert_eq!(code, Some(1), "{found:#}");
+    let (word, feature) = verdict(&found, "heavy");
+    assert_eq!(word, "Leak", "{feature:#}");
+    assert!(feature["nextBar"]["low"].as_f64().unwrap() > 0.3, "{feature:#}");
+    let shuffled = &feature["shuffled"];
+    assert!(shuffled["low"].as_f64().unwrap() < 0.0 && shuffled["high"].as_f64().unwrap() > 0.0);
+    for feature in found.as_array().unwrap().iter().filter(|feature| feature["feature"] != "heavy") {
+        assert_ne!(feature["verdict"], "Leak", "{feature:#}");
+    }
+    let table = desk.ats(&["audit", "us-large-caps", "--horizon", "2"]);
+    let table = String::from_utf8(table.stdout).unwrap();
+    assert!(table.lines().any(|line| line.starts_with("heavy") && line.contains("Leak")), "{table}");
 }

@@ -1,12 +1,12 @@
 //! Parquet files with pinned settings: equal frames give equal bytes, whatever the run, the number of threads,
 //! or how the frame's memory is divided.
 
-use std::io::Cursor;
+use std::io::{Cursor, Write};
 
-use polars_core::prelude::{DataFrame, DataType};
+use polars_core::prelude::{DataFrame, DataType, PolarsError};
 use polars_io::SerReader;
 use polars_io::parquet::read::{ParallelStrategy, ParquetReader};
-use polars_io::parquet::write::{ParquetCompression, ParquetWriter};
+use polars_io::parquet::write::{BatchedWriter, ParquetCompression, ParquetWriter};
 use polars_parquet::write::{StatisticsOptions, ZstdLevel};
 
 use crate::error::ColumnsError;
@@ -23,35 +23,69 @@ const ZSTD_LEVEL: i32 = 3;
 /// Columns are written one after the other in the calling thread: callers that write many files do so in
 /// parallel themselves. The file names the format's writer without its version, and holds no time and no path.
 pub fn write_parquet(frame: &DataFrame) -> Result<Vec<u8>, ColumnsError> {
-    let doing = || ColumnsError::while_doing("cannot write the Parquet file");
-    let level = ZstdLevel::try_new(ZSTD_LEVEL).map_err(doing())?;
-    let statistics = StatisticsOptions {
-        min_value: true,
-        max_value: true,
-        distinct_count: false,
-        null_count: true,
-        // Left to the library, an environment variable would decide.
-        binary_statistics_truncate_length: Some(64),
-    };
     // Memory divided in another way must not divide the file in another way.
     let mut frame = frame.clone();
     frame.rechunk_mut();
 
     let mut bytes = Vec::new();
-    let mut writer = ParquetWriter::new(&mut bytes)
-        .with_compression(ParquetCompression::Zstd(Some(level)))
-        .with_statistics(statistics)
-        .with_row_group_size(Some(ROW_GROUP_ROWS))
-        .with_data_page_size(Some(DATA_PAGE_BYTES))
-        .set_parallel(false)
-        .batched(frame.schema())
-        .map_err(doing())?;
+    let mut sink = ParquetSink::new(&mut bytes, &frame)?;
     for start in (0..frame.height()).step_by(ROW_GROUP_ROWS) {
-        writer.write_batch(&frame.slice(start as i64, ROW_GROUP_ROWS)).map_err(doing())?;
+        sink.append(&frame.slice(start as i64, ROW_GROUP_ROWS))?;
     }
-    writer.finish().map_err(doing())?;
-    drop(writer);
+    sink.finish()?;
     Ok(bytes)
+}
+
+/// A Parquet file that is written part by part, each part its own row groups, with the settings of [`write_parquet`].
+pub struct ParquetSink<W: Write> {
+    writer: BatchedWriter<W>,
+}
+
+impl<W: Write> ParquetSink<W> {
+    /// Begins a file for frames of the columns of `like`.
+    ///
+    /// # Errors
+    /// When the columns have no form in the file.
+    pub fn new(file: W, like: &DataFrame) -> Result<Self, ColumnsError> {
+        let level = ZstdLevel::try_new(ZSTD_LEVEL).map_err(writing())?;
+        let statistics = StatisticsOptions {
+            min_value: true,
+            max_value: true,
+            distinct_count: false,
+            null_count: true,
+            // Left to the library, an environment variable would decide.
+            binary_statistics_truncate_length: Some(64),
+        };
+        let writer = ParquetWriter::new(file)
+            .with_compression(ParquetCompression::Zstd(Some(level)))
+            .with_statistics(statistics)
+            .with_row_group_size(Some(ROW_GROUP_ROWS))
+            .with_data_page_size(Some(DATA_PAGE_BYTES))
+            .set_parallel(false)
+            .batched(like.schema())
+            .map_err(writing())?;
+        Ok(Self { writer })
+    }
+
+    /// Writes a part.
+    ///
+    /// # Errors
+    /// When it has other columns than the file, or the file cannot be written.
+    pub fn append(&mut self, part: &DataFrame) -> Result<(), ColumnsError> {
+        self.writer.write_batch(part).map_err(writing())
+    }
+
+    /// Ends the file.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn finish(self) -> Result<(), ColumnsError> {
+        self.writer.finish().map(drop).map_err(writing())
+    }
+}
+
+fn writing() -> impl FnOnce(PolarsError) -> ColumnsError {
+    ColumnsError::while_doing("cannot write the Parquet file")
 }
 
 /// Reads a Parquet file, or only the columns of `projection` in that order. `table` names the file in errors.

@@ -52,11 +52,30 @@ pub(crate) enum AstNode {
     Number(f64),
     Text(String),
     Name(String),
+    /// A name of another ticker: `close@"SPY"`.
+    At {
+        name: String,
+        name_span: Range<usize>,
+        ticker: String,
+        ticker_span: Range<usize>,
+    },
     Negate(Box<Ast>),
     Not(Box<Ast>),
-    Binary { operator: Binary, left: Box<Ast>, right: Box<Ast> },
-    Call { name: String, name_span: Range<usize>, arguments: Vec<Ast> },
-    Field { base: Box<Ast>, name: String, name_span: Range<usize> },
+    Binary {
+        operator: Binary,
+        left: Box<Ast>,
+        right: Box<Ast>,
+    },
+    Call {
+        name: String,
+        name_span: Range<usize>,
+        arguments: Vec<Ast>,
+    },
+    Field {
+        base: Box<Ast>,
+        name: String,
+        name_span: Range<usize>,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +98,7 @@ impl Binary {
 impl Ast {
     fn collect_names<'a>(&'a self, found: &mut Vec<(&'a str, Range<usize>)>) {
         match &self.node {
-            AstNode::Number(_) | AstNode::Text(_) => {}
+            AstNode::Number(_) | AstNode::Text(_) | AstNode::At { .. } => {}
             AstNode::Name(name) => found.push((name, self.span.clone())),
             AstNode::Negate(input) | AstNode::Not(input) | AstNode::Field { base: input, .. } => {
                 input.collect_names(found);

@@ -11,7 +11,7 @@ use crate::ast::{Ast, AstNode, Binary, Expression};
 use crate::error::{Category, ExpressionError, alternatives, did_you_mean};
 use crate::function::Function;
 use crate::lexer::shorten;
-use crate::names::{Name, is_reserved};
+use crate::names::{Name, Ticker, is_reserved};
 use crate::parser::MAX_LENGTH;
 use crate::scope::Scope;
 use crate::typed::{Boolean, Constant, Kind, Node, Number, Typed};
@@ -85,8 +85,11 @@ impl Checker<'_> {
                     ast.span.clone(),
                     format!("expected an expression, found the string \"{}\"", shorten(text)),
                 )
-                .help("a string is only the ticker of `beta(\"SPY\", 60)`")),
+                .help("a string is only the ticker of `beta(\"SPY\", 60)` or `close@\"SPY\"`")),
             AstNode::Name(name) => self.name(name, ast),
+            AstNode::At { name, name_span, ticker, ticker_span } => {
+                self.column_of(name, name_span, ticker, ticker_span)
+            }
             AstNode::Negate(input) => {
                 let value = self.number(input, || "after `-`".to_owned())?;
                 let unit = value.unit.negate();
@@ -157,6 +160,31 @@ impl Checker<'_> {
             Some(help) => error.help(help),
             None => error,
         })
+    }
+
+    /// A column of another ticker.
+    fn column_of(
+        &self,
+        name: &str,
+        name_span: &Range<usize>,
+        ticker: &str,
+        ticker_span: &Range<usize>,
+    ) -> Result<Checked, ExpressionError> {
+        let Some(column) = Column::ALL.iter().find(|column| column.text() == name) else {
+            let message = format!("expected a column before `@`, found `{}`", shorten(name));
+            let error = self.error(Category::Name, name_span.clone(), message);
+            return Err(error.help(
+                "of another ticker only the columns of its bars can be read, such as `close@\"SPY\"`; write the \
+                 function around them",
+            ));
+        };
+        let Some(ticker) = Ticker::new(ticker) else {
+            let message = format!("expected a ticker after `@`, found \"{}\"", shorten(ticker));
+            let error = self.error(Category::Range, ticker_span.clone(), message);
+            return Err(error.help("a ticker has upper-case letters, digits, `.` and `-`, 16 at most"));
+        };
+        let unit = Unit::of(*column).of_ticker(&ticker);
+        Ok(Checked::Number(Value::new(Number::ColumnOf { column: *column, ticker }, unit)))
     }
 
     fn binary(

@@ -48,6 +48,7 @@ impl fmt::Display for Number {
         match self {
             Self::Constant(constant) => constant.fmt(f),
             Self::Column(column) => column.fmt(f),
+            Self::ColumnOf { column, ticker } => write!(f, "{column}@\"{ticker}\""),
             Self::Feature(name) => name.fmt(f),
             Self::Negate(input) => {
                 f.write_str("-")?;

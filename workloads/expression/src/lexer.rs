@@ -21,7 +21,8 @@ pub(crate) struct Lexeme {
 }
 
 /// Longer marks first, so that `<=` is not `<` and `=`.
-const MARKS: [&str; 15] = ["<=", ">=", "==", "!=", "<", ">", "+", "-", "*", "/", "(", ")", ",", ".", "="];
+const MARKS: [&str; 16] =
+    ["<=", ">=", "==", "!=", "<", ">", "+", "-", "*", "/", "(", ")", ",", ".", "=", "@"];
 
 /// Marks of other languages, and what this one has instead. Longer ones first.
 const FOREIGN: [(&str, &str); 13] = [

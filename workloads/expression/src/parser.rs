@@ -131,6 +131,8 @@ impl Parser<'_> {
                 self.at += 1;
                 if self.peek() == &Token::Mark("(") {
                     self.call(name, span)
+                } else if self.peek() == &Token::Mark("@") {
+                    self.at_ticker(name, span)
                 } else {
                     self.node(span, 0, AstNode::Name(name))
                 }
@@ -146,6 +148,23 @@ impl Parser<'_> {
             }
             Token::Mark(_) | Token::End => Err(self.unexpected("an expression")),
         }
+    }
+
+    /// A name and the ticker behind its `@`.
+    fn at_ticker(&mut self, name: String, name_span: Range<usize>) -> Result<Ast, ExpressionError> {
+        self.at += 1;
+        let ticker_span = self.span();
+        let ticker = match self.peek().clone() {
+            Token::Text(ticker) => ticker,
+            Token::Name(ticker) => {
+                let help = format!("write `{name}@\"{ticker}\"`");
+                return Err(self.unexpected("a ticker in quotes after `@`").help(help));
+            }
+            _ => return Err(self.unexpected("a ticker in quotes after `@`")),
+        };
+        self.at += 1;
+        let span = name_span.start..ticker_span.end;
+        self.node(span, 0, AstNode::At { name, name_span, ticker, ticker_span })
     }
 
     fn call(&mut self, name: String, name_span: Range<usize>) -> Result<Ast, ExpressionError> {

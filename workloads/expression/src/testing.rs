@@ -11,7 +11,7 @@ pub struct Generator {
     pub depth: u32,
     /// Whether functions across tickers occur.
     pub cross_sectional: bool,
-    /// Benchmarks for `beta`; none, no `beta`.
+    /// Other tickers, for `beta` and `close@"…"`; none, neither.
     pub tickers: Vec<String>,
 }
 
@@ -80,6 +80,8 @@ impl Generator {
             self.call("dollar_volume", 1),
             self.stochastic(),
             self.beta(),
+            self.of_ticker("raw_close", ""),
+            self.of_ticker("returns(volume", ", 3)"),
         ]
         .boxed();
         let column = prop::sample::select(vec!["open", "high", "low", "close"]).prop_map(str::to_owned);
@@ -214,6 +216,16 @@ impl Generator {
         }
         (prop::sample::select(self.tickers.clone()), self.period(2))
             .prop_map(|(ticker, n)| format!("beta(\"{ticker}\", {n})"))
+            .boxed()
+    }
+
+    /// A column of another ticker, and what follows it.
+    fn of_ticker(&self, column: &'static str, rest: &'static str) -> BoxedStrategy<String> {
+        if self.tickers.is_empty() {
+            return literal();
+        }
+        prop::sample::select(self.tickers.clone())
+            .prop_map(move |ticker| format!("{column}@\"{ticker}\"{rest}"))
             .boxed()
     }
 

@@ -70,6 +70,13 @@ pub enum Number {
     Constant(Constant),
     /// A column of the bar.
     Column(Column),
+    /// `close@"SPY"`: a column of another ticker's bar at the same instant; null where it has none.
+    ColumnOf {
+        /// Which column.
+        column: Column,
+        /// Whose.
+        ticker: Ticker,
+    },
     /// The value of an earlier feature of kind number.
     Feature(Name),
     /// `-x`.
@@ -396,7 +403,7 @@ impl Typed {
         self.node.features()
     }
 
-    /// Benchmarks that it uses itself.
+    /// Other tickers that it reads itself.
     #[must_use]
     pub fn tickers(&self) -> BTreeSet<Ticker> {
         self.node.tickers()

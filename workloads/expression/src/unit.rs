@@ -9,6 +9,7 @@
 
 use std::fmt;
 
+use crate::names::Ticker;
 use crate::vocabulary::Column;
 
 /// The unit of a number.
@@ -24,6 +25,9 @@ pub struct Unit {
     adjusted_volume: i8,
     raw_price: i8,
     raw_volume: i8,
+    /// Whose adjusted numbers these are: a ticker's letters, or zeros for the ticker of the bar and for numbers that
+    /// are not adjusted.
+    ticker: [u8; 16],
 }
 
 /// Why an operation on units has no meaning.
@@ -35,6 +39,8 @@ pub(crate) enum UnitError {
     PriceTimesVolume,
     /// Adjusted times or over raw.
     AdjustedTimesRaw,
+    /// Adjusted numbers of two tickers.
+    TwoTickers,
     /// An operation on the level of a logarithm of an adjusted number.
     LogarithmLevel,
     /// `exp` of an adjusted number.
@@ -57,6 +63,7 @@ impl Unit {
         adjusted_volume: 0,
         raw_price: 0,
         raw_volume: 0,
+        ticker: [0; 16],
     };
     /// The literal 0.
     pub(crate) const ZERO: Self = Self { zero: true, ..Self::PLAIN };
@@ -82,6 +89,25 @@ impl Unit {
         }
     }
 
+    /// The same unit of another ticker's numbers.
+    pub(crate) fn of_ticker(self, ticker: &Ticker) -> Self {
+        let mut letters = [0; 16];
+        for (letter, byte) in letters.iter_mut().zip(ticker.as_str().bytes()) {
+            *letter = byte;
+        }
+        Self { ticker: letters, ..self }.settled()
+    }
+
+    /// A number that is not adjusted is of no ticker.
+    const fn settled(self) -> Self {
+        if self.is_adjusted() { self } else { Self { ticker: [0; 16], ..self } }
+    }
+
+    /// Whether both are adjusted numbers, of two tickers.
+    fn is_of_another(self, other: Self) -> bool {
+        self.is_adjusted() && other.is_adjusted() && self.ticker != other.ticker
+    }
+
     /// Whether the number's level (or its zero) depends on where the history begins.
     #[must_use]
     pub const fn is_adjusted(self) -> bool {
@@ -105,6 +131,9 @@ impl Unit {
         }
         if other.zero && !self.logarithm {
             return Ok(self);
+        }
+        if self.is_of_another(other) {
+            return Err(UnitError::TwoTickers);
         }
         let same = self.logarithm == other.logarithm
             && self.adjusted_price == other.adjusted_price
@@ -145,7 +174,11 @@ impl Unit {
         if self.logarithm || other.logarithm {
             return Err(UnitError::LogarithmLevel);
         }
+        if self.is_of_another(other) {
+            return Err(UnitError::TwoTickers);
+        }
         let product = Self {
+            ticker: if self.is_adjusted() { self.ticker } else { other.ticker },
             logarithm: false,
             zero: self.zero || other.zero,
             adjusted_price: add(self.adjusted_price, other.adjusted_price)?,
@@ -159,7 +192,7 @@ impl Unit {
         if product.is_adjusted() && product.is_raw() {
             return Err(UnitError::AdjustedTimesRaw);
         }
-        Ok(product)
+        Ok(product.settled())
     }
 
     /// The unit of a quotient.
@@ -267,6 +300,9 @@ impl fmt::Display for Unit {
             -2 => write!(f, "1 over an {name}"),
             4 => write!(f, "an {name} squared"),
             halves => write!(f, "an {name} to the power of {}", f32::from(halves) / 2.0),
-        }
+        }?;
+        let letters = self.ticker.iter().take_while(|letter| **letter != 0);
+        let ticker: String = letters.map(|letter| char::from(*letter)).collect();
+        if ticker.is_empty() { Ok(()) } else { write!(f, " of {ticker}") }
     }
 }

@@ -49,7 +49,7 @@ impl Node {
     pub(crate) fn tickers(&self) -> BTreeSet<Ticker> {
         let mut found = BTreeSet::new();
         Any::from(self).visit(&mut |any| {
-            if let Any::Number(Number::Beta { ticker, .. }) = any {
+            if let Any::Number(Number::Beta { ticker, .. } | Number::ColumnOf { ticker, .. }) = any {
                 found.insert(ticker.clone());
             }
         });
@@ -73,6 +73,7 @@ impl<'a> Any<'a> {
             Any::Number(number) => match number {
                 Number::Constant(_)
                 | Number::Column(_)
+                | Number::ColumnOf { .. }
                 | Number::Feature(_)
                 | Number::Stochastic { .. }
                 | Number::Bars { .. }
@@ -131,6 +132,7 @@ fn columns_of(number: &Number) -> Vec<Column> {
             Bars::DollarVolume => vec![RawClose, RawVolume],
         },
         Number::Constant(_)
+        | Number::ColumnOf { .. }
         | Number::Feature(_)
         | Number::Negate(_)
         | Number::Arithmetic { .. }

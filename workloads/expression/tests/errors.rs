@@ -30,6 +30,29 @@ fn table(sources: &[&str]) -> String {
 }
 
 #[test]
+fn columns_of_other_tickers() {
+    insta::assert_snapshot!(table(&[
+        "close@SPY",
+        "close@",
+        "close@5",
+        "close@\"spy\"",
+        "close@\"\"",
+        "sma@\"SPY\"",
+        "rsi_14@\"SPY\"",
+        "sma(close, 20)@\"SPY\"",
+        "close > close@\"SPY\"",
+        "close / close@\"SPY\"",
+        "log(close) - log(close@\"SPY\")",
+        "if(close > open, close, close@\"SPY\")",
+        "close@\"SPY\" / close@\"QQQ\"",
+        "close@\"SPY\" > 100",
+        "close@\"SPY\" * volume@\"SPY\"",
+        "covariance(close, close@\"SPY\", 20)",
+        "rank(close@\"SPY\")",
+    ]));
+}
+
+#[test]
 fn syntax() {
     insta::assert_snapshot!(table(&[
         "",

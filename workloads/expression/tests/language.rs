@@ -16,7 +16,7 @@ fn canonical(source: &str) -> String {
 }
 
 /// Every expression of the published examples.
-const EXAMPLES: [&str; 9] = [
+const EXAMPLES: [&str; 10] = [
     "mean(raw_close * raw_volume, 21)",
     "rsi(close, 14)",
     "delay(close, 21) / delay(close, 252) - 1",
@@ -26,6 +26,7 @@ const EXAMPLES: [&str; 9] = [
     "rsi(close, 2) > 60",
     "-(close / delay(close, 21) - 1)",
     "beta(\"SPY\", 60)",
+    "returns(close, 21) - returns(close@\"SPY\", 21)",
 ];
 
 #[test]

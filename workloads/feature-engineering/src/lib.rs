@@ -3,11 +3,13 @@
 //! - [`features`]: each ticker's time-series features; the unit is the ticker, one in memory for each job at a time.
 //! - [`publish`]: which tickers are active and in focus at each session, features across the active tickers, the
 //!   quality report, and the lineage that makes a dataset of it all.
+//! - [`export`]: a dataset's features as one table.
 //! - [`tickers`]: bars and features of one ticker, from the store.
 //!
 //! A ticker that has no usable bars is an output: a row of the quality report, never active.
 
 pub mod error;
+pub mod export;
 pub mod features;
 pub mod publish;
 mod scope;

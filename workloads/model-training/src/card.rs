@@ -47,8 +47,11 @@ pub struct Card {
     pub trials: Vec<TrialCard>,
     /// The folds, earliest first.
     pub folds: Vec<FoldCard>,
-    /// Figures of the stitched out-of-sample predictions.
+    /// Figures of the stitched out-of-sample predictions; with several paths their means.
     pub figures: Figures,
+    /// Figures of each path of a combinatorial validation.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<Figures>,
     /// Sharpe ratio, a period, that the best of so many trials without skill is expected to show.
     pub expected_best_sharpe: Option<f64>,
     /// Probability that the Sharpe ratio is above that.

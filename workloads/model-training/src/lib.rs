@@ -8,6 +8,7 @@
 //! | [`algorithm`] | how is it learned |
 //! | [`model`] | what was learned, as a file |
 //! | [`metric`], [`importance`] | how good is it, and on what does it rest |
+//! | [`audit`] | does a feature know what it should not |
 //! | [`search`] | which specifications are tried, and which wins |
 //! | [`train`], [`select`], [`card`] | the two stages and what they report |
 //! | [`spec`] | from the stage's spec to the values computed with |
@@ -16,6 +17,7 @@
 //! All but [`stage`] is pure: same arguments, same bytes, whatever the number of threads.
 
 pub mod algorithm;
+pub mod audit;
 pub mod card;
 pub mod dataset;
 pub mod error;

@@ -8,10 +8,11 @@ use crate::dataset::{Matrix, pick};
 use crate::error::TrainingError;
 use crate::label::{Label, LabelKind};
 use crate::metric::sharpe;
-use crate::metric::{Figures, Scored, deviation};
+use crate::metric::{Figures, Scored, deviation, mean};
 use crate::model::{KIND, Model, Pipeline, Training, VERSION};
 use crate::search::{inner_scores, winners};
 use crate::train::{Plan, Predictions, UnitReport};
+use crate::validation::Path;
 
 /// What `select` is asked.
 #[derive(Debug, Clone, Copy)]
@@ -55,15 +56,24 @@ pub fn select(
     let scores = inner_scores(&reports, metric);
     let winners = winners(&reports, &scores, metric)?;
 
-    let stitched = stitch(winners.by_fold.iter().enumerate().map(|(fold, trial)| &predictions[*trial][fold]));
+    let paths = plan.paths(matrix)?;
+    let winning: Vec<&Predictions> =
+        winners.by_fold.iter().enumerate().map(|(fold, trial)| &predictions[*trial][fold]).collect();
+    let stitched = stitch(matrix, &paths, &winning);
     let pipeline = refit(matrix, plan, &request.trials[winners.overall])?;
     let scale = plan.scale(matrix, pipeline.score);
-    let figures = stitched.figures(matrix, &scale);
+    let path_figures: Vec<Figures> = stitched.iter().map(|path| path.figures(matrix, &scale)).collect();
+    let figures = Figures::mean_of(&path_figures);
     let trials: Vec<TrialCard> = (0..reports.len())
         .map(|trial| TrialCard {
             specification: request.trials[trial].clone(),
             inner_scores: request.metric.map(|_| scores[trial].clone()),
-            figures: stitch(predictions[trial].iter()).figures(matrix, &scale),
+            figures: {
+                let folds: Vec<&Predictions> = predictions[trial].iter().collect();
+                let paths = stitch(matrix, &paths, &folds);
+                let figures: Vec<Figures> = paths.iter().map(|path| path.figures(matrix, &scale)).collect();
+                Figures::mean_of(&figures)
+            },
         })
         .collect();
     let ratios: Vec<f64> = trials.iter().filter_map(|trial| trial.figures.sharpe_per_period).collect();
@@ -71,8 +81,10 @@ pub fn select(
     let ratios_deviation = if trials.len() == 1 { Some(0.0) } else { deviation(&ratios) };
     let expected_best_sharpe =
         ratios_deviation.map(|deviation| sharpe::expected_best(deviation, trials.len()));
-    let deflated_sharpe = expected_best_sharpe
-        .and_then(|benchmark| sharpe::probabilistic(&spreads(matrix, plan, &stitched), benchmark));
+    let deflated_sharpe = expected_best_sharpe.and_then(|benchmark| {
+        let deflated = |path: &Predictions| sharpe::probabilistic(&spreads(matrix, plan, path), benchmark);
+        mean(&stitched.iter().map(deflated).collect::<Option<Vec<f64>>>()?)
+    });
 
     let training = training(matrix, request);
     let folds: Vec<FoldCard> = winners
@@ -96,8 +108,9 @@ pub fn select(
         number_of_trials: trials.len(),
         trials,
         folds,
-        notes: notes(&figures, converged),
+        notes: notes(&figures, plan, converged),
         figures,
+        paths: if path_figures.len() > 1 { path_figures } else { Vec::new() },
         expected_best_sharpe,
         deflated_sharpe,
         importance: importance(matrix, &reports, &winners.by_fold, &pipeline),
@@ -114,7 +127,7 @@ pub fn select(
         training,
         pipeline,
     };
-    Ok(Selection { model, predictions: stitched, card })
+    Ok(Selection { model, predictions: together(&winning), card })
 }
 
 fn check_units(trials: &[AlgorithmSpec], reports: &[Vec<UnitReport>]) -> Result<(), TrainingError> {
@@ -128,10 +141,44 @@ fn check_units(trials: &[AlgorithmSpec], reports: &[Vec<UnitReport>]) -> Result<
     Err(TrainingError::Data("the units of stage train are not those of the trials".to_owned()))
 }
 
-fn stitch<'a>(folds: impl Iterator<Item = &'a Predictions>) -> Predictions {
-    let mut stitched = Predictions::default();
-    folds.for_each(|fold| stitched.extend(fold));
-    stitched
+/// The predictions of each path, from those of each fold; rows ascending by time and ticker.
+fn stitch(matrix: &Matrix, paths: &[Path], folds: &[&Predictions]) -> Vec<Predictions> {
+    let path = |path: &Path| {
+        let mut stitched = Predictions::default();
+        let last = path.parts.len().saturating_sub(1);
+        for (part, (fold, sessions)) in path.parts.iter().enumerate() {
+            let predictions = folds[*fold];
+            for (place, row) in predictions.row.iter().enumerate() {
+                let session = matrix.session[*row] as usize;
+                // Behind the last labelled session are the rows whose outcomes are not known yet.
+                if session >= sessions.start && (session < sessions.end || part == last) {
+                    stitched.row.push(*row);
+                    stitched.fold.push(predictions.fold[place]);
+                    stitched.prediction.push(predictions.prediction[place]);
+                }
+            }
+        }
+        stitched
+    };
+    paths.iter().map(path).collect()
+}
+
+/// All predictions, ascending by time, ticker and fold.
+fn together(folds: &[&Predictions]) -> Predictions {
+    let mut all: Vec<(usize, u32, f64)> = folds
+        .iter()
+        .flat_map(|fold| {
+            fold.row.iter().zip(&fold.fold).zip(&fold.prediction).map(|((row, fold), p)| (*row, *fold, *p))
+        })
+        .collect();
+    all.sort_by_key(|(row, fold, _)| (*row, *fold));
+    let mut together = Predictions::default();
+    for (row, fold, prediction) in all {
+        together.row.push(row);
+        together.fold.push(fold);
+        together.prediction.push(prediction);
+    }
+    together
 }
 
 fn labelled(matrix: &Matrix) -> Vec<usize> {
@@ -218,8 +265,15 @@ fn importance(
     cards
 }
 
-fn notes(figures: &Figures, converged: bool) -> Vec<String> {
+fn notes(figures: &Figures, plan: &Plan, converged: bool) -> Vec<String> {
     let mut notes = Vec::new();
+    if !plan.validation.is_causal() {
+        notes.push(
+            "The folds train on later sessions too: these figures judge the specification, the predictions are none \
+             that could have been traded."
+                .to_owned(),
+        );
+    }
     if figures.constant_prediction {
         notes.push(
             "All predictions are equal: the penalty leaves no coefficient; every gate fails.".to_owned(),

@@ -1,14 +1,14 @@
 //! From the stage's spec to the values that training computes with.
 
 use ats_crds::model::LabelEntry;
-use ats_pipeline::spec::{LabelSpec, TrainSpec, WalkForwardSpec};
+use ats_pipeline::spec::{LabelSpec, TrainSpec, ValidationSpec};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
 use crate::error::TrainingError;
 use crate::label::{Label, LabelKind};
 use crate::train::Plan;
-use crate::validation::WalkForward;
+use crate::validation::{Combinatorial, PurgedKFold, Scheme, WalkForward};
 
 /// What all trials of a spec share.
 ///
@@ -19,7 +19,7 @@ pub fn plan(spec: &TrainSpec, seed: i64) -> Result<Plan, TrainingError> {
         label: label(&spec.label)?,
         features: spec.feature_scaling,
         label_scaling: spec.label_scaling,
-        validation: walk_forward(&spec.walk_forward),
+        validation: scheme(&spec.validation),
         seed: u64::try_from(seed)
             .map_err(|_| TrainingError::Specification(format!("seed is {seed}; it must not be negative")))?,
     })
@@ -48,13 +48,24 @@ pub fn label(spec: &LabelSpec) -> Result<Label, TrainingError> {
     })
 }
 
-/// The walk-forward scheme of a spec.
+/// The validation scheme of a spec.
 #[must_use]
-pub fn walk_forward(spec: &WalkForwardSpec) -> WalkForward {
-    WalkForward {
-        folds: spec.folds as usize,
-        test_sessions: spec.test_bars as usize,
-        train_sessions: spec.train_bars.map(|bars| bars as usize),
+pub fn scheme(spec: &ValidationSpec) -> Scheme {
+    match spec {
+        ValidationSpec::WalkForward(spec) => Scheme::WalkForward(WalkForward {
+            folds: spec.folds as usize,
+            test_sessions: spec.test_bars as usize,
+            train_sessions: spec.train_bars.map(|bars| bars as usize),
+        }),
+        ValidationSpec::PurgedKFold(spec) => Scheme::PurgedKFold(PurgedKFold {
+            folds: spec.folds as usize,
+            embargo: spec.embargo_bars as usize,
+        }),
+        ValidationSpec::Combinatorial(spec) => Scheme::Combinatorial(Combinatorial {
+            folds: spec.folds as usize,
+            test_folds: spec.test_folds as usize,
+            embargo: spec.embargo_bars as usize,
+        }),
     }
 }
 

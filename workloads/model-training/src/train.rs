@@ -17,7 +17,7 @@ use crate::importance::{Importance, permutation};
 use crate::label::Label;
 use crate::metric::{Figures, Scale, Score, Scored};
 use crate::model::{Pipeline, Recipe};
-use crate::validation::{Fold, Split, WalkForward};
+use crate::validation::{Fold, Path, Scheme, Split};
 
 /// What all trials of an object share.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,7 +29,7 @@ pub struct Plan {
     /// Scaling of the label.
     pub label_scaling: LabelScaling,
     /// The folds.
-    pub validation: WalkForward,
+    pub validation: Scheme,
     /// Decides every random choice.
     pub seed: u64,
 }
@@ -56,9 +56,17 @@ impl Plan {
     /// The folds over the matrix's labelled sessions.
     ///
     /// # Errors
-    /// See [`WalkForward::folds`].
+    /// See [`Scheme::folds`].
     pub fn folds(&self, matrix: &Matrix) -> Result<Vec<Fold>, TrainingError> {
         self.validation.folds(matrix.labelled_sessions())
+    }
+
+    /// How the folds' predictions are put together.
+    ///
+    /// # Errors
+    /// See [`Scheme::paths`].
+    pub fn paths(&self, matrix: &Matrix) -> Result<Vec<Path>, TrainingError> {
+        self.validation.paths(matrix.labelled_sessions())
     }
 }
 
@@ -81,10 +89,21 @@ pub struct SplitReport {
     pub train_rows: usize,
     /// Rows left out of training because their label's span meets the test window.
     pub purged: usize,
-    /// The test window.
+    /// Training rows left out by the embargo.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub embargoed: usize,
+    /// The test window, or from the first of several to the last.
     pub test: Span,
+    /// The test windows, when there are several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub test_windows: Vec<Span>,
     /// Rows predicted.
     pub test_rows: usize,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// What a unit found, beside its predictions: `figures.json`.
@@ -134,13 +153,6 @@ impl Predictions {
         };
         Figures::new(&scored, scale)
     }
-
-    /// Appends later predictions.
-    pub fn extend(&mut self, later: &Self) {
-        self.row.extend_from_slice(&later.row);
-        self.fold.extend_from_slice(&later.fold);
-        self.prediction.extend_from_slice(&later.prediction);
-    }
 }
 
 /// Runs one trial on one fold of `folds`.
@@ -186,13 +198,14 @@ pub fn run_unit(
     Ok((report, predictions))
 }
 
-/// The rows of a fold. The last one also predicts the sessions after the last labelled one, whose outcomes are not
-/// known yet: its model was trained before them.
+/// The rows of a fold. Those that test the last labelled session also predict the sessions after it, whose outcomes
+/// are not known yet: their models were trained before them.
 #[must_use]
 pub fn outer_split(matrix: &Matrix, folds: &[Fold], fold: usize) -> Split {
     let mut split = folds[fold].split(0..matrix.len(), &matrix.session, &matrix.label_end);
-    if fold + 1 == folds.len() {
-        let end = folds[fold].test.end;
+    let end_of = |fold: &Fold| Fold::span(&fold.test).end;
+    let end = end_of(&folds[fold]);
+    if folds.iter().all(|other| end_of(other) <= end) {
         split.test.extend((0..matrix.len()).filter(|row| matrix.session[*row] as usize >= end));
     }
     split
@@ -208,10 +221,15 @@ fn predict(pipeline: &Pipeline, matrix: &Matrix, rows: &[usize], fold: usize) ->
 
 fn report(matrix: &Matrix, fold: &Fold, split: &Split) -> SplitReport {
     SplitReport {
-        train: span(matrix, &fold.train),
+        train: span(matrix, &Fold::span(&fold.train)),
         train_rows: split.train.len(),
         purged: split.purged,
-        test: span(matrix, &fold.test),
+        embargoed: split.embargoed,
+        test: span(matrix, &Fold::span(&fold.test)),
+        test_windows: match fold.test.as_slice() {
+            [_] => Vec::new(),
+            windows => windows.iter().map(|window| span(matrix, window)).collect(),
+        },
         test_rows: split.test.len(),
     }
 }
@@ -221,7 +239,7 @@ fn span(matrix: &Matrix, sessions: &Range<usize>) -> Span {
 }
 
 fn require_rows(split: &Split, fold: &Fold, window: &str, matrix: &Matrix) -> Result<(), TrainingError> {
-    let span = span(matrix, &fold.test);
+    let span = span(matrix, &Fold::span(&fold.test));
     if split.train.len() < 2 || split.test.is_empty() {
         return Err(TrainingError::Data(format!(
             "fold {}: {} rows to train on and {} to test in the {window} {} to {} ({} purged); ask for fewer folds, \

@@ -184,7 +184,7 @@ impl Rules {
     fn inputs<'a>(
         &self,
         core: &StrategyCore,
-        market: &Market,
+        market: &'a Market,
         history: &'a TickerHistory,
         calendar: &Calendar,
     ) -> Result<Inputs<'a>, SignalError> {

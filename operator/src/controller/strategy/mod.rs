@@ -161,6 +161,7 @@ fn prepare(object: &Strategy, references: &References, options: &Options) -> Res
             if let Some(model) = model {
                 references::same_store(&store, model, options).map_err(refused)?;
                 references::same_universe(model, object)?;
+                check::tradable(name, &model.spec).map_err(|problem| Hindrance::Refused(vec![problem]))?;
             }
             Some(references::model(model, name)?)
         }

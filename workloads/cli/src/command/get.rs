@@ -110,7 +110,7 @@ async fn files(store: &Store, stage: StageName, key: StageKey, unit: &str) -> Re
     Ok(stored.manifest.files.iter().map(describe).collect())
 }
 
-fn digest_of(object: &Value, stage: StageName) -> Option<ats_pipeline::Digest> {
+pub(super) fn digest_of(object: &Value, stage: StageName) -> Option<ats_pipeline::Digest> {
     let stages = object.pointer("/status/stages")?.as_array()?;
     stages.iter().find(|entry| entry["name"] == stage.as_str())?["digest"].as_str()?.parse().ok()
 }

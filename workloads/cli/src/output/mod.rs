@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{Failure, OutputFormat};
 
-pub(crate) use frame::text_table;
+pub(crate) use frame::{exact_table, text_table};
 pub(crate) use table::rows;
 
 /// An object to show.

@@ -77,18 +77,29 @@ fn universes(documents: &[Judged<'_>], found: &mut Vec<Problems>) -> BTreeMap<Na
     universes
 }
 
-/// Names of models, with the universe that each learns from.
+/// What a strategy needs to know of a model.
+struct Model {
+    /// The universe that it learns from.
+    universe: String,
+    /// Why no strategy may trade it.
+    refused: Option<Problem>,
+}
+
+/// Models by name.
 fn models(
     documents: &[Judged<'_>],
     universes: &BTreeMap<Name, Universe>,
     found: &mut Vec<Problems>,
-) -> BTreeMap<Name, String> {
+) -> BTreeMap<Name, Model> {
     let mut models = BTreeMap::new();
     for (at, judged, name) in of_kind(documents, "ModelTrainingJob") {
         if let Some(universe) = judged.document.text("/spec/universeRef/name") {
-            models.insert(name.clone(), universe.to_owned());
+            models.insert(name.clone(), Model { universe: universe.to_owned(), refused: None });
         }
         let Some(spec) = spec::<ModelTrainingJobSpec>(at, judged, found) else { continue };
+        if let Some(model) = models.get_mut(&name) {
+            model.refused = check::tradable(&name.1, &spec).err();
+        }
         if let Some(universe) = referred(at, &name, &spec.universe_ref.name, universes, found) {
             take(at, check::model(&spec, universe), found);
         }
@@ -99,7 +110,7 @@ fn models(
 fn strategies(
     documents: &[Judged<'_>],
     universes: &BTreeMap<Name, Universe>,
-    models: &BTreeMap<Name, String>,
+    models: &BTreeMap<Name, Model>,
     found: &mut Vec<Problems>,
 ) {
     for (at, judged, name) in of_kind(documents, "Strategy") {
@@ -115,9 +126,12 @@ fn strategies(
                 let message = missing("ModelTrainingJob", &model.name, models.keys(), &name.0);
                 found.push(Problems { document: at, path, message });
             }
-            Some(theirs) if theirs != ours => {
+            Some(Model { universe: theirs, .. }) if theirs != ours => {
                 let message = another_universe(&model.name, theirs, ours);
                 found.push(Problems { document: at, path, message });
+            }
+            Some(Model { refused: Some(problem), .. }) => {
+                found.push(Problems { document: at, path, message: problem.message.clone() });
             }
             Some(_) => {}
         }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use ats_expression::{Boolean, Compare, Cross, Logic};
 
+use super::scalar;
 use super::values::{Column, Values, zip};
 use super::{EvaluateError, Evaluator};
-use crate::kernels::cross;
+use crate::kernels::cross::{Crossing, Direction};
 use crate::kleene;
 
 type Booleans = Arc<Vec<Option<bool>>>;
@@ -46,39 +47,43 @@ impl<'e> Evaluator<'e, '_> {
             Boolean::If { condition, then, otherwise } => {
                 let condition = self.boolean(condition)?;
                 let (then, otherwise) = (self.boolean(then)?, self.boolean(otherwise)?);
-                let choose = |row| match condition[row] {
-                    Some(true) => then[row],
-                    Some(false) => otherwise[row],
-                    None => None,
-                };
-                (0..rows).map(choose).collect()
+                (0..rows)
+                    .map(|row| scalar::choose_boolean(condition[row], then[row], otherwise[row]))
+                    .collect()
             }
             Boolean::Cross { direction, left, right } => {
                 let (left, right) = (self.number(left)?, self.number(right)?);
-                let kernel = match direction {
-                    Cross::Above => cross::cross_above,
-                    Cross::Below => cross::cross_below,
-                };
-                left.with_slice(rows, |left| {
-                    right.with_slice(rows, |right| {
-                        let segments = self.inputs.segments().iter();
-                        segments.flat_map(|rows| kernel(&left[rows.clone()], &right[rows.clone()])).collect()
-                    })
-                })
+                let (left, right) = (left.spread(rows), right.spread(rows));
+                let mut crossing = Crossing::new(direction_of(*direction));
+                let mut values = Vec::with_capacity(rows);
+                for segment in self.inputs.segments() {
+                    crossing.restart();
+                    values.extend(segment.clone().map(|row| crossing.push(left[row], right[row])));
+                }
+                values
             }
         };
         Ok(Arc::new(values))
     }
 }
 
+/// One loop for each operator, so that none decides at each row.
 fn compare(operator: Compare, left: &Values<'_>, right: &Values<'_>, rows: usize) -> Vec<Option<bool>> {
-    let with = |test: fn(f64, f64) -> bool| zip(left, right, rows, |a, b| kleene::compare(a, b, test));
+    use scalar::compare as test;
     match operator {
-        Compare::Less => with(|a, b| a < b),
-        Compare::LessOrEqual => with(|a, b| a <= b),
-        Compare::Greater => with(|a, b| a > b),
-        Compare::GreaterOrEqual => with(|a, b| a >= b),
-        Compare::Equal => with(|a, b| a == b),
-        Compare::NotEqual => with(|a, b| a != b),
+        Compare::Less => zip(left, right, rows, |a, b| test(Compare::Less, a, b)),
+        Compare::LessOrEqual => zip(left, right, rows, |a, b| test(Compare::LessOrEqual, a, b)),
+        Compare::Greater => zip(left, right, rows, |a, b| test(Compare::Greater, a, b)),
+        Compare::GreaterOrEqual => zip(left, right, rows, |a, b| test(Compare::GreaterOrEqual, a, b)),
+        Compare::Equal => zip(left, right, rows, |a, b| test(Compare::Equal, a, b)),
+        Compare::NotEqual => zip(left, right, rows, |a, b| test(Compare::NotEqual, a, b)),
+    }
+}
+
+/// The kernel's word for a direction.
+pub(crate) fn direction_of(direction: Cross) -> Direction {
+    match direction {
+        Cross::Above => Direction::Above,
+        Cross::Below => Direction::Below,
     }
 }

@@ -20,8 +20,17 @@ pub struct Inputs<'a> {
     prices: Prices<'a>,
     segments: Vec<Range<usize>>,
     features: BTreeMap<Name, Column>,
-    benchmarks: BTreeMap<Ticker, Vec<f64>>,
+    others: BTreeMap<Ticker, Other<'a>>,
     cross_section: HashMap<Number, Vec<f64>>,
+}
+
+/// Another ticker's bars.
+#[derive(Debug)]
+struct Other<'a> {
+    bars: &'a Bars,
+    prices: Prices<'a>,
+    /// For each bar of the ticker, the other one's row at that instant.
+    joined: Vec<Option<usize>>,
 }
 
 impl<'a> Inputs<'a> {
@@ -35,7 +44,7 @@ impl<'a> Inputs<'a> {
             prices: Prices::new(bars, adjustment),
             segments: segments(bars.ticker(), calendar, bars.session(), MAX_GAP_SESSIONS)?,
             features: BTreeMap::new(),
-            benchmarks: BTreeMap::new(),
+            others: BTreeMap::new(),
             cross_section: HashMap::new(),
         })
     }
@@ -50,10 +59,10 @@ impl<'a> Inputs<'a> {
         Ok(self)
     }
 
-    /// Adds a benchmark's closes (for `beta`), joined on the timestamp: null at bars that the benchmark lacks.
+    /// Adds another ticker's bars (for `beta` and `close@"SPY"`), joined on the instant: at a bar that the other
+    /// ticker lacks all its columns are null, nothing is filled.
     #[must_use]
-    pub fn with_benchmark(mut self, ticker: Ticker, benchmark: &Bars, adjustment: Adjustment) -> Self {
-        let closes = Prices::new(benchmark, adjustment).close;
+    pub fn with_benchmark(mut self, ticker: Ticker, benchmark: &'a Bars, adjustment: Adjustment) -> Self {
         let mut next = 0;
         let joined = self
             .bars
@@ -62,13 +71,11 @@ impl<'a> Inputs<'a> {
             .map(|timestamp| {
                 let others = &benchmark.timestamp()[next..];
                 next += others.partition_point(|other| other < timestamp);
-                match benchmark.timestamp().get(next) {
-                    Some(other) if other == timestamp => closes[next],
-                    _ => f64::NAN,
-                }
+                benchmark.timestamp().get(next).filter(|other| *other == timestamp).map(|_| next)
             })
             .collect();
-        self.benchmarks.insert(ticker, joined);
+        self.others
+            .insert(ticker, Other { bars: benchmark, prices: Prices::new(benchmark, adjustment), joined });
         self
     }
 
@@ -123,8 +130,11 @@ impl<'a> Inputs<'a> {
         self.features.get(name)
     }
 
-    pub(super) fn benchmark(&self, ticker: &Ticker) -> Option<&[f64]> {
-        self.benchmarks.get(ticker).map(Vec::as_slice)
+    /// A column of another ticker, aligned to the bars.
+    pub(super) fn column_of(&self, ticker: &Ticker, column: BarColumn) -> Option<Vec<f64>> {
+        let other = self.others.get(ticker)?;
+        let values = column_of(other.bars, &other.prices, column);
+        Some(other.joined.iter().map(|row| row.map_or(f64::NAN, |row| values[row])).collect())
     }
 
     pub(super) fn cross_section(&self, node: &Number) -> Option<&[f64]> {
@@ -132,17 +142,21 @@ impl<'a> Inputs<'a> {
     }
 
     pub(super) fn column(&self, column: BarColumn) -> &[f64] {
-        match column {
-            BarColumn::Open => &self.prices.open,
-            BarColumn::High => &self.prices.high,
-            BarColumn::Low => &self.prices.low,
-            BarColumn::Close => &self.prices.close,
-            BarColumn::Volume => &self.prices.volume,
-            BarColumn::RawOpen => self.bars.open(),
-            BarColumn::RawHigh => self.bars.high(),
-            BarColumn::RawLow => self.bars.low(),
-            BarColumn::RawClose => self.bars.close(),
-            BarColumn::RawVolume => self.bars.volume(),
-        }
+        column_of(self.bars, &self.prices, column)
+    }
+}
+
+fn column_of<'b>(bars: &'b Bars, prices: &'b Prices<'_>, column: BarColumn) -> &'b [f64] {
+    match column {
+        BarColumn::Open => &prices.open,
+        BarColumn::High => &prices.high,
+        BarColumn::Low => &prices.low,
+        BarColumn::Close => &prices.close,
+        BarColumn::Volume => &prices.volume,
+        BarColumn::RawOpen => bars.open(),
+        BarColumn::RawHigh => bars.high(),
+        BarColumn::RawLow => bars.low(),
+        BarColumn::RawClose => bars.close(),
+        BarColumn::RawVolume => bars.volume(),
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ats_expression::{Any, Boolean, Node, Number};
 
+use super::call::Several;
 use super::values::Values;
 
 /// How often each subexpression is still needed, and the values of those that were computed.
@@ -14,7 +15,7 @@ pub(super) struct Memo<'e, 'i> {
     numbers: HashMap<&'e Number, Entry<Values<'i>>>,
     booleans: HashMap<&'e Boolean, Entry<Arc<Vec<Option<bool>>>>>,
     /// Outputs of functions that have several, with how many nodes read them.
-    outputs: HashMap<Several<'e>, Entry<[Values<'i>; 3]>>,
+    outputs: HashMap<Several<'e>, Entry<Vec<Values<'i>>>>,
 }
 
 struct Entry<T> {
@@ -47,32 +48,6 @@ impl<T: Clone> Entry<T> {
     }
 }
 
-/// A call of a function with several outputs, whichever is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Several<'e> {
-    /// Input, fast, slow and signal periods.
-    Macd(&'e Number, usize, usize, usize),
-    /// Input, period, bits of the width.
-    Bollinger(&'e Number, usize, u64),
-    /// Periods k, s and d.
-    Stochastic(usize, usize, usize),
-}
-
-impl<'e> Several<'e> {
-    pub(super) fn of(number: &'e Number) -> Option<Self> {
-        match number {
-            Number::Macd { input, fast, slow, signal, output: _ } => {
-                Some(Self::Macd(input, fast.get(), slow.get(), signal.get()))
-            }
-            Number::Bollinger { input, n, k, output: _ } => {
-                Some(Self::Bollinger(input, n.get(), k.get().to_bits()))
-            }
-            Number::Stochastic { k, s, d, output: _ } => Some(Self::Stochastic(k.get(), s.get(), d.get())),
-            _ => None,
-        }
-    }
-}
-
 impl<'e, 'i> Memo<'e, 'i> {
     /// Counts the readers of every subexpression.
     pub(super) fn new(nodes: impl IntoIterator<Item = &'e Node>) -> Self {
@@ -94,7 +69,7 @@ impl<'e, 'i> Memo<'e, 'i> {
             return;
         }
         if let Any::Number(number) = part {
-            if let Some(several) = Several::of(number) {
+            if let Some((several, _)) = Several::of(number) {
                 let entry = self.outputs.entry(several).or_default();
                 entry.readers += 1;
                 if entry.readers > 1 {
@@ -131,11 +106,11 @@ impl<'e, 'i> Memo<'e, 'i> {
         }
     }
 
-    pub(super) fn outputs(&mut self, several: &Several<'e>) -> Option<[Values<'i>; 3]> {
+    pub(super) fn outputs(&mut self, several: &Several<'e>) -> Option<Vec<Values<'i>>> {
         self.outputs.get_mut(several)?.read()
     }
 
-    pub(super) fn keep_outputs(&mut self, several: &Several<'e>, values: &[Values<'i>; 3]) {
+    pub(super) fn keep_outputs(&mut self, several: &Several<'e>, values: &Vec<Values<'i>>) {
         if let Some(entry) = self.outputs.get_mut(several) {
             entry.keep(values);
         }

@@ -5,10 +5,12 @@
 //! as long as it is needed. Functions across tickers are not computed here: their values are an input
 //! ([`Inputs::with_cross_section`]).
 
-mod booleans;
+pub(crate) mod booleans;
+pub(crate) mod call;
 mod inputs;
 mod memo;
 mod numbers;
+pub(crate) mod scalar;
 mod values;
 
 pub use inputs::Inputs;

@@ -1,5 +1,6 @@
 //! Columns while and after they are computed.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// The values of an expression: one for each bar.
@@ -83,12 +84,12 @@ impl Values<'_> {
         }
     }
 
-    /// Calls `f` with the values as a slice.
-    pub(super) fn with_slice<R>(&self, rows: usize, f: impl FnOnce(&[f64]) -> R) -> R {
+    /// The values as a slice; a constant is written out.
+    pub(super) fn spread(&self, rows: usize) -> Cow<'_, [f64]> {
         match self {
-            Self::Constant(value) => f(&vec![*value; rows]),
-            Self::Borrowed(values) => f(values),
-            Self::Shared(values) => f(values),
+            Self::Constant(value) => Cow::Owned(vec![*value; rows]),
+            Self::Borrowed(values) => Cow::Borrowed(values),
+            Self::Shared(values) => Cow::Borrowed(values),
         }
     }
 

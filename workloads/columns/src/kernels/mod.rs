@@ -1,4 +1,4 @@
-//! The functions of the expression language over plain vectors.
+//! The functions of the expression language: a [`kernel::Kernel`] each, and the same over plain vectors.
 //!
 //! Shapes: every function takes columns of one segment of one ticker's bars (no gap inside, see
 //! [`crate::segments`]), all of one length, and returns a column of that length. A null is NaN, in and out. A
@@ -11,18 +11,16 @@
 pub mod bands;
 pub mod change;
 pub mod cross;
+pub(crate) mod kernel;
 pub mod microstructure;
 pub mod moving;
 pub mod order;
 pub mod pairs;
-mod runs;
 mod sliding;
 pub mod statistics;
 pub mod volatility;
 pub mod volume;
 pub mod wilder;
-
-pub(crate) use runs::runs;
 
 /// `numerator / denominator`, null when the denominator is 0 or either is null.
 #[inline]

@@ -1,7 +1,7 @@
 //! Moving averages and what is made of them.
 
-use super::runs;
-use super::sliding::{Sum, Weighted, slide};
+use super::kernel::{Kernel, Runs, column, columns};
+use super::sliding::{Slide, Weighted};
 
 /// Simple moving average of `n` bars. First value at n-1.
 #[must_use]
@@ -9,42 +9,86 @@ pub fn sma(x: &[f64], n: usize) -> Vec<f64> {
     super::statistics::mean(x, n)
 }
 
+/// The state of an exponential moving average; its rows have no nulls.
+#[derive(Debug, Clone)]
+pub(crate) struct Ema {
+    n: usize,
+    k: f64,
+    seen: usize,
+    /// The sum of the first rows, then the average.
+    average: f64,
+}
+
+impl Ema {
+    fn new(n: usize) -> Self {
+        Self { n, k: 2.0 / (n as f64 + 1.0), seen: 0, average: 0.0 }
+    }
+
+    #[inline]
+    fn next(&mut self, x: f64) -> f64 {
+        if self.seen >= self.n {
+            self.average += (x - self.average) * self.k;
+            return if self.n == 0 { f64::NAN } else { self.average };
+        }
+        self.average = if self.seen == 0 { x } else { self.average + x };
+        self.seen += 1;
+        if self.seen < self.n {
+            return f64::NAN;
+        }
+        self.average /= self.n as f64;
+        self.average
+    }
+}
+
+impl Kernel<1> for Ema {
+    #[inline]
+    fn push(&mut self, [x]: [f64; 1]) -> [f64; 1] {
+        [self.next(x)]
+    }
+
+    fn restart(&mut self) {
+        self.seen = 0;
+    }
+}
+
+pub(crate) fn ema_of(n: usize) -> Runs<Ema> {
+    Runs(Ema::new(n))
+}
+
 /// Exponential moving average: k = 2/(n+1), seeded with the mean of the first n values. First value at n-1.
 /// (TA-Lib `EMA`.)
 #[must_use]
 pub fn ema(x: &[f64], n: usize) -> Vec<f64> {
-    let mut out = vec![f64::NAN; x.len()];
-    for run in runs([x]) {
-        ema_run(&x[run.clone()], n, &mut out[run]);
-    }
-    out
+    column(ema_of(n), [x])
 }
 
-/// The exponential moving average of one run without nulls; leaves the rows before its start alone.
-fn ema_run(x: &[f64], n: usize, out: &mut [f64]) {
-    if n == 0 || x.len() < n {
-        return;
+/// The state of a linearly weighted moving average.
+#[derive(Debug, Clone)]
+pub(crate) struct Wma {
+    slide: Slide<Weighted>,
+    weights: f64,
+}
+
+impl Kernel<1> for Wma {
+    #[inline]
+    fn push(&mut self, [x]: [f64; 1]) -> [f64; 1] {
+        [self.slide.push(x).map_or(f64::NAN, |window| window.weighted / self.weights)]
     }
-    let k = 2.0 / (n as f64 + 1.0);
-    let mut average = x[..n].iter().sum::<f64>() / n as f64;
-    out[n - 1] = average;
-    for (value, out) in x[n..].iter().zip(&mut out[n..]) {
-        average += (value - average) * k;
-        *out = average;
+
+    fn restart(&mut self) {
+        self.slide.restart();
     }
+}
+
+pub(crate) fn wma_of(n: usize) -> Runs<Wma> {
+    Runs(Wma { slide: Slide::new(n), weights: (n * (n + 1)) as f64 / 2.0 })
 }
 
 /// Linearly weighted moving average: the newest bar has weight n, the oldest 1. First value at n-1.
 /// (TA-Lib `WMA`.)
 #[must_use]
 pub fn wma(x: &[f64], n: usize) -> Vec<f64> {
-    let mut out = vec![f64::NAN; x.len()];
-    let weights = (n * (n + 1)) as f64 / 2.0;
-    for run in runs([x]) {
-        let start = run.start;
-        slide::<Weighted>(x[run].iter().copied(), n, |t, window| out[start + t] = window.weighted / weights);
-    }
-    out
+    column(wma_of(n), [x])
 }
 
 /// The three outputs of [`macd`].
@@ -58,46 +102,60 @@ pub struct Macd {
     pub histogram: Vec<f64>,
 }
 
+/// The states of the three averages of MACD.
+#[derive(Debug, Clone)]
+pub(crate) struct MacdState {
+    fast: Ema,
+    slow: Ema,
+    signal: Ema,
+    /// Rows that the fast average leaves out, so that it starts with the slow one.
+    skipped: usize,
+    seen: usize,
+}
+
+impl Kernel<1, 3> for MacdState {
+    #[inline]
+    fn push(&mut self, [x]: [f64; 1]) -> [f64; 3] {
+        let slow = self.slow.next(x);
+        if self.seen < self.skipped {
+            self.seen += 1;
+            return [f64::NAN; 3];
+        }
+        let line = self.fast.next(x) - slow;
+        if self.slow.seen < self.slow.n {
+            return [f64::NAN; 3];
+        }
+        let signal = self.signal.next(line);
+        if self.signal.seen < self.signal.n {
+            return [f64::NAN; 3];
+        }
+        [line, signal, line - signal]
+    }
+
+    fn restart(&mut self) {
+        for average in [&mut self.fast, &mut self.slow, &mut self.signal] {
+            average.restart();
+        }
+        self.seen = 0;
+    }
+}
+
+pub(crate) fn macd_of(fast: usize, slow: usize, signal: usize) -> Runs<MacdState> {
+    Runs(MacdState {
+        fast: Ema::new(fast),
+        slow: Ema::new(slow),
+        signal: Ema::new(signal),
+        skipped: slow.saturating_sub(fast),
+        seen: 0,
+    })
+}
+
 /// Moving average convergence and divergence (TA-Lib `MACD`), `fast < slow`.
 ///
 /// The fast average is seeded on the bars slow-fast .. slow-1, so that both averages start at slow-1; the signal
 /// is the exponential average of the line. All three outputs start at slow + signal - 2.
 #[must_use]
 pub fn macd(x: &[f64], fast: usize, slow: usize, signal: usize) -> Macd {
-    let null = vec![f64::NAN; x.len()];
-    let mut macd = Macd { line: null.clone(), signal: null.clone(), histogram: null };
-    if fast == 0 || fast > slow || signal == 0 {
-        return macd;
-    }
-    for run in runs([x]) {
-        if run.len() < slow + signal - 1 {
-            continue;
-        }
-        let x = &x[run.clone()];
-        let mut slow_average = vec![f64::NAN; x.len()];
-        ema_run(x, slow, &mut slow_average);
-        let mut line = vec![f64::NAN; x.len()];
-        ema_run(&x[slow - fast..], fast, &mut line[slow - fast..]);
-        for (line, slow_average) in line.iter_mut().zip(&slow_average) {
-            *line -= slow_average;
-        }
-        let first = slow + signal - 2;
-        let signals = &mut macd.signal[run.clone()];
-        ema_run(&line[slow - 1..], signal, &mut signals[slow - 1..]);
-        macd.line[run.clone()][first..].copy_from_slice(&line[first..]);
-        for ((out, line), signal) in
-            macd.histogram[run][first..].iter_mut().zip(&line[first..]).zip(&signals[first..])
-        {
-            *out = line - signal;
-        }
-    }
-    macd
-}
-
-/// Sums of `n` bars, to be divided by the caller.
-pub(crate) fn sums(x: &[f64], n: usize, mut emit: impl FnMut(usize, f64)) {
-    for run in runs([x]) {
-        let start = run.start;
-        slide::<Sum>(x[run].iter().copied(), n, |t, window| emit(start + t, window.0));
-    }
+    let [line, signal, histogram] = columns(macd_of(fast, slow, signal), [x]);
+    Macd { line, signal, histogram }
 }

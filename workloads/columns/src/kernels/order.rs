@@ -1,28 +1,24 @@
 //! Order statistics of the last n bars: extremes, quantiles.
 
-use super::runs;
-use super::sliding::{Highest, Lowest, slide};
+use std::collections::VecDeque;
+
+use super::kernel::{Kernel, Runs, column};
+use super::sliding::{Highest, Lowest};
+use super::statistics::{over, statistic};
+
+statistic!(Low of Lowest, 1, |window, _| window.0);
+statistic!(High of Highest, 1, |window, _| window.0);
 
 /// The lowest of n bars. First value at n-1.
 #[must_use]
 pub fn lowest(x: &[f64], n: usize) -> Vec<f64> {
-    let mut out = vec![f64::NAN; x.len()];
-    for run in runs([x]) {
-        let start = run.start;
-        slide::<Lowest>(x[run].iter().copied(), n, |t, window| out[start + t] = window.0);
-    }
-    out
+    column(over::<Low>(n), [x])
 }
 
 /// The highest of n bars. First value at n-1.
 #[must_use]
 pub fn highest(x: &[f64], n: usize) -> Vec<f64> {
-    let mut out = vec![f64::NAN; x.len()];
-    for run in runs([x]) {
-        let start = run.start;
-        slide::<Highest>(x[run].iter().copied(), n, |t, window| out[start + t] = window.0);
-    }
-    out
+    column(over::<High>(n), [x])
 }
 
 /// The median of n bars. First value at n-1.
@@ -34,24 +30,11 @@ pub fn median(x: &[f64], n: usize) -> Vec<f64> {
 /// The quantile `p` (0 to 1) of n bars, linear between order statistics. First value at n-1.
 #[must_use]
 pub fn quantile(x: &[f64], n: usize, p: f64) -> Vec<f64> {
-    let mut out = vec![f64::NAN; x.len()];
-    if n == 0 {
-        return out;
-    }
-    let mut window = SortedWindow::with_capacity(n);
-    for run in runs([x]) {
-        window.clear();
-        for t in run.clone() {
-            if t - run.start >= n {
-                window.remove(x[t - n]);
-            }
-            window.insert(x[t]);
-            if t - run.start + 1 >= n {
-                out[t] = quantile_of_sorted(&window.sorted, p);
-            }
-        }
-    }
-    out
+    column(quantile_of(n, p), [x])
+}
+
+pub(crate) fn quantile_of(n: usize, p: f64) -> Runs<Quantile> {
+    Runs(Quantile { n, p, window: SortedWindow::with_capacity(n) })
 }
 
 /// The quantile `p` (0 to 1) of ascending values, linear between order statistics (type 7 of Hyndman and Fan
@@ -70,21 +53,48 @@ pub fn quantile_of_sorted(sorted: &[f64], p: f64) -> f64 {
     low + (high - low) * share
 }
 
-/// The values of a window in ascending order.
+/// The state of a quantile.
+#[derive(Debug, Clone)]
+pub(crate) struct Quantile {
+    n: usize,
+    p: f64,
+    window: SortedWindow,
+}
+
+impl Kernel<1> for Quantile {
+    #[inline]
+    fn push(&mut self, [x]: [f64; 1]) -> [f64; 1] {
+        if self.n == 0 {
+            return [f64::NAN];
+        }
+        self.window.push(x, self.n);
+        let complete = self.window.sorted.len() == self.n;
+        [if complete { quantile_of_sorted(&self.window.sorted, self.p) } else { f64::NAN }]
+    }
+
+    fn restart(&mut self) {
+        self.window.clear();
+    }
+}
+
+/// The values of a window in ascending order, and in the order in which they came.
 ///
 /// A step finds its place by bisection and moves the values between: for the windows that features have (up to
 /// some thousands of bars) this one move of contiguous memory costs less than any tree or pair of heaps.
+#[derive(Debug, Clone)]
 struct SortedWindow {
     sorted: Vec<f64>,
+    came: VecDeque<f64>,
 }
 
 impl SortedWindow {
     fn with_capacity(n: usize) -> Self {
-        Self { sorted: Vec::with_capacity(n) }
+        Self { sorted: Vec::with_capacity(n), came: VecDeque::with_capacity(n) }
     }
 
     fn clear(&mut self) {
         self.sorted.clear();
+        self.came.clear();
     }
 
     /// Where `value` stands or would stand.
@@ -92,14 +102,16 @@ impl SortedWindow {
         self.sorted.partition_point(|other| other.total_cmp(&value).is_lt())
     }
 
-    fn insert(&mut self, value: f64) {
+    /// Adds a value; the oldest of n leaves.
+    fn push(&mut self, value: f64, n: usize) {
+        if self.came.len() == n
+            && let Some(oldest) = self.came.pop_front()
+        {
+            let place = self.place(oldest);
+            self.sorted.remove(place);
+        }
         let place = self.place(value);
         self.sorted.insert(place, value);
-    }
-
-    /// Removes a value that was inserted before.
-    fn remove(&mut self, value: f64) {
-        let place = self.place(value);
-        self.sorted.remove(place);
+        self.came.push_back(value);
     }
 }

@@ -1,63 +1,93 @@
 //! Statistics of pairs over the last n bars: covariance, correlation, autocorrelation, slope, beta.
 
-use super::sliding::{Products, Trend, slide};
-use super::{change, divide, runs, sqrt};
+use super::change::{Against, Returns};
+use super::kernel::{Kernel, column};
+use super::sliding::{Products, Trend};
+use super::statistics::{Over, over, statistic};
+use super::{divide, sqrt};
 
-fn products(x: &[f64], y: &[f64], n: usize, value: impl Fn(Products) -> f64) -> Vec<f64> {
-    let mut out = vec![f64::NAN; x.len()];
-    for run in runs([x, y]) {
-        let start = run.start;
-        let pairs = x[run.clone()].iter().copied().zip(y[run].iter().copied());
-        slide::<Products>(pairs, n, |t, window| out[start + t] = value(window));
-    }
-    out
-}
-
-fn pearson(window: Products) -> f64 {
+statistic!(Covariance of Products, 1, |window, n| divide(window.xy, n - 1.0));
+statistic!(Correlation of Products, 1, |window, _| {
     divide(window.xy, sqrt(window.xx) * sqrt(window.yy)).clamp(-1.0, 1.0)
-}
+});
+statistic!(Slope of Trend, 1, |window, n| divide(window.products, n * (n * n - 1.0) / 12.0));
+statistic!(Regression of Products, 1, |window, _| divide(window.xy, window.xx));
 
 /// The sample covariance of n bars (null for n = 1). First value at n-1.
 #[must_use]
 pub fn covariance(x: &[f64], y: &[f64], n: usize) -> Vec<f64> {
-    products(x, y, n, |window| divide(window.xy, n as f64 - 1.0))
+    column(over::<Covariance>(n), [x, y])
 }
 
 /// Pearson's correlation over n bars, null where either column does not vary. First value at n-1.
 #[must_use]
 pub fn correlation(x: &[f64], y: &[f64], n: usize) -> Vec<f64> {
-    products(x, y, n, pearson)
+    column(over::<Correlation>(n), [x, y])
+}
+
+/// The state of an autocorrelation.
+#[derive(Debug, Clone)]
+pub(crate) struct Autocorrelation {
+    before: f64,
+    pairs: Over<Correlation>,
+}
+
+impl Kernel<1> for Autocorrelation {
+    #[inline]
+    fn push(&mut self, [now]: [f64; 1]) -> [f64; 1] {
+        let before = std::mem::replace(&mut self.before, now);
+        // A null on either side of a pair ends the run of pairs.
+        self.pairs.push([before, now])
+    }
+
+    fn restart(&mut self) {
+        self.before = f64::NAN;
+        self.pairs.restart();
+    }
+}
+
+pub(crate) fn autocorrelation_of(n: usize) -> Autocorrelation {
+    Autocorrelation { before: f64::NAN, pairs: over(if n < 3 { 0 } else { n - 1 }) }
 }
 
 /// Pearson's correlation of x with itself one bar before: n bars, so n-1 pairs; null where x does not vary. First
 /// value at n-1.
 #[must_use]
 pub fn autocorrelation(x: &[f64], n: usize) -> Vec<f64> {
-    let mut out = vec![f64::NAN; x.len()];
-    if n < 3 {
-        return out;
-    }
-    for run in runs([x]) {
-        let start = run.start;
-        let values = &x[run];
-        let pairs = values.iter().copied().zip(values.iter().copied().skip(1));
-        slide::<Products>(pairs, n - 1, |t, window| out[start + t + 1] = pearson(window));
-    }
-    out
+    column(autocorrelation_of(n), [x])
 }
 
 /// The slope a bar of the least-squares line through the last n bars (null for n = 1). First value at n-1.
 /// (TA-Lib `LINEARREG_SLOPE`.)
 #[must_use]
 pub fn slope(x: &[f64], n: usize) -> Vec<f64> {
-    let mut out = vec![f64::NAN; x.len()];
-    let length = n as f64;
-    let rows = length * (length * length - 1.0) / 12.0;
-    for run in runs([x]) {
-        let start = run.start;
-        slide::<Trend>(x[run].iter().copied(), n, |t, window| out[start + t] = divide(window.products, rows));
+    column(over::<Slope>(n), [x])
+}
+
+/// The state of a beta.
+#[derive(Debug, Clone)]
+pub(crate) struct Beta {
+    own: Against<Returns>,
+    other: Against<Returns>,
+    pairs: Over<Regression>,
+}
+
+impl Kernel<2> for Beta {
+    #[inline]
+    fn push(&mut self, [close, benchmark]: [f64; 2]) -> [f64; 1] {
+        let (own, other) = (self.own.next(close), self.other.next(benchmark));
+        self.pairs.push([other, own])
     }
-    out
+
+    fn restart(&mut self) {
+        self.own.restart();
+        self.other.restart();
+        self.pairs.restart();
+    }
+}
+
+pub(crate) fn beta_of(n: usize) -> Beta {
+    Beta { own: Against::new(1), other: Against::new(1), pairs: over(n) }
 }
 
 /// The slope of the last n simple returns of `close` on those of `benchmark` (TA-Lib `BETA`), null where the
@@ -65,6 +95,5 @@ pub fn slope(x: &[f64], n: usize) -> Vec<f64> {
 /// both returns of a pair span the same time. First value at n.
 #[must_use]
 pub fn beta(close: &[f64], benchmark: &[f64], n: usize) -> Vec<f64> {
-    let (own, other) = (change::returns(close, 1), change::returns(benchmark, 1));
-    products(&other, &own, n, |window| divide(window.xy, window.xx))
+    column(beta_of(n), [close, benchmark])
 }

@@ -6,52 +6,73 @@
 //! used here for any associative summary). Unlike running sums, nothing is ever subtracted: rounding errors do
 //! not accumulate, and a value that left the window leaves no trace.
 
+use std::fmt::Debug;
+
 /// A summary of consecutive rows that can be joined with that of the rows behind them.
-pub(crate) trait Summary: Copy {
+pub(crate) trait Summary: Copy + Send + Debug {
     /// What one row contributes.
-    type Row: Copy;
+    type Row: Copy + Send + Debug;
     /// The summary of one row.
     fn one(row: Self::Row) -> Self;
     /// The summary of the rows of `self` followed by those of `later`.
     fn join(self, later: Self) -> Self;
 }
 
-/// Calls `emit(t, summary of the rows t-n+1..=t)` for every t from n-1 on, in order. `n` is at least 1.
-pub(crate) fn slide<S: Summary>(
-    rows: impl ExactSizeIterator<Item = S::Row> + Clone,
+/// The summaries of the last n rows, one row at a time.
+#[derive(Debug, Clone)]
+pub(crate) struct Slide<S: Summary> {
     n: usize,
-    mut emit: impl FnMut(usize, S),
-) {
-    if n == 0 || rows.len() < n {
-        return;
+    /// Rows of the block that is not complete yet.
+    block: Vec<S::Row>,
+    /// `suffixes[k]` summarises the last k + 1 rows of the block before.
+    suffixes: Vec<S>,
+    /// Summary of `block`.
+    prefix: Option<S>,
+}
+
+impl<S: Summary> Slide<S> {
+    /// Windows of `n` rows; none when it is 0.
+    pub(crate) fn new(n: usize) -> Self {
+        Self { n, block: Vec::with_capacity(n), suffixes: Vec::with_capacity(n), prefix: None }
     }
-    let mut block: Vec<S::Row> = Vec::with_capacity(n);
-    let mut suffixes: Vec<S> = Vec::with_capacity(n);
-    let mut prefix: Option<S> = None;
-    for (t, row) in rows.enumerate() {
-        let grown = match prefix {
-            Some(prefix) => prefix.join(S::one(row)),
-            None => S::one(row),
+
+    /// The summary of the last n rows up to this one, once there are as many.
+    #[inline(always)]
+    pub(crate) fn push(&mut self, row: S::Row) -> Option<S> {
+        let one = S::one(row);
+        let grown = match self.prefix {
+            Some(prefix) => prefix.join(one),
+            None => one,
         };
-        block.push(row);
-        if block.len() == n {
-            emit(t, grown);
-            // suffixes[k] summarises the last k + 1 rows of the block.
-            suffixes.clear();
-            for row in block.drain(..).rev() {
-                let one = S::one(row);
-                suffixes.push(match suffixes.last() {
-                    Some(suffix) => one.join(*suffix),
-                    None => one,
-                });
-            }
-            prefix = None;
-        } else {
-            if let Some(suffix) = suffixes.get(n - 1 - block.len()) {
-                emit(t, suffix.join(grown));
-            }
-            prefix = Some(grown);
+        self.block.push(row);
+        if self.block.len() < self.n {
+            self.prefix = Some(grown);
+            let suffix = self.suffixes.get(self.n - 1 - self.block.len())?;
+            return Some(suffix.join(grown));
         }
+        self.turn();
+        (self.n > 0).then_some(grown)
+    }
+
+    /// The block is complete: once in n rows.
+    #[inline(never)]
+    fn turn(&mut self) {
+        self.suffixes.clear();
+        for row in self.block.drain(..).rev() {
+            let one = S::one(row);
+            self.suffixes.push(match self.suffixes.last() {
+                Some(suffix) => one.join(*suffix),
+                None => one,
+            });
+        }
+        self.prefix = None;
+    }
+
+    /// Forgets every row.
+    pub(crate) fn restart(&mut self) {
+        self.block.clear();
+        self.suffixes.clear();
+        self.prefix = None;
     }
 }
 
@@ -213,9 +234,9 @@ pub(crate) struct Products {
 }
 
 impl Summary for Products {
-    type Row = (f64, f64);
+    type Row = [f64; 2];
 
-    fn one((x, y): (f64, f64)) -> Self {
+    fn one([x, y]: [f64; 2]) -> Self {
         Self { count: 1.0, x, y, xx: 0.0, yy: 0.0, xy: 0.0 }
     }
 
@@ -266,12 +287,12 @@ impl Summary for Trend {
 
 #[cfg(test)]
 mod tests {
-    use super::{Highest, Sum, Weighted, slide};
+    use super::{Highest, Slide, Sum, Weighted};
 
     fn collect<S: super::Summary<Row = f64>>(x: &[f64], n: usize, value: fn(S) -> f64) -> Vec<(usize, f64)> {
-        let mut found = Vec::new();
-        slide::<S>(x.iter().copied(), n, |t, summary| found.push((t, value(summary))));
-        found
+        let mut window = Slide::<S>::new(n);
+        let push = |(t, row): (usize, &f64)| window.push(*row).map(|summary| (t, value(summary)));
+        x.iter().enumerate().filter_map(push).collect()
     }
 
     #[test]
@@ -285,6 +306,40 @@ mod tests {
             assert_eq!(collect::<Highest>(&x, n, |s| s.0), highest, "n = {n}");
         }
         assert_eq!(collect::<Sum>(&x, 0, |s| s.0), []);
+    }
+
+    /// The length of a window; joins are counted.
+    #[derive(Debug, Clone, Copy)]
+    struct Counted(usize);
+
+    thread_local! {
+        static JOINS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+    }
+
+    impl super::Summary for Counted {
+        type Row = f64;
+
+        fn one(_: f64) -> Self {
+            Self(1)
+        }
+
+        fn join(self, later: Self) -> Self {
+            JOINS.set(JOINS.get() + 1);
+            Self(self.0 + later.0)
+        }
+    }
+
+    #[test]
+    fn a_row_costs_three_joins_whatever_the_period() {
+        for n in [1, 2, 21, 252, 5000] {
+            JOINS.set(0);
+            let mut window = Slide::<Counted>::new(n);
+            for row in 0..20_000 {
+                let found = window.push(0.0);
+                assert_eq!(found.map(|window| window.0), (row + 1 >= n).then_some(n));
+            }
+            assert!(JOINS.get() <= 3 * 20_000, "n = {n}: {} joins", JOINS.get());
+        }
     }
 
     #[test]

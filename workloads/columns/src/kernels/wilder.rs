@@ -1,39 +1,59 @@
 //! Functions smoothed in Wilder's way: RSI, ATR, ADX.
 
-use super::runs;
+use super::kernel::{Kernel, Runs, column};
+
+/// The state of a relative strength index; its rows have no nulls.
+#[derive(Debug, Clone)]
+pub(crate) struct Rsi {
+    n: usize,
+    /// Rows so far.
+    seen: usize,
+    before: f64,
+    gain: f64,
+    loss: f64,
+}
+
+impl Kernel<1> for Rsi {
+    #[inline]
+    fn push(&mut self, [now]: [f64; 1]) -> [f64; 1] {
+        let change = now - std::mem::replace(&mut self.before, now);
+        if self.seen == 0 {
+            (self.seen, self.gain, self.loss) = (1, 0.0, 0.0);
+            return [f64::NAN];
+        }
+        let periods = self.n as f64;
+        let (up, down) = if change > 0.0 { (change, 0.0) } else { (0.0, -change) };
+        if self.seen > self.n {
+            self.gain = (self.gain * (periods - 1.0) + up) / periods;
+            self.loss = (self.loss * (periods - 1.0) + down) / periods;
+        } else {
+            self.gain += up;
+            self.loss += down;
+            self.seen += 1;
+            if self.seen <= self.n {
+                return [f64::NAN];
+            }
+            self.gain /= periods;
+            self.loss /= periods;
+        }
+        let both = self.gain + self.loss;
+        [if both == 0.0 { 0.0 } else { 100.0 * (self.gain / both) }]
+    }
+
+    fn restart(&mut self) {
+        self.seen = 0;
+    }
+}
+
+pub(crate) fn rsi_of(n: usize) -> Runs<Rsi> {
+    Runs(Rsi { n, seen: 0, before: 0.0, gain: 0.0, loss: 0.0 })
+}
 
 /// Relative strength index (TA-Lib `RSI`): Wilder's averages of gains and losses, seeded with the means of the
-/// first n. First value at n. A window without any change gives 0.
+/// first n (at least 1). First value at n. A window without any change gives 0.
 #[must_use]
 pub fn rsi(x: &[f64], n: usize) -> Vec<f64> {
-    let mut out = vec![f64::NAN; x.len()];
-    if n == 0 {
-        return out;
-    }
-    let periods = n as f64;
-    for run in runs([x]) {
-        let (mut gain, mut loss) = (0.0, 0.0);
-        for t in run.start + 1..run.end {
-            let change = x[t] - x[t - 1];
-            let (up, down) = if change > 0.0 { (change, 0.0) } else { (0.0, -change) };
-            let seen = t - run.start;
-            if seen <= n {
-                gain += up;
-                loss += down;
-                if seen < n {
-                    continue;
-                }
-                gain /= periods;
-                loss /= periods;
-            } else {
-                gain = (gain * (periods - 1.0) + up) / periods;
-                loss = (loss * (periods - 1.0) + down) / periods;
-            }
-            let both = gain + loss;
-            out[t] = if both == 0.0 { 0.0 } else { 100.0 * (gain / both) };
-        }
-    }
-    out
+    column(rsi_of(n), [x])
 }
 
 /// The true range of a bar given the close before it.
@@ -44,33 +64,117 @@ fn true_range(high: f64, low: f64, close_before: f64) -> f64 {
     range.max(up).max(down)
 }
 
-/// Average true range (TA-Lib `ATR`): true range from bar 1, seeded with its mean over bars 1..=n, then Wilder's
-/// average. First value at n.
+/// The state of an average true range: high, low, close.
+#[derive(Debug, Clone)]
+pub(crate) struct Atr {
+    n: usize,
+    /// Rows so far.
+    seen: usize,
+    before: f64,
+    average: f64,
+}
+
+impl Kernel<3> for Atr {
+    #[inline]
+    fn push(&mut self, [high, low, close]: [f64; 3]) -> [f64; 1] {
+        let before = std::mem::replace(&mut self.before, close);
+        if self.seen == 0 {
+            (self.seen, self.average) = (1, 0.0);
+            return [f64::NAN];
+        }
+        let periods = self.n as f64;
+        let range = true_range(high, low, before);
+        if self.seen > self.n {
+            self.average = (self.average * (periods - 1.0) + range) / periods;
+            return [self.average];
+        }
+        self.average += range;
+        self.seen += 1;
+        if self.seen <= self.n {
+            return [f64::NAN];
+        }
+        self.average /= periods;
+        [self.average]
+    }
+
+    fn restart(&mut self) {
+        self.seen = 0;
+    }
+}
+
+pub(crate) fn atr_of(n: usize) -> Runs<Atr> {
+    Runs(Atr { n, seen: 0, before: 0.0, average: 0.0 })
+}
+
+/// Average true range (TA-Lib `ATR`): true range from bar 1, seeded with its mean over bars 1..=n (n at least 1),
+/// then Wilder's average. First value at n.
 #[must_use]
 pub fn atr(high: &[f64], low: &[f64], close: &[f64], n: usize) -> Vec<f64> {
-    let mut out = vec![f64::NAN; close.len()];
-    if n == 0 {
-        return out;
-    }
-    let periods = n as f64;
-    for run in runs([high, low, close]) {
-        let mut average = 0.0;
-        for t in run.start + 1..run.end {
-            let range = true_range(high[t], low[t], close[t - 1]);
-            let seen = t - run.start;
-            if seen <= n {
-                average += range;
-                if seen < n {
-                    continue;
-                }
-                average /= periods;
-            } else {
-                average = (average * (periods - 1.0) + range) / periods;
-            }
-            out[t] = average;
+    column(atr_of(n), [high, low, close])
+}
+
+/// The state of an average directional index: high, low, close.
+#[derive(Debug, Clone)]
+pub(crate) struct Adx {
+    n: usize,
+    /// Rows so far.
+    seen: usize,
+    before: [f64; 3],
+    plus: f64,
+    minus: f64,
+    range: f64,
+    average: f64,
+}
+
+impl Kernel<3> for Adx {
+    #[inline]
+    fn push(&mut self, row: [f64; 3]) -> [f64; 1] {
+        let [high_before, low_before, close_before] = std::mem::replace(&mut self.before, row);
+        let seen = self.seen;
+        self.seen += 1;
+        if seen == 0 {
+            (self.plus, self.minus, self.range, self.average) = (0.0, 0.0, 0.0, 0.0);
+            return [f64::NAN];
         }
+        let [high, low, _] = row;
+        let periods = self.n as f64;
+        if seen >= self.n {
+            self.plus -= self.plus / periods;
+            self.minus -= self.minus / periods;
+            self.range -= self.range / periods;
+        }
+        let up = high - high_before;
+        let down = low_before - low;
+        if down > 0.0 && up < down {
+            self.minus += down;
+        } else if up > 0.0 && up > down {
+            self.plus += up;
+        }
+        self.range += true_range(high, low, close_before);
+        if seen < self.n {
+            return [f64::NAN];
+        }
+        let index = directional_index(self.plus, self.minus, self.range);
+        if seen < 2 * self.n {
+            self.average += index.unwrap_or(0.0);
+            if seen < 2 * self.n - 1 {
+                return [f64::NAN];
+            }
+            self.average /= periods;
+        } else if let Some(index) = index {
+            self.average = (self.average * (periods - 1.0) + index) / periods;
+        }
+        [self.average]
     }
-    out
+
+    fn restart(&mut self) {
+        self.seen = 0;
+    }
+}
+
+pub(crate) fn adx_of(n: usize) -> Runs<Adx> {
+    let (plus, minus, range, average) = (0.0, 0.0, 0.0, 0.0);
+    Runs(Adx { n, seen: 0, before: [0.0; 3], plus, minus, range, average })
 }
 
 /// Average directional index (TA-Lib `ADX`), `n` at least 2.
@@ -80,46 +184,7 @@ pub fn atr(high: &[f64], low: &[f64], close: &[f64], n: usize) -> Vec<f64> {
 /// is undefined (no range, or no movement) it counts 0 in the seed and leaves the average as it is afterwards.
 #[must_use]
 pub fn adx(high: &[f64], low: &[f64], close: &[f64], n: usize) -> Vec<f64> {
-    let mut out = vec![f64::NAN; close.len()];
-    if n < 2 {
-        return out;
-    }
-    let periods = n as f64;
-    for run in runs([high, low, close]) {
-        let (mut plus, mut minus, mut range) = (0.0, 0.0, 0.0);
-        let mut average = 0.0;
-        for t in run.start + 1..run.end {
-            let seen = t - run.start;
-            if seen >= n {
-                plus -= plus / periods;
-                minus -= minus / periods;
-                range -= range / periods;
-            }
-            let up = high[t] - high[t - 1];
-            let down = low[t - 1] - low[t];
-            if down > 0.0 && up < down {
-                minus += down;
-            } else if up > 0.0 && up > down {
-                plus += up;
-            }
-            range += true_range(high[t], low[t], close[t - 1]);
-            if seen < n {
-                continue;
-            }
-            let index = directional_index(plus, minus, range);
-            if seen < 2 * n {
-                average += index.unwrap_or(0.0);
-                if seen < 2 * n - 1 {
-                    continue;
-                }
-                average /= periods;
-            } else if let Some(index) = index {
-                average = (average * (periods - 1.0) + index) / periods;
-            }
-            out[t] = average;
-        }
-    }
-    out
+    column(adx_of(n), [high, low, close])
 }
 
 /// DX in percent, when it is defined.

@@ -2,15 +2,20 @@
 
     python3 -m venv .venv && .venv/bin/pip install -r requirements.txt && .venv/bin/python generate.py
 
-One file, values.csv.gz: the last 300 bars of two shares of the sample data, then one column for each expression of
-the language (the header is the expression), computed by TA-Lib, pandas, numpy and scipy in the versions of
-requirements.txt. Empty means null. Where TA-Lib has no such function, the column is pandas' rolling statistics put
-together as the formula says.
+values.csv.gz: the last 300 bars of two shares of the sample data, then one column for each expression of the language
+(the header is the expression), computed by TA-Lib, pandas, numpy and scipy in the versions of requirements.txt. Empty
+means null. Where TA-Lib has no such function, the column is pandas' rolling statistics put together as the formula
+says. cross_section.csv.gz: the functions across tickers, by pandas, on the five shares of the sample data.
+
+    generate.py FOLDER OWN OTHER FILE
+
+writes the first table for all bars of two tickers of another folder (OWN.csv, OTHER.csv) to a file.
 """
 
 import gzip
 import io
 import pathlib
+import sys
 
 import numpy as np
 import pandas as pd
@@ -22,8 +27,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 SAMPLES = HERE.parents[3] / "config" / "samples" / "data" / "us-large-caps" / "bars"
 
 
-def bars(ticker):
-    return pd.read_csv(SAMPLES / f"{ticker}.csv").tail(ROWS).reset_index(drop=True).astype({"volume": float})
+def bars(folder, ticker):
+    return pd.read_csv(folder / f"{ticker}.csv").astype({"volume": float})
 
 
 def rolling(x, n, function):
@@ -112,23 +117,91 @@ def references(b, benchmark):
     yield "realized_volatility(21)", rolling(log_r, 21, lambda w: np.std(w, ddof=1)) * np.sqrt(252)
     yield "dollar_volume(21)", rolling(c * v, 21, np.mean)
     dates = pd.to_datetime(b["date"])
+    yield "log(volume)", np.log(v)
+    yield "exp(returns(close, 1))", np.exp(r)
+    yield "abs(close - open)", (c - o).abs()
+    yield "sign(close - open)", np.sign(c - o)
+    yield "sqrt(volume)", np.sqrt(v)
+    yield "min(close, open)", np.minimum(c, o)
+    yield "max(close, open)", np.maximum(c, o)
+    yield "clip(returns(close, 1), -0.01, 0.01)", r.clip(-0.01, 0.01)
+    yield "if(close > open, high, low)", pd.Series(np.where(c > o, h, l))
+    yield "-(close - open) / (high - low)", (-(c - o) / (h - l)).replace([np.inf, -np.inf], np.nan)
+    yield "raw_close * raw_volume", c * v
+    average = talib.SMA(c, 10)
+    defined = average.notna() & average.shift().notna()
+    above = pd.Series((c.shift() <= average.shift()) & (c > average)).astype(float)
+    below = pd.Series((c.shift() >= average.shift()) & (c < average)).astype(float)
+    # At the average's first bar the bar before is unknown: false where the crossing cannot be, else null.
+    first = int(average.first_valid_index())
+    yield "cross_above(close, sma(close, 10))", above.where(defined | ((above.index == first) & (c <= average)))
+    yield "cross_below(close, sma(close, 10))", below.where(defined | ((below.index == first) & (c >= average)))
+    rising, heavy = c > o, v > v.shift()
+    known = v.shift().notna()
+    yield "not (close > open)", (~rising).astype(float)
+    yield "close > open and volume > delay(volume, 1)", (rising & heavy).astype(float).where(known | ~rising)
+    yield "close > open or volume > delay(volume, 1)", (rising | heavy).astype(float).where(known | rising)
+    for operator, compared in [
+        ("<", c < o), ("<=", c <= o), (">", c > o), (">=", c >= o), ("==", c == o), ("!=", c != o)
+    ]:
+        yield f"close {operator} open", compared.astype(float)
+    yield "delay(close, 21) / delay(close, 252) - 1", c.shift(21) / c.shift(252) - 1
+    yield "-(close / delay(close, 21) - 1)", -(c / c.shift(21) - 1)
+    other = benchmark["close"]
+    yield 'raw_close@"MSFT"', other
+    yield 'returns(close, 21) - returns(close@"MSFT", 21)', c.pct_change(21) - other.pct_change(21, fill_method=None)
+    yield 'correlation(returns(close, 1), returns(close@"MSFT", 1), 60)', r.rolling(60).corr(
+        other.pct_change(fill_method=None)
+    )
     yield "day_of_week", dates.dt.isocalendar().day.astype(float)
     yield "month", dates.dt.month.astype(float)
 
 
-def main():
-    own, benchmark = bars("IBM"), bars("MSFT")
-    assert (own["date"] == benchmark["date"]).all()
-    table = own.copy()
-    table["benchmark"] = benchmark["close"]
-    columns = {name: pd.Series(np.asarray(column)) for name, column in references(own, benchmark)}
-    table = pd.concat([table, pd.DataFrame(columns)], axis=1)
+def table(own, benchmark):
+    """The bars, the other ticker's close at the same dates, and the references."""
+    joined = own[["date"]].merge(benchmark, on="date", how="left")
+    result = own.copy()
+    result["benchmark"] = joined["close"]
+    columns = {name: pd.Series(np.asarray(column)) for name, column in references(own, joined)}
+    return pd.concat([result, pd.DataFrame(columns)], axis=1)
+
+
+def cross_section():
+    """Five-bar returns of the sample's shares, and the functions across them on each date."""
+    parts = []
+    for path in sorted(SAMPLES.glob("*.csv")):
+        part = bars(SAMPLES, path.stem).tail(ROWS)
+        # As if trading had begun later, and with a day missing: a date then has fewer names.
+        part = part.iloc[10 * len(parts) :].drop(part.index[-20 - len(parts)])
+        part["x"] = part["close"].pct_change(5)
+        parts.append(part.assign(ticker=path.stem)[["date", "ticker", "x"]])
+    frame = pd.concat(parts).sort_values(["date", "ticker"]).reset_index(drop=True)
+    x = frame.groupby("date")["x"]
+    frame["rank"] = x.rank(pct=True)
+    frame["zscore"] = (frame["x"] - x.transform("mean")) / x.transform("std")
+    frame["demean"] = frame["x"] - x.transform("mean")
+    frame["winsorize"] = frame["x"].clip(x.transform(lambda v: v.quantile(0.1)), x.transform(lambda v: v.quantile(0.9)))
+    return frame
+
+
+def write(frame, path):
     text = io.StringIO()
-    table.to_csv(text, index=False, float_format="%.17g", lineterminator="\n")
+    frame.to_csv(text, index=False, float_format="%.17g", lineterminator="\n")
     # No name and no time in the header, so that the same values give the same file.
-    with open(HERE / "values.csv.gz", "wb") as file, gzip.GzipFile("", "wb", 9, file, mtime=0) as zipped:
+    with open(path, "wb") as file, gzip.GzipFile("", "wb", 9, file, mtime=0) as zipped:
         zipped.write(text.getvalue().encode())
-    print(f"{len(columns)} references, {len(table)} rows; TA-Lib {talib.__version__}, pandas {pd.__version__}")
+    print(f"{path}: {frame.shape[1]} columns, {len(frame)} rows; TA-Lib {talib.__version__}, pandas {pd.__version__}")
+
+
+def main():
+    if len(sys.argv) == 5:
+        folder, own, other, file = sys.argv[1:]
+        write(table(bars(pathlib.Path(folder), own), bars(pathlib.Path(folder), other)), pathlib.Path(file))
+        return
+    own, benchmark = (bars(SAMPLES, name).tail(ROWS).reset_index(drop=True) for name in ["IBM", "MSFT"])
+    assert (own["date"] == benchmark["date"]).all()
+    write(table(own, benchmark), HERE / "values.csv.gz")
+    write(cross_section(), HERE / "cross_section.csv.gz")
 
 
 main()

@@ -72,7 +72,7 @@ pub fn inputs(bars: &Bars) -> Inputs<'_> {
     Inputs::new(bars, Adjustment::SplitsAndDividends, Calendar::xnys()).unwrap()
 }
 
-pub fn with_benchmark<'a>(bars: &'a Bars, benchmark: &Bars) -> Inputs<'a> {
+pub fn with_benchmark<'a>(bars: &'a Bars, benchmark: &'a Bars) -> Inputs<'a> {
     let ticker = Ticker::new(benchmark.ticker()).unwrap();
     inputs(bars).with_benchmark(ticker, benchmark, Adjustment::SplitsAndDividends)
 }

@@ -10,6 +10,9 @@ const ARBITRARY_LEVEL: &str = "the level of an adjusted number is arbitrary: use
                                `raw_volume`), or a ratio such as `close / sma(close, 200)`";
 const ARBITRARY_ZERO: &str = "the zero of that logarithm is arbitrary: take the logarithm of a ratio, such as `log(close / delay(close, 21))`";
 
+const TWO_TICKERS: &str = "the levels of two tickers' adjusted numbers have nothing to do with each other: compare ratios, \
+                           such as `returns(close, 21) - returns(close@\"SPY\", 21)`, or raw columns";
+
 impl Checker<'_> {
     /// Two operands whose units do not go together; `verb` as in "they cannot be added".
     pub(super) fn pair_error(
@@ -54,6 +57,7 @@ const fn help(error: UnitError) -> &'static str {
     match error {
         UnitError::Mismatch | UnitError::AcrossTickers => ARBITRARY_LEVEL,
         UnitError::Exponential => "use raw columns, or a ratio such as `close / delay(close, 21)`",
+        UnitError::TwoTickers => TWO_TICKERS,
         UnitError::PriceTimesVolume => "dollars want raw columns: `raw_close * raw_volume`",
         UnitError::AdjustedTimesRaw => "use raw columns in all of it, or adjusted columns in all of it",
         UnitError::LogarithmLevel => ARBITRARY_ZERO,

@@ -118,6 +118,37 @@ impl Figures {
         figures
     }
 
+    /// The means of the figures of several paths over the same rows; a figure that one of them lacks is none.
+    #[must_use]
+    pub fn mean_of(paths: &[Self]) -> Self {
+        let Some(first) = paths.first() else { return Self::default() };
+        if paths.len() == 1 {
+            return first.clone();
+        }
+        let mean_of = |figure: fn(&Self) -> Option<f64>| {
+            let values: Option<Vec<f64>> = paths.iter().map(figure).collect();
+            mean(&values?)
+        };
+        Self {
+            rows: first.rows,
+            dates: first.dates,
+            dates_with_few_names: first.dates_with_few_names,
+            dates_undefined: paths.iter().map(|path| path.dates_undefined).max().unwrap_or(0),
+            constant_prediction: paths.iter().any(|path| path.constant_prediction),
+            rank_ic: mean_of(|path| path.rank_ic),
+            ic: mean_of(|path| path.ic),
+            icir: mean_of(|path| path.icir),
+            hit_rate: mean_of(|path| path.hit_rate),
+            mean_squared_error: mean_of(|path| path.mean_squared_error),
+            accuracy: mean_of(|path| path.accuracy),
+            log_loss: mean_of(|path| path.log_loss),
+            periods: first.periods,
+            sharpe_per_period: mean_of(|path| path.sharpe_per_period),
+            sharpe: mean_of(|path| path.sharpe),
+            probabilistic_sharpe: mean_of(|path| path.probabilistic_sharpe),
+        }
+    }
+
     fn correlations(&mut self, scored: &Scored<'_>, scale: &Scale, dates: &[&[usize]]) {
         let mut pearson = Vec::new();
         let mut spearman = vec![None; dates.len()];

@@ -19,6 +19,9 @@ pub use tables::{StoredPredictions, read_predictions};
 
 /// The predictions of a unit, or the stitched ones.
 pub const PREDICTIONS: &str = "predictions.parquet";
+/// The test predictions of all folds of a scheme whose folds train on later sessions: under a name of their own, so
+/// that no backtest takes them for ones that could have been made at their time.
+pub const TEST_PREDICTIONS: &str = "test_predictions.parquet";
 /// What a unit found.
 pub const FIGURES: &str = "figures.json";
 /// The model.

@@ -10,7 +10,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::tables::{on_matrix, read_predictions, to_parquet};
 use super::train::unit_key;
-use super::{CARD, FIGURES, LazyMatrix, MODEL, PREDICTIONS, blocking, input, output};
+use super::{CARD, FIGURES, LazyMatrix, MODEL, PREDICTIONS, TEST_PREDICTIONS, blocking, input, output};
 use crate::dataset::Matrix;
 use crate::error::TrainingError;
 use crate::select::{Request, Selection, select};
@@ -34,7 +34,8 @@ pub(super) async fn run(
         blocking(move || {
             let request = Request { plan: &plan, trials: &trials, metric, dataset: &dataset };
             let selection = select(&matrix, &request, units)?;
-            stage_output(&matrix, &selection)
+            let predictions = if plan.validation.is_causal() { PREDICTIONS } else { TEST_PREDICTIONS };
+            stage_output(&matrix, &selection, predictions)
         })
         .await
     };
@@ -53,7 +54,7 @@ async fn read_units(
     let store = &context.store;
     let trained = store.dataset(input(file, StageName::Train)?).await?;
     let dataset = input(file, StageName::Publish)?.digest;
-    let folds = spec.walk_forward.folds as usize;
+    let folds = spec.validation.folds();
     let read = |(place, name): (usize, String)| {
         let (trained, matrix) = (&trained, Arc::clone(matrix));
         async move {
@@ -86,11 +87,11 @@ async fn read_units(
     Ok(trials)
 }
 
-fn stage_output(matrix: &Matrix, selection: &Selection) -> Result<UnitOutput, TrainingError> {
+fn stage_output(matrix: &Matrix, selection: &Selection, name: &str) -> Result<UnitOutput, TrainingError> {
     let Selection { model, predictions, card } = selection;
     let table = to_parquet(matrix, predictions)?;
     let mut unit = UnitOutput::done(vec![
-        output(PREDICTIONS, table, Some(predictions.row.len())),
+        output(name, table, Some(predictions.row.len())),
         output(MODEL, model.to_json()?, None),
         output(CARD, card.to_json()?, None),
     ]);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ats_crds::model::{FeatureScaling, LabelScaling};
 use ats_pipeline::spec::train::REVISION;
-use ats_pipeline::spec::{AlgorithmSpec, LabelSpec, TrainSpec, WalkForwardSpec};
+use ats_pipeline::spec::{AlgorithmSpec, LabelSpec, TrainSpec, ValidationSpec};
 use ats_pipeline::{Digest, Outcome, StageFile, StageKey, StageName};
 use ats_store::{StageContext, StageError, UnitOutput, UnitWork, run_units};
 use serde::Serialize;
@@ -37,7 +37,8 @@ struct UnitKeySpec<'a> {
     label_scaling: LabelScaling,
     label: &'a LabelSpec,
     algorithm: &'a AlgorithmSpec,
-    walk_forward: &'a WalkForwardSpec,
+    #[serde(flatten)]
+    validation: &'a ValidationSpec,
     fold: usize,
 }
 
@@ -58,7 +59,7 @@ pub(super) fn unit_key(
         label_scaling: spec.label_scaling,
         label: &spec.label,
         algorithm: &trial.algorithm,
-        walk_forward: &spec.walk_forward,
+        validation: &spec.validation,
         fold,
     };
     Ok(StageKey::new(StageName::Train, REVISION, &spec, &[dataset], file.seed, file.rerun_nonce.as_deref())?)
@@ -82,7 +83,7 @@ impl UnitWork for Trials<'_> {
     }
 
     async fn prepare(&self, unit: &str) -> Result<(StageKey, Self::Prepared), StageError> {
-        let folds = self.spec.walk_forward.folds as usize;
+        let folds = self.spec.validation.folds();
         let Some(place) = self.units.iter().position(|name| name == unit) else {
             return Err(StageError::internal(format!("stage train has no unit {unit}")));
         };

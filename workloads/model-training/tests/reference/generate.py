@@ -15,7 +15,7 @@ from scipy import stats
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import ElasticNet, LogisticRegression
 from sklearn.metrics import log_loss, mean_squared_error
-from skfolio.model_selection import WalkForward
+from skfolio.model_selection import CombinatorialPurgedCV, WalkForward
 
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
 
@@ -169,6 +169,42 @@ def walk_forward():
     write("walk_forward.json", {"cases": cases}, "skfolio")
 
 
+def combinatorial():
+    """The splits and paths of skfolio, which purges `reach` sessions on both sides and embargoes behind.
+
+    One ticker, one row a session, labels of that reach. Testing one group at a time (which skfolio's constructor
+    leaves to scikit-learn's KFold, that cannot purge) is purged k-fold.
+    """
+    cases = []
+    for sessions, folds, tested, reach, embargo in [
+        (100, 6, 2, 3, 2),
+        (103, 5, 3, 1, 0),
+        (61, 4, 2, 0, 4),
+        (200, 10, 8, 5, 5),
+        (97, 5, 1, 4, 3),
+        (50, 4, 1, 0, 0),
+    ]:
+        splitter = CombinatorialPurgedCV(
+            n_folds=folds, n_test_folds=max(tested, 2), purged_size=reach, embargo_size=embargo
+        )
+        splitter.n_test_folds = tested
+        splits = []
+        for train, tests in splitter.split(np.zeros((sessions, 1))):
+            splits.append({"train": list(map(int, train)), "tests": [[int(t[0]), int(t[-1]) + 1] for t in tests]})
+        cases.append(
+            {
+                "sessions": sessions,
+                "folds": folds,
+                "testFolds": tested,
+                "reach": reach,
+                "embargo": embargo,
+                "splits": splits,
+                "pathIds": splitter.get_path_ids().tolist(),
+            }
+        )
+    write("combinatorial.json", {"cases": cases}, "skfolio")
+
+
 if __name__ == "__main__":
     FIXTURES.mkdir(exist_ok=True)
     elastic_net()
@@ -176,3 +212,4 @@ if __name__ == "__main__":
     forest()
     statistics()
     walk_forward()
+    combinatorial()

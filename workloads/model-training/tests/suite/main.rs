@@ -11,6 +11,7 @@
 )]
 
 mod algorithms;
+mod audit;
 mod labels;
 mod market_data;
 mod matrix;

@@ -9,7 +9,7 @@ use ats_model_training::dataset::{Matrix, TickerRows};
 use ats_model_training::label::{Label, LabelBars};
 use ats_model_training::select::{Request, select};
 use ats_model_training::train::{Plan, run_unit};
-use ats_model_training::validation::WalkForward;
+use ats_model_training::validation::{Scheme, WalkForward};
 use ats_pipeline::spec::AlgorithmSpec;
 use rust_decimal::Decimal;
 
@@ -107,7 +107,7 @@ fn years_of_real_tickers_train() {
         label,
         features: FeatureScaling::CrossSectionalZScore,
         label_scaling: LabelScaling::UnitVariance,
-        validation: WalkForward { folds: 5, test_sessions: 252, train_sessions: None },
+        validation: Scheme::WalkForward(WalkForward { folds: 5, test_sessions: 252, train_sessions: None }),
         seed: 42,
     };
     let trials = [

@@ -6,6 +6,7 @@ use ats_model_training::label::{Label, LabelKind};
 use ats_model_training::model::Model;
 use ats_model_training::select::{Request, Selection, select};
 use ats_model_training::train::{Plan, Predictions, UnitReport, run_unit};
+use ats_model_training::validation::{Scheme, WalkForward};
 use ats_model_training::{TrainingError, search};
 use ats_pipeline::spec::AlgorithmSpec;
 use rust_decimal::Decimal;
@@ -120,7 +121,7 @@ fn no_prediction_knows_a_later_bar() {
         let folds = plan.folds(&whole).unwrap();
         let before = run(&whole, &plan, &trials, SearchMetric::RankIc).unwrap();
         for fold in [0, 1] {
-            let end = folds[fold].test.end;
+            let end = folds[fold].test[0].end;
             let mut changed = market.clone();
             for bars in &mut changed {
                 for t in end..bars.close.len() {
@@ -191,7 +192,7 @@ fn an_undefined_search_metric_is_an_error_that_says_so() {
 fn a_constant_prediction_has_no_figures() {
     let matrix = matrix(&market(6, 140, 9), &two_bars(), FeatureScaling::CrossSectionalZScore);
     let plan = Plan {
-        validation: ats_model_training::validation::WalkForward { folds: 1, ..plan(two_bars()).validation },
+        validation: Scheme::WalkForward(WalkForward { folds: 1, test_sessions: 20, train_sessions: None }),
         ..plan(two_bars())
     };
     let card = run(&matrix, &plan, &nets(&["100"]), SearchMetric::MeanSquaredError).unwrap().card;

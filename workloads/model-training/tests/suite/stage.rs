@@ -14,7 +14,7 @@ use ats_model_training::stage::{StoredPredictions, read_predictions};
 use ats_pipeline::contract::{Owner, VERSION};
 use ats_pipeline::manifest::UnitEntry;
 use ats_pipeline::spec::{
-    AlgorithmSpec, FeaturesSpec, LabelSpec, SelectSpec, TrainSpec, TrialSpec, WalkForwardSpec,
+    AlgorithmSpec, FeaturesSpec, LabelSpec, SelectSpec, TrainSpec, TrialSpec, ValidationSpec, WalkForwardSpec,
 };
 use ats_pipeline::{
     Category, DatasetManifest, Digest, Outcome, StageFile, StageInput, StageKey, StageName, StageSpec,
@@ -31,6 +31,10 @@ struct Place {
     _folder: tempfile::TempDir,
     store: Store,
     location: StoreLocation,
+}
+
+fn walk_forward(folds: u32, test_bars: u32) -> ValidationSpec {
+    ValidationSpec::WalkForward(WalkForwardSpec { folds, test_bars, train_bars: None })
 }
 
 fn place() -> Place {
@@ -160,7 +164,7 @@ fn spec(penalties: &[&str]) -> TrainSpec {
         label: LabelSpec::ForwardReturn { horizon_bars: 2, entry: LabelEntry::NextOpen },
         trials: penalties.iter().map(trial).collect(),
         metric: SearchMetric::MeanSquaredError,
-        walk_forward: WalkForwardSpec { folds: 3, test_bars: 20, train_bars: None },
+        validation: walk_forward(3, 20),
         interval: Interval::D1,
         calendar: CalendarName::XNYS,
     }
@@ -283,18 +287,11 @@ async fn what_a_user_gets_wrong_is_told_in_words() {
         format!("{:?}: {error}", error.category)
     };
     let unknown = TrainSpec { features: vec!["rsi_14".to_owned()], ..spec(&["0.1"]) };
-    let long = TrainSpec {
-        walk_forward: WalkForwardSpec { folds: 9, test_bars: 20, train_bars: None },
-        ..spec(&["0.1"])
-    };
+    let long = TrainSpec { validation: walk_forward(9, 20), ..spec(&["0.1"]) };
     let label = LabelSpec::ForwardReturn { horizon_bars: 100, entry: LabelEntry::NextOpen };
     let unlabelled = TrainSpec { label, ..spec(&["0.1"]) };
     let logistic = vec![TrialSpec { algorithm: AlgorithmSpec::Logistic { penalty: Decimal::ONE } }];
-    let classifier = TrainSpec {
-        trials: logistic,
-        walk_forward: WalkForwardSpec { folds: 1, test_bars: 10, train_bars: None },
-        ..spec(&["0.1"])
-    };
+    let classifier = TrainSpec { trials: logistic, validation: walk_forward(1, 10), ..spec(&["0.1"]) };
     let messages =
         [refused(unknown).await, refused(long).await, refused(unlabelled).await, refused(classifier).await];
     insta::assert_snapshot!(messages.join("\n"));

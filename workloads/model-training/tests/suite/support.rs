@@ -8,7 +8,7 @@ use ats_model_training::dataset::{Matrix, TickerRows};
 use ats_model_training::label::{Label, LabelBars, LabelKind};
 use ats_model_training::random::SplitMix64;
 use ats_model_training::train::Plan;
-use ats_model_training::validation::WalkForward;
+use ats_model_training::validation::{Scheme, WalkForward};
 use serde::de::DeserializeOwned;
 
 /// A fixture by name.
@@ -127,7 +127,7 @@ pub(crate) fn plan(label: Label) -> Plan {
         label,
         features: FeatureScaling::CrossSectionalZScore,
         label_scaling: LabelScaling::UnitVariance,
-        validation: WalkForward { folds: 3, test_sessions: 20, train_sessions: None },
+        validation: Scheme::WalkForward(WalkForward { folds: 3, test_sessions: 20, train_sessions: None }),
         seed: 42,
     }
 }

@@ -15,7 +15,7 @@ use ats_crds::Reason;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
-pub use model::{CheckedModel, model};
+pub use model::{CheckedModel, model, tradable};
 pub use source::{Volume, is_local, mounts_agree, store_volume};
 pub use strategy::{CheckedStrategy, strategy};
 pub use universe::{CheckedUniverse, universe};

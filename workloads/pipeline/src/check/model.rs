@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ats_crds::{
-    ModelTrainingJobSpec,
-    model::{Algorithm, Label, ModelMetric, SearchMetric},
+    ModelTrainingJobSpec, Reason,
+    model::{Algorithm, Label, ModelMetric, SearchMetric, Validation},
 };
 use rust_decimal::{Decimal, prelude::ToPrimitive};
 
@@ -12,7 +12,10 @@ use super::{CheckedUniverse, Problem, Problems, bound, instead, source};
 use crate::{
     Digest,
     gate::Gate,
-    spec::{AlgorithmSpec, LabelSpec, TrainSpec, TrialSpec, WalkForwardSpec},
+    spec::{
+        AlgorithmSpec, CombinatorialSpec, LabelSpec, PurgedKFoldSpec, TrainSpec, TrialSpec, ValidationSpec,
+        WalkForwardSpec,
+    },
 };
 
 /// A model whose every field is sound.
@@ -51,12 +54,7 @@ pub fn model(spec: &ModelTrainingJobSpec, universe: &CheckedUniverse) -> Result<
         Some(digest) => problems.take("spec.dataset.digest", digest.parse::<Digest>()),
         None => None,
     };
-    let walk = &spec.validation.walk_forward;
-    let walk_forward = WalkForwardSpec {
-        folds: problems.count("spec.validation.walkForward.folds", walk.folds),
-        test_bars: problems.count("spec.validation.walkForward.testBars", walk.test_bars),
-        train_bars: walk.train_bars.map(|bars| problems.count("spec.validation.walkForward.trainBars", bars)),
-    };
+    let validation = validation(&mut problems, &spec.validation);
     let mut gates = Vec::new();
     for (index, gate) in spec.gates.iter().enumerate() {
         if let Some(value) = problems.take(&format!("spec.gates[{index}].value"), gate.value.decimal()) {
@@ -76,7 +74,7 @@ pub fn model(spec: &ModelTrainingJobSpec, universe: &CheckedUniverse) -> Result<
                 label: label?,
                 trials: trials?,
                 metric: spec.search.as_ref().map_or(SearchMetric::default(), |search| search.metric),
-                walk_forward,
+                validation: validation?,
                 interval: universe.interval,
                 calendar: universe.calendar,
             },
@@ -87,6 +85,24 @@ pub fn model(spec: &ModelTrainingJobSpec, universe: &CheckedUniverse) -> Result<
         })
     })();
     problems.finish(checked)
+}
+
+/// Whether a strategy may trade a model: its predictions must be ones that could have been made at their time.
+///
+/// # Errors
+/// A model whose folds train on later sessions.
+pub fn tradable(name: &str, model: &ModelTrainingJobSpec) -> Result<(), Problem> {
+    if model.validation.walk_forward.is_some() {
+        return Ok(());
+    }
+    Err(Problem {
+        path: "spec.signal.model.name".to_owned(),
+        reason: Reason::InvalidSpec,
+        message: format!(
+            "the model {name} is validated by folds that train on later sessions, which a backtest would trade on: \
+             judge specifications so, and trade a model with validation.walkForward"
+        ),
+    })
 }
 
 /// Name of a figure in the model card, in `status.metrics` and in gates.
@@ -157,6 +173,56 @@ fn label(problems: &mut Problems, label: &Label) -> Option<LabelSpec> {
         }
         _ => {
             problems.add(path, "set exactly one of forwardReturn, forwardDirection and tripleBarrier");
+            None
+        }
+    }
+}
+
+/// Most folds of a combinatorial scheme: each is a fit of every trial.
+const MOST_CHOICES: usize = 500;
+
+fn validation(problems: &mut Problems, validation: &Validation) -> Option<ValidationSpec> {
+    match (&validation.walk_forward, &validation.purged_k_fold, &validation.combinatorial) {
+        (Some(walk), None, None) => {
+            let train = |bars| problems.count("spec.validation.walkForward.trainBars", bars);
+            let train_bars = walk.train_bars.map(train);
+            Some(ValidationSpec::WalkForward(WalkForwardSpec {
+                folds: problems.count("spec.validation.walkForward.folds", walk.folds),
+                test_bars: problems.count("spec.validation.walkForward.testBars", walk.test_bars),
+                train_bars,
+            }))
+        }
+        (None, Some(fold), None) => Some(ValidationSpec::PurgedKFold(PurgedKFoldSpec {
+            folds: problems.count("spec.validation.purgedKFold.folds", fold.folds),
+            embargo_bars: problems.count("spec.validation.purgedKFold.embargoBars", fold.embargo_bars),
+        })),
+        (None, None, Some(combinatorial)) => {
+            let path = "spec.validation.combinatorial";
+            let spec = CombinatorialSpec {
+                folds: problems.count("spec.validation.combinatorial.folds", combinatorial.folds),
+                test_folds: problems
+                    .count("spec.validation.combinatorial.testFolds", combinatorial.test_folds),
+                embargo_bars: problems
+                    .count("spec.validation.combinatorial.embargoBars", combinatorial.embargo_bars),
+            };
+            if spec.test_folds >= spec.folds {
+                problems.add(path, "testFolds must be below folds: the others are trained on");
+            } else if spec.choices() > MOST_CHOICES {
+                problems.add(
+                    path,
+                    format!(
+                        "choosing {} of {} folds makes {} fits of each trial, at most {MOST_CHOICES} are allowed: take \
+                         fewer folds",
+                        spec.test_folds,
+                        spec.folds,
+                        spec.choices()
+                    ),
+                );
+            }
+            Some(ValidationSpec::Combinatorial(spec))
+        }
+        _ => {
+            problems.add("spec.validation", "set exactly one of walkForward, purgedKFold and combinatorial");
             None
         }
     }

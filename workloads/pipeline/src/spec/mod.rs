@@ -19,7 +19,10 @@ pub use backtest::{BacktestSpec, SignalSpec, SizingSpec, StopSpec, StrategyCore,
 pub use features::{FeaturesSpec, NamedExpression};
 pub use publish::{PublishSpec, QualitySpec, SelectionSpec};
 pub use select::SelectSpec;
-pub use train::{AlgorithmSpec, LabelSpec, TrainSpec, TrialSpec, WalkForwardSpec};
+pub use train::{
+    AlgorithmSpec, CombinatorialSpec, LabelSpec, PurgedKFoldSpec, TrainSpec, TrialSpec, ValidationSpec,
+    WalkForwardSpec,
+};
 
 /// The spec of any stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -33,7 +33,8 @@ pub struct TrainSpec {
     /// By which a fold's winner is picked.
     pub metric: ats_crds::model::SearchMetric,
     /// The folds.
-    pub walk_forward: WalkForwardSpec,
+    #[serde(flatten)]
+    pub validation: ValidationSpec,
     /// Length of a bar.
     pub interval: Interval,
     /// The exchange.
@@ -43,7 +44,7 @@ pub struct TrainSpec {
 impl TrainSpec {
     /// Names of all units, trial by trial.
     pub fn unit_names(&self) -> Vec<String> {
-        let folds = self.walk_forward.folds as usize;
+        let folds = self.validation.folds();
         self.trials.iter().flat_map(|trial| (0..folds).map(move |fold| trial.unit_name(fold))).collect()
     }
 }
@@ -151,7 +152,74 @@ pub enum LabelSpec {
     },
 }
 
-/// The folds.
+/// How out-of-sample predictions are made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ValidationSpec {
+    /// Test windows one after the other, each trained on what lies before it.
+    WalkForward(WalkForwardSpec),
+    /// Each group of sessions tested once, trained on the others.
+    PurgedKFold(PurgedKFoldSpec),
+    /// Every choice of several groups tested, trained on the others.
+    Combinatorial(CombinatorialSpec),
+}
+
+impl ValidationSpec {
+    /// How many folds are trained; for a combinatorial scheme the number of choices.
+    pub fn folds(&self) -> usize {
+        match self {
+            Self::WalkForward(scheme) => scheme.folds as usize,
+            Self::PurgedKFold(scheme) => scheme.folds as usize,
+            Self::Combinatorial(scheme) => scheme.choices(),
+        }
+    }
+
+    /// The name in the API.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::WalkForward(_) => "walkForward",
+            Self::PurgedKFold(_) => "purgedKFold",
+            Self::Combinatorial(_) => "combinatorial",
+        }
+    }
+}
+
+/// Purged k-fold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PurgedKFoldSpec {
+    /// Number of groups of sessions.
+    pub folds: u32,
+    /// Sessions behind a test window that train nothing.
+    pub embargo_bars: u32,
+}
+
+/// Combinatorial purged cross-validation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CombinatorialSpec {
+    /// Number of groups of sessions.
+    pub folds: u32,
+    /// How many of them are tested at once.
+    pub test_folds: u32,
+    /// Sessions behind a test window that train nothing.
+    pub embargo_bars: u32,
+}
+
+impl CombinatorialSpec {
+    /// How many ways there are to choose the tested groups; `usize::MAX` when it does not fit.
+    pub fn choices(&self) -> usize {
+        let (all, chosen) = (u128::from(self.folds), u128::from(self.test_folds.min(self.folds)));
+        let mut choices: u128 = 1;
+        for i in 0..chosen {
+            // Exact at each step: a product of i + 1 consecutive numbers is divisible by their factorial.
+            choices = choices.saturating_mul(all - i) / (i + 1);
+        }
+        usize::try_from(choices).unwrap_or(usize::MAX)
+    }
+}
+
+/// Walk-forward windows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WalkForwardSpec {

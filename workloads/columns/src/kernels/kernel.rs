@@ -1,0 +1,136 @@
+//! What a function of the language is: a state that is given rows one after the other.
+//!
+//! There is one definition of each function, its [`Kernel`]. A column is computed by giving it the rows of a segment
+//! ([`column`]), a stream by giving it each bar as it comes ([`crate::stream`]): research and trading cannot differ.
+
+/// A function of `N` columns with `M` outputs, one row at a time.
+///
+/// A null is NaN, in and out. Each row costs the same on average whatever the period is, except for quantiles, whose
+/// window is kept sorted.
+pub(crate) trait Kernel<const N: usize, const M: usize = 1>: Send {
+    /// The outputs at the next row.
+    fn push(&mut self, row: [f64; N]) -> [f64; M];
+
+    /// Forgets every row: the next one is the first.
+    fn restart(&mut self);
+
+    /// Pushes the rows of `columns`, which have one length, and appends the outputs.
+    fn fill(&mut self, columns: [&[f64]; N], outputs: &mut [Vec<f64>; M]) {
+        let rows = columns.iter().map(|column| column.len()).min().unwrap_or(0);
+        // Cut to one length, so that the loop below needs no check of bounds.
+        let columns = columns.map(|column| &column[..rows]);
+        let mut places = outputs.each_mut().map(|output| {
+            let filled = output.len();
+            output.resize(filled + rows, f64::NAN);
+            &mut output[filled..filled + rows]
+        });
+        for row in 0..rows {
+            let values = self.push(columns.map(|column| column[row]));
+            for (place, value) in places.iter_mut().zip(values) {
+                place[row] = value;
+            }
+        }
+    }
+}
+
+/// A kernel whose numbers of columns and outputs are known when the program runs.
+pub(crate) trait Function: Send {
+    /// The outputs at the next row; both slices have the kernel's lengths.
+    fn push(&mut self, row: &[f64], outputs: &mut [f64]);
+    /// See [`Kernel::restart`].
+    fn restart(&mut self);
+    /// See [`Kernel::fill`]; both slices have the kernel's lengths.
+    fn fill(&mut self, columns: &[&[f64]], outputs: &mut [Vec<f64>]);
+}
+
+/// A kernel as a [`Function`].
+struct Erased<K, const N: usize, const M: usize>(K);
+
+impl<K: Kernel<N, M>, const N: usize, const M: usize> Function for Erased<K, N, M> {
+    fn push(&mut self, row: &[f64], outputs: &mut [f64]) {
+        if let Ok(row) = row.try_into() {
+            outputs.copy_from_slice(&self.0.push(row));
+        }
+    }
+
+    fn restart(&mut self) {
+        self.0.restart();
+    }
+
+    fn fill(&mut self, columns: &[&[f64]], outputs: &mut [Vec<f64>]) {
+        if let (Ok(columns), Ok(outputs)) = (columns.try_into(), outputs.try_into()) {
+            self.0.fill(columns, outputs);
+        }
+    }
+}
+
+/// A kernel as a boxed [`Function`].
+pub(crate) fn function<const N: usize, const M: usize>(
+    kernel: impl Kernel<N, M> + 'static,
+) -> Box<dyn Function> {
+    Box::new(Erased(kernel))
+}
+
+/// The columns of a kernel with several outputs over one segment.
+pub(crate) fn columns<const N: usize, const M: usize>(
+    mut kernel: impl Kernel<N, M>,
+    input: [&[f64]; N],
+) -> [Vec<f64>; M] {
+    let mut outputs = std::array::from_fn(|_| Vec::new());
+    kernel.fill(input, &mut outputs);
+    outputs
+}
+
+/// The column of a kernel over one segment.
+pub(crate) fn column<const N: usize>(kernel: impl Kernel<N>, input: [&[f64]; N]) -> Vec<f64> {
+    let [output] = columns(kernel, input);
+    output
+}
+
+/// A kernel that sees only complete rows: a row with a null gives null, and what follows it starts anew. So no
+/// window contains a null, and a recursion does not go on behind one.
+#[derive(Debug, Clone)]
+pub(crate) struct Runs<K>(pub(crate) K);
+
+impl<const N: usize, const M: usize, K: Kernel<N, M>> Kernel<N, M> for Runs<K> {
+    #[inline(always)]
+    fn push(&mut self, row: [f64; N]) -> [f64; M] {
+        if row.iter().any(|value| value.is_nan()) {
+            self.0.restart();
+            [f64::NAN; M]
+        } else {
+            self.0.push(row)
+        }
+    }
+
+    fn restart(&mut self) {
+        self.0.restart();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Kernel, Runs, column};
+
+    /// How many rows there were, itself counted.
+    struct Count(f64);
+
+    impl Kernel<2> for Count {
+        fn push(&mut self, _: [f64; 2]) -> [f64; 1] {
+            self.0 += 1.0;
+            [self.0]
+        }
+
+        fn restart(&mut self) {
+            self.0 = 0.0;
+        }
+    }
+
+    #[test]
+    fn runs_end_at_the_nulls_of_any_column() {
+        const N: f64 = f64::NAN;
+        let found = column(Runs(Count(0.0)), [&[N, 1.0, 2.0, N, 3.0, 4.0], &[1.0, 1.0, N, N, 1.0, 1.0]]);
+        assert_eq!(format!("{found:?}"), format!("{:?}", [N, 1.0, N, N, 1.0, 2.0]));
+        assert!(column(Runs(Count(0.0)), [&[], &[]]).is_empty());
+    }
+}
