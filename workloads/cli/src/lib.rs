@@ -13,8 +13,8 @@ pub mod validate;
 use std::process::ExitCode;
 
 pub use arguments::{
-    Arguments, Command, GetArguments, GetWhat, InputArguments, OutputFormat, PathMap, ReportArguments,
-    RunArguments, StateArguments, ValidateArguments,
+    Arguments, Command, CompareArguments, ExplainArguments, GetArguments, GetWhat, InputArguments,
+    OutputFormat, PathMap, ReportArguments, RunArguments, StateArguments, ValidateArguments,
 };
 pub use failure::Failure;
 

@@ -1,5 +1,7 @@
 //! One module for each command.
 
+mod compare;
+mod explain;
 mod get;
 mod plan;
 mod report;
@@ -20,6 +22,8 @@ pub(crate) fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Plan(plan) => plan::plan(&plan),
         Command::Get(get) => get::get(&get),
         Command::Report(report) => report::report(&report),
+        Command::Compare(compare) => compare::compare(&compare),
+        Command::Explain(explain) => explain::explain(&explain),
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "ats", &mut text);
