@@ -45,6 +45,10 @@ use crate::{
         .message("sizing by riskPerTrade needs risk.stop: without a stop there is no risk to size by"),
     validation = Rule::new("self.portfolio.direction != 'LongShort' || !has(self.signal.rules) || (has(self.signal.rules.shortEntry) && has(self.signal.rules.shortExit))")
         .message("direction LongShort with rules needs signal.rules.shortEntry and shortExit"),
+    validation = Rule::new("!has(self.portfolio.rebalanceThreshold) || !has(self.portfolio.sizing.riskPerTrade)")
+        .message("rebalanceThreshold needs sizing by weight: a position sized by riskPerTrade is never resized"),
+    validation = Rule::new("!has(self.costs) || !has(self.costs.borrowRate) || self.portfolio.direction == 'LongShort'")
+        .message("costs.borrowRate needs portfolio.direction LongShort: nothing else is borrowed"),
 )]
 pub struct StrategySpec {
     /// The universe that is traded; cannot be changed later.
@@ -166,6 +170,10 @@ pub struct Portfolio {
     /// How many positions are held at most.
     #[schemars(range(min = 1, max = 5000))]
     pub max_positions: i32,
+    /// Share of equity by which a position's value may differ from its weight before a rebalance restores it: `"0.05"`
+    /// leaves a position of 20% alone from 15% to 25%. Left out: every difference of a share is restored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rebalance_threshold: Option<PositiveFraction>,
     /// An expression that orders rule entries, highest first, then the ticker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = MAX_EXPRESSION_LENGTH))]
@@ -187,8 +195,8 @@ pub enum Direction {
 /// The size of a position: exactly one member is set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("[has(self.riskPerTrade), has(self.targetWeight), has(self.equalWeight)].filter(x, x).size() == 1")
-    .message("set exactly one of riskPerTrade, targetWeight and equalWeight"))]
+#[x_kube(validation = Rule::new("[has(self.riskPerTrade), has(self.targetWeight), has(self.equalWeight), has(self.volatilityTarget)].filter(x, x).size() == 1")
+    .message("set exactly one of riskPerTrade, targetWeight, equalWeight and volatilityTarget"))]
 pub struct Sizing {
     /// `riskPercentage` of equity is lost if the stop is hit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -199,6 +207,9 @@ pub struct Sizing {
     /// Gross exposure over the positions selected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub equal_weight: Option<EqualWeight>,
+    /// The share of equity that gives each position the same volatility.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volatility_target: Option<VolatilityTarget>,
 }
 
 /// Sized by `risk.riskPercentage` and the distance of the stop.
@@ -224,9 +235,26 @@ fn no_buffer() -> UnitFraction {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EqualWeight {}
 
-/// What is never exceeded.
+/// A share of equity of `annual` over the ticker's own volatility, so that each position brings the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct VolatilityTarget {
+    /// Annual volatility of a position, over equity: `"0.05"` is 5%.
+    pub annual: PositiveDecimal,
+    /// Daily bars that a ticker's volatility is measured over (`realized_volatility`).
+    #[serde(default = "twenty_one")]
+    #[schemars(range(min = 2, max = 252))]
+    pub window: i32,
+}
+
+fn twenty_one() -> i32 {
+    21
+}
+
+/// What is never exceeded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.takeProfit) || !has(self.takeProfit.riskMultiple) || has(self.stop)")
+    .message("takeProfit.riskMultiple needs stop: it is a multiple of its distance"))]
 pub struct Risk {
     /// Fraction of equity lost if the stop is hit: `"0.01"` is 1%.
     #[serde(default = "one_per_cent")]
@@ -243,6 +271,13 @@ pub struct Risk {
     /// Where a position is given up; left out: nowhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop: Option<Stop>,
+    /// Where a profit is taken; left out: nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub take_profit: Option<TakeProfit>,
+    /// Bars of the ticker after which a position is closed at the next fill, the bar of the entry counted in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100_000))]
+    pub max_holding_bars: Option<i32>,
     /// What happens when equity falls from its peak.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_drawdown: Option<MaxDrawdown>,
@@ -256,7 +291,7 @@ fn one() -> PositiveDecimal {
     PositiveDecimal::new("1")
 }
 
-/// Where a position is given up, fixed when it is opened.
+/// Where a position is given up, fixed when it is opened; it moves only where it trails.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(validation = Rule::new("has(self.atr) != has(self.percent)").message("set exactly one of atr and percent"))]
 pub struct Stop {
@@ -266,6 +301,32 @@ pub struct Stop {
     /// As far from the fill as this fraction of the signal bar's close, the price that the position is sized at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub percent: Option<PositiveFraction>,
+    /// What the stop follows toward profit, at the same distance; left out: it stays where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trail: Option<Trail>,
+}
+
+/// What a stop that trails follows. It moves when a bar is over, so that it counts from the next one on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Trail {
+    /// The close.
+    Close,
+    /// The bar's high; for a short its low.
+    Extreme,
+}
+
+/// Where a profit is taken, fixed when a position is opened: at the price or, where the open lies beyond it, at the
+/// open; without slippage. Exactly one member is set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.percent) != has(self.riskMultiple)").message("set exactly one of percent and riskMultiple"))]
+pub struct TakeProfit {
+    /// At a fraction of the entry price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub percent: Option<PositiveDecimal>,
+    /// At a multiple of the stop's distance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub risk_multiple: Option<PositiveDecimal>,
 }
 
 /// A stop at a multiple of the average true range (Wilder).
@@ -303,13 +364,18 @@ pub enum DrawdownAction {
     Flatten,
 }
 
-/// What trading costs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// What trading costs. Left out: nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.priceImpact) || has(self.maxVolumeShare)")
+    .message("priceImpact needs maxVolumeShare: the impact is that of a share of the bar's volume"))]
 pub struct Costs {
     /// Dollars a share.
     #[serde(default = "nothing")]
     pub commission_per_share: NonNegativeDecimal,
+    /// Fraction of an order's value, added to what its shares cost: `"0.001"` is 0.1%.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commission_rate: Option<PositiveFraction>,
     /// Dollars an order, at least.
     #[serde(default = "nothing")]
     pub minimum_commission: NonNegativeDecimal,
@@ -319,6 +385,13 @@ pub struct Costs {
     /// Hundredths of a per cent by which a fill is worse than the bar's price.
     #[serde(default = "nothing")]
     pub slippage_basis_points: NonNegativeDecimal,
+    /// A fill of a share s of its bar's volume is worse by this fraction of the price times s squared, on top of the
+    /// basis points.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price_impact: Option<PositiveFraction>,
+    /// What borrowing a short costs: a fraction of its value at the last close a year, over calendar days of 360.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub borrow_rate: Option<PositiveFraction>,
     /// Fraction of a bar's volume that a fill may take; the rest is cancelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_volume_share: Option<PositiveFraction>,
@@ -332,9 +405,12 @@ impl Default for Costs {
     fn default() -> Self {
         Self {
             commission_per_share: nothing(),
+            commission_rate: None,
             minimum_commission: nothing(),
             maximum_commission_rate: None,
             slippage_basis_points: nothing(),
+            price_impact: None,
+            borrow_rate: None,
             max_volume_share: None,
         }
     }
@@ -374,6 +450,11 @@ pub struct Backtest {
     /// Which prices are traded on.
     #[serde(default)]
     pub prices: TradedPrices,
+    /// Ticker of the universe, or one that its features use, that the result is compared with; left out: equal parts
+    /// of every ticker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 15))]
+    pub benchmark: Option<String>,
     /// What the backtest must reach.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 10))]

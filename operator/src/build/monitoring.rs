@@ -8,8 +8,8 @@ use k8s_openapi::{
     api::{
         apps::v1::{Deployment, DeploymentSpec},
         core::v1::{
-            HTTPGetAction, KeyToPath, Probe, ProjectedVolumeSource, SecretProjection,
-            Service, ServicePort, ServiceSpec, Volume, VolumeMount, VolumeProjection,
+            HTTPGetAction, KeyToPath, Probe, ProjectedVolumeSource, SecretProjection, Service, ServicePort,
+            ServiceSpec, Volume, VolumeMount, VolumeProjection,
         },
     },
     apimachinery::pkg::{

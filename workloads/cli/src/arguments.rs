@@ -14,7 +14,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
   ats validate -f config/samples
   ats run -f config/samples --map /data=config/samples/data
   ats report strategy/dip-buyer -o dip-buyer.html
-  ats get trades dip-buyer"
+  ats get trades dip-buyer
+  ats compare dip-buyer ridge-weekly
+  ats explain dip-buyer AAPL 2019-06-03"
 )]
 pub struct Arguments {
     /// Which messages are logged, as the tracing crate filters them; on standard error.
@@ -42,6 +44,10 @@ pub enum Command {
     Features(FeaturesArguments),
     /// Look for leaks: features and predictions that know what they should not.
     Audit(AuditArguments),
+    /// Set the backtests of strategies side by side.
+    Compare(CompareArguments),
+    /// Tell what is behind a strategy's decision: every value, rule, cap and fill.
+    Explain(ExplainArguments),
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -183,6 +189,45 @@ pub struct AuditArguments {
     /// Decides the shuffles.
     #[arg(long, default_value_t = 42)]
     pub seed: u64,
+    /// Where results lie.
+    #[command(flatten)]
+    pub state: StateArguments,
+    /// The form of the result.
+    #[arg(short, long, env = "ATS_OUTPUT", value_enum, default_value_t = OutputFormat::Table)]
+    pub output: OutputFormat,
+}
+
+/// Arguments of `compare`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  ats compare dip-buyer ridge-weekly
+  ats compare dip-buyer ridge-weekly --all --output json")]
+pub struct CompareArguments {
+    /// The strategies: `NAME` or `strategy/NAME`.
+    #[arg(required = true, num_args = 2..)]
+    pub names: Vec<String>,
+    /// Show every number, not only the usual ones.
+    #[arg(long)]
+    pub all: bool,
+    /// Where results lie.
+    #[command(flatten)]
+    pub state: StateArguments,
+    /// The form of the result.
+    #[arg(short, long, env = "ATS_OUTPUT", value_enum, default_value_t = OutputFormat::Table)]
+    pub output: OutputFormat,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Example:
+  ats explain dip-buyer AAPL 2019-06-03")]
+pub struct ExplainArguments {
+    /// The strategy: `NAME` or `strategy/NAME`.
+    pub name: String,
+    /// The ticker.
+    pub ticker: String,
+    /// The session at whose close it was decided, such as 2019-06-03.
+    pub date: jiff::civil::Date,
     /// Where results lie.
     #[command(flatten)]
     pub state: StateArguments,

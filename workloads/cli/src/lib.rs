@@ -13,8 +13,9 @@ pub mod validate;
 use std::process::ExitCode;
 
 pub use arguments::{
-    Arguments, AuditArguments, Command, FeaturesArguments, GetArguments, GetWhat, InputArguments,
-    OutputFormat, PathMap, ReportArguments, RunArguments, StateArguments, ValidateArguments,
+    Arguments, AuditArguments, Command, CompareArguments, ExplainArguments, FeaturesArguments, GetArguments,
+    GetWhat, InputArguments, OutputFormat, PathMap, ReportArguments, RunArguments, StateArguments,
+    ValidateArguments,
 };
 pub use failure::Failure;
 

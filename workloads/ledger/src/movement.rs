@@ -55,6 +55,8 @@ text_enum! {
         Dividend,
         /// Paid for a fraction of a share after a split.
         CashInLieu,
+        /// Paid for borrowing the shares of a short; its amount is below 0.
+        Borrowing,
         /// A commission or fee that is not part of a fill; its amount is below 0.
         Commission,
     }

@@ -40,6 +40,8 @@ text_enum! {
         MarketOnClose,
         /// At the open if it is through the order's price, else at the price, within a bar.
         Stop,
+        /// At the open if it is beyond the order's price, else at the price, within a bar; never worse than the price.
+        Limit,
     }
 }
 
@@ -124,7 +126,7 @@ pub struct NewOrder {
     pub quantity: Decimal,
     /// When and at which price it may fill.
     pub kind: OrderKind,
-    /// The price of a stop order.
+    /// The price of a stop or limit order.
     pub price: Option<Decimal>,
     /// What it is for.
     pub purpose: Purpose,
@@ -156,7 +158,7 @@ pub struct OrderRow {
     pub quantity: Decimal,
     /// When and at which price it may fill.
     pub kind: OrderKind,
-    /// The price of a stop order.
+    /// The price of a stop or limit order.
     pub price: Option<Decimal>,
     /// What it is for.
     pub purpose: Purpose,

@@ -129,7 +129,10 @@ pub fn trades(journal: &[Entry]) -> Result<Vec<TradeRow>, LedgerError> {
                 }
             }
             Entry::Movement(movement) => {
-                let income = matches!(movement.kind, MovementKind::Dividend | MovementKind::CashInLieu);
+                let income = matches!(
+                    movement.kind,
+                    MovementKind::Dividend | MovementKind::CashInLieu | MovementKind::Borrowing
+                );
                 if let (true, Some(ticker)) = (income, movement.ticker.as_deref())
                     && let Some((_, trade)) = open.get_mut(ticker)
                 {

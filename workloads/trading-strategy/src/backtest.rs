@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use ats_calendar::{Calendar, CalendarError};
-use ats_columns::ColumnsError;
+use ats_columns::{Bars, ColumnsError};
 use ats_crds::strategy::TradedPrices;
 use ats_pipeline::spec::{BacktestSpec, SignalSpec};
 use jiff::civil::Date;
 
 use crate::convert::{ConvertError, engine_config};
 use crate::describe;
-use crate::engine::{Control, Engine, EngineError, NumberError, Trade};
+use crate::engine::{Control, Engine, EngineError, NumberError, OrderReason, Trade};
 use crate::market::Market;
 use crate::record::Record;
 use crate::report::{self, ReportInput};
@@ -79,7 +79,8 @@ pub enum BacktestError {
 /// What a backtest gives.
 #[derive(Debug, Clone)]
 pub struct BacktestOutput {
-    /// `orders.parquet`, `trades.parquet`, `lots.parquet`, `equity.parquet`, `statistics.json`, `report.html`.
+    /// `orders.parquet`, `trades.parquet`, `lots.parquet`, `equity.parquet`, `rolling.parquet`, `statistics.json`,
+    /// `report.html`.
     pub files: Vec<OutputFile>,
     /// Figures for gates and the status; one that is not defined is none.
     pub figures: BTreeMap<String, Option<f64>>,
@@ -92,10 +93,13 @@ pub struct BacktestOutput {
 }
 
 /// Figures that gates and the status know, by their names in `statistics.json`.
-const FIGURES: [&str; 14] = [
+const FIGURES: [&str; 17] = [
+    "alpha",
+    "beta",
     "calmar",
     "cagr",
     "exposure",
+    "informationRatio",
     "maxDrawdown",
     "probabilisticSharpe",
     "profitFactor",
@@ -129,25 +133,34 @@ pub fn run(
     let closes = record.closes();
     let open = engine.state().account.open_trades()?;
     let initial_cash = engine.config().initial_cash.to_f64();
+    let benchmark = match &spec.benchmark {
+        None => buy_and_hold(market.tickers.values().map(|history| &history.bars), &closes, initial_cash),
+        Some(ticker) => buy_and_hold(market.bars(ticker).into_iter(), &closes, initial_cash),
+    };
     let statistics = statistics::compute(&statistics::Record {
         initial_cash,
         closes: &closes,
         trades: &record.results(),
+        benchmark: &benchmark,
         traded_value: record
             .fills()
             .map(|fill| fill.price.value_of(fill.quantity).map(crate::engine::Money::to_f64))
             .sum::<Result<f64, NumberError>>()?,
         commission: record.fills().map(|fill| fill.commission.to_f64()).sum(),
         slippage: record.fills().map(|fill| fill.slippage.to_f64()).sum(),
+        borrowing: record.borrowing.to_f64(),
         dividends: record.dividends.to_f64(),
     });
-    let benchmark = buy_and_hold(market, &closes, initial_cash);
-    let warnings = warnings(spec, market, &record, &engine, to);
+    let mut warnings = warnings(spec, market, &record, &engine, to);
+    if let Some(ticker) = spec.benchmark.as_ref().filter(|_| benchmark.is_empty()) {
+        warnings.push(format!("{ticker} has no bar on the first session: nothing is compared with it."));
+    }
     let page = report::render(&ReportInput {
         lead: describe::lead(spec, market),
         initial_cash,
         closes: &closes,
         benchmark: &benchmark,
+        benchmark_name: spec.benchmark.as_deref(),
         statistics: &statistics,
         trades: &record.trades,
         open: &open,
@@ -172,7 +185,11 @@ pub fn run(
 }
 
 /// First and last session to trade, checked against what there is.
-fn span(spec: &BacktestSpec, market: &Market, calendar: &Calendar) -> Result<(Date, Date), BacktestError> {
+pub(crate) fn span(
+    spec: &BacktestSpec,
+    market: &Market,
+    calendar: &Calendar,
+) -> Result<(Date, Date), BacktestError> {
     let data = market.span().ok_or(BacktestError::NoBars)?;
     let (first, last) = (*data.start(), *data.end());
     let end = spec.end.unwrap_or(last);
@@ -189,14 +206,13 @@ fn span(spec: &BacktestSpec, market: &Market, calendar: &Calendar) -> Result<(Da
     Ok((from, to))
 }
 
-/// Equal parts of the cash in every ticker that has a bar on the first session, at its close, dividends
+/// Equal parts of the cash in each of the tickers that has a bar on the first session, at its close, dividends
 /// reinvested, costless; its worth at each session's close. Empty when no ticker has that bar.
-fn buy_and_hold(market: &Market, closes: &[Close], cash: f64) -> Vec<f64> {
+fn buy_and_hold<'a>(tickers: impl Iterator<Item = &'a Bars>, closes: &[Close], cash: f64) -> Vec<f64> {
     let Some(first) = closes.first() else { return Vec::new() };
     let mut sum = vec![0.0; closes.len()];
     let mut count = 0.0;
-    for history in market.tickers.values() {
-        let bars = &history.bars;
+    for bars in tickers {
         // The close of the session's last bar, with everything that was paid reinvested.
         let worth = |row: usize| bars.close()[row] * bars.split_factor()[row] * bars.dividend_factor()[row];
         let after = |date: Date| bars.session().partition_point(|session| session.date() <= date);
@@ -239,7 +255,9 @@ fn warnings(spec: &BacktestSpec, market: &Market, record: &Record, engine: &Engi
     }
     let costs = &spec.core.costs;
     if costs.slippage_basis_points.is_zero()
+        && costs.price_impact.is_none()
         && costs.commission_per_share.is_zero()
+        && costs.commission_rate.is_none()
         && costs.minimum_commission.is_zero()
     {
         warnings.push("Costless: neither commission nor slippage is reckoned with.".to_owned());
@@ -248,6 +266,14 @@ fn warnings(spec: &BacktestSpec, market: &Market, record: &Record, engine: &Engi
         warnings.push(format!(
             "The drawdown limit was reached at the close of {}: from then on nothing was opened, and the flat sessions count.",
             latch.session
+        ));
+    }
+    for trade in record.trades.iter().filter(|trade| trade.exit_reason == Some(OrderReason::Delisted)) {
+        warnings.push(format!(
+            "{} had no price any more and was settled at its last one, {:.2}, on {}: what its holders really got may differ.",
+            trade.ticker,
+            trade.exit_price,
+            trade.exit_session.unwrap_or(to)
         ));
     }
     for (ticker, position) in &engine.state().account.positions {
@@ -280,6 +306,7 @@ fn files(
         tables::trades(&record.trades, open)?,
         tables::lots(&record.lots)?,
         tables::equity(&record.equity)?,
+        tables::rolling(&statistics.rolling)?,
         OutputFile { name: "statistics.json", bytes: json, rows: None },
         OutputFile { name: "report.html", bytes: page.into_bytes(), rows: None },
     ])

@@ -1,13 +1,13 @@
 //! From a stage's spec to the engine's settings.
 
 use ats_crds::strategy as api;
-use ats_pipeline::spec::{SignalSpec, SizingSpec, StopSpec, StrategyCore};
+use ats_pipeline::spec::{SignalSpec, SizingSpec, StopSpec, StrategyCore, TakeProfitSpec};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
 use crate::engine::{
     ConfigError, Costs, Direction, DrawdownAction, EngineConfig, FillTiming, Fraction, MaxDrawdown, Money,
-    NumberError, Price, Risk, Selection, Sizing, Stop,
+    NumberError, Price, Risk, Selection, Sizing, Stop, TakeProfit, Trail,
 };
 
 /// A spec that the engine cannot trade by.
@@ -52,6 +52,10 @@ pub fn engine_config(core: &StrategyCore, identity: &str) -> Result<EngineConfig
             api::Direction::LongShort => Direction::LongShort,
         },
         max_positions: core.max_positions as usize,
+        rebalance_threshold: match core.rebalance_threshold {
+            Some(share) => fraction("portfolio.rebalanceThreshold", share)?,
+            None => Fraction::ZERO,
+        },
         sizing: match &core.sizing {
             SizingSpec::RiskPerTrade => {
                 Sizing::RiskPerTrade { fraction: fraction("risk.riskPercentage", core.risk_percentage)? }
@@ -61,6 +65,9 @@ pub fn engine_config(core: &StrategyCore, identity: &str) -> Result<EngineConfig
                 cash_buffer: fraction("portfolio.sizing.targetWeight.cashBuffer", *cash_buffer)?,
             },
             SizingSpec::EqualWeight => Sizing::EqualWeight,
+            SizingSpec::VolatilityTarget { annual, .. } => Sizing::VolatilityTarget {
+                annual: fraction("portfolio.sizing.volatilityTarget.annual", *annual)?,
+            },
         },
         risk: Risk {
             max_position_size: core
@@ -81,6 +88,20 @@ pub fn engine_config(core: &StrategyCore, identity: &str) -> Result<EngineConfig
                     Some(Stop::Percent { fraction: fraction("risk.stop.percent", *share)? })
                 }
             },
+            trail: core.trail.map(|trail| match trail {
+                api::Trail::Close => Trail::Close,
+                api::Trail::Extreme => Trail::Extreme,
+            }),
+            take_profit: match &core.take_profit {
+                None => None,
+                Some(TakeProfitSpec::Percent { fraction: share }) => {
+                    Some(TakeProfit::Percent { fraction: fraction("risk.takeProfit.percent", *share)? })
+                }
+                Some(TakeProfitSpec::RiskMultiple { multiple }) => Some(TakeProfit::RiskMultiple {
+                    multiple: fraction("risk.takeProfit.riskMultiple", *multiple)?,
+                }),
+            },
+            max_holding_bars: core.max_holding_bars,
             max_drawdown: match core.max_drawdown {
                 None => None,
                 Some((limit, action)) => Some(MaxDrawdown {
@@ -95,6 +116,10 @@ pub fn engine_config(core: &StrategyCore, identity: &str) -> Result<EngineConfig
         costs: Costs {
             commission_per_share: Price::try_from(costs.commission_per_share)
                 .map_err(|source| ConvertError::Number { field: "costs.commissionPerShare", source })?,
+            commission_rate: match costs.commission_rate {
+                Some(rate) => fraction("costs.commissionRate", rate)?,
+                None => Fraction::ZERO,
+            },
             minimum_commission: money("costs.minimumCommission", costs.minimum_commission)?,
             maximum_commission_rate: costs
                 .maximum_commission_rate
@@ -102,6 +127,14 @@ pub fn engine_config(core: &StrategyCore, identity: &str) -> Result<EngineConfig
                 .transpose()?,
             slippage: Fraction::from_basis_points(costs.slippage_basis_points)
                 .map_err(|source| ConvertError::Number { field: "costs.slippageBasisPoints", source })?,
+            price_impact: match costs.price_impact {
+                Some(impact) => fraction("costs.priceImpact", impact)?,
+                None => Fraction::ZERO,
+            },
+            borrow_rate: match costs.borrow_rate {
+                Some(rate) => fraction("costs.borrowRate", rate)?,
+                None => Fraction::ZERO,
+            },
             max_volume_share: costs
                 .max_volume_share
                 .map(|value| fraction("costs.maxVolumeShare", value))

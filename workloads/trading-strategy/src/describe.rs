@@ -1,7 +1,7 @@
 //! A strategy in words, for the report.
 
-use ats_crds::strategy::{Direction, FillTiming, TradedPrices};
-use ats_pipeline::spec::{BacktestSpec, SignalSpec, SizingSpec, StopSpec};
+use ats_crds::strategy::{Direction, FillTiming, TradedPrices, Trail};
+use ats_pipeline::spec::{BacktestSpec, SignalSpec, SizingSpec, StopSpec, TakeProfitSpec};
 use rust_decimal::Decimal;
 
 use crate::market::Market;
@@ -71,8 +71,14 @@ pub(crate) fn settings(spec: &BacktestSpec) -> Vec<(String, String)> {
                 format!("{} of equity, {} left in cash", percent(*weight), percent(*cash_buffer))
             }
             SizingSpec::EqualWeight => "equal weights".to_owned(),
+            SizingSpec::VolatilityTarget { annual, window } => {
+                format!("{} annual volatility a position, over {window} bars", percent(*annual))
+            }
         },
     );
+    if let Some(threshold) = core.rebalance_threshold {
+        row("Weights are restored when off by", format!("more than {} of equity", percent(threshold)));
+    }
     row(
         "Stop",
         match &core.stop {
@@ -81,6 +87,23 @@ pub(crate) fn settings(spec: &BacktestSpec) -> Vec<(String, String)> {
             Some(StopSpec::Percent { fraction }) => percent(*fraction),
         },
     );
+    if let Some(trail) = core.trail {
+        let what = match trail {
+            Trail::Close => "the close",
+            Trail::Extreme => "the high, for shorts the low",
+        };
+        row("Stop follows", what.to_owned());
+    }
+    match &core.take_profit {
+        None => {}
+        Some(TakeProfitSpec::Percent { fraction }) => row("Profit taken at", percent(*fraction)),
+        Some(TakeProfitSpec::RiskMultiple { multiple }) => {
+            row("Profit taken at", format!("{multiple} x the stop's distance"));
+        }
+    }
+    if let Some(bars) = core.max_holding_bars {
+        row("Held at most", if bars == 1 { "1 bar".to_owned() } else { format!("{bars} bars") });
+    }
     if let Some(most) = core.max_position_size {
         row("Position at most", format!("${most}"));
     }
@@ -92,13 +115,23 @@ pub(crate) fn settings(spec: &BacktestSpec) -> Vec<(String, String)> {
         row("Drawdown limit", format!("{}, then {action:?}", percent(limit)));
     }
     let costs = &core.costs;
-    let mut commission =
-        format!("${} a share, ${} an order at least", costs.commission_per_share, costs.minimum_commission);
+    let mut commission = format!("${} a share", costs.commission_per_share);
+    if let Some(rate) = costs.commission_rate {
+        commission.push_str(&format!(" and {} of the value", percent(rate)));
+    }
+    commission.push_str(&format!(", ${} an order at least", costs.minimum_commission));
     if let Some(rate) = costs.maximum_commission_rate {
         commission.push_str(&format!(", {} of the value at most", percent(rate)));
     }
     row("Commission", commission);
-    row("Slippage", format!("{} basis points", costs.slippage_basis_points));
+    let mut slippage = format!("{} basis points", costs.slippage_basis_points);
+    if let Some(impact) = costs.price_impact {
+        slippage.push_str(&format!(" and {} x (share of the volume)^2", percent(impact)));
+    }
+    row("Slippage", slippage);
+    if let Some(rate) = costs.borrow_rate {
+        row("Borrowing", format!("{} of a short's value a year", percent(rate)));
+    }
     if let Some(share) = costs.max_volume_share {
         row("Share of the volume at most", percent(share));
     }

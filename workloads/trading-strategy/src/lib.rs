@@ -6,12 +6,14 @@
 //! - [`record`]: from the engine's events to rows.
 //! - [`load`], [`stage`]: the store around it.
 //! - [`backtest`]: all of these over a span, with [`statistics`], [`tables`] and the [`report`].
+//! - [`explain`]: what is behind a decision.
 //! - [`trade`]: paper trading, bar by bar, with a ledger.
 
 pub mod backtest;
 pub mod convert;
 mod describe;
 pub mod engine;
+pub mod explain;
 pub mod load;
 pub mod market;
 pub mod record;

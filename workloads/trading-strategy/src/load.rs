@@ -58,13 +58,14 @@ struct Files {
     across: Vec<(Name, Kind)>,
 }
 
-/// Reads what a strategy needs of its inputs.
+/// Reads what a strategy needs of its inputs, and the bars of a ticker that its result is compared with.
 ///
 /// # Errors
 /// When an input is missing or damaged, or when an expression is faulty.
 pub async fn load(
     file: &StageFile,
     core: &StrategyCore,
+    benchmark: Option<&str>,
     context: &StageContext,
 ) -> Result<Loaded, StageError> {
     let rules = Rules::new(core)?;
@@ -89,7 +90,9 @@ pub async fn load(
         .try_collect()
         .await?;
     let mut benchmarks = Vec::new();
-    for ticker in rules.benchmarks().into_iter().filter(|ticker| !lineage.tickers.contains(ticker)) {
+    let mut read = rules.benchmarks();
+    read.extend(benchmark.map(str::to_owned));
+    for ticker in read.into_iter().filter(|ticker| !lineage.tickers.contains(ticker)) {
         let (folder, manifest) = unit(store, acquired, &ticker).await?;
         benchmarks.push((ticker, folder.named(&manifest, "bars.parquet").await?));
     }

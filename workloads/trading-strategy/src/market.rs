@@ -56,6 +56,12 @@ impl TickerHistory {
 }
 
 impl Market {
+    /// Bars of a ticker, traded or not.
+    #[must_use]
+    pub fn bars(&self, ticker: &str) -> Option<&Bars> {
+        self.tickers.get(ticker).map(|history| &history.bars).or_else(|| self.benchmarks.get(ticker))
+    }
+
     /// First and last session with a bar.
     #[must_use]
     pub fn span(&self) -> Option<RangeInclusive<Date>> {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::engine::{
-    ClientOrderId, ClosedLot, CutReason, EquityPoint, Event, Fill, Latch, Money, NumberError, Order, Trade,
+    ClientOrderId, ClosedLot, CutReason, EquityPoint, Event, Fill, Latch, Money, NumberError, Order, Side,
+    Trade,
 };
 use crate::statistics::{Close, TradeResult};
 
@@ -86,6 +87,8 @@ pub struct Record {
     pub latched: Vec<Latch>,
     /// Dividends received less paid, and what splits paid for fractions of shares.
     pub dividends: Money,
+    /// What borrowing shorts cost.
+    pub borrowing: Money,
     places: BTreeMap<ClientOrderId, usize>,
 }
 
@@ -111,6 +114,7 @@ impl Record {
                 Event::LotClosed(lot) => self.lots.push(lot),
                 Event::TradeClosed(trade) => self.trades.push(trade),
                 Event::Dividend { cash, .. } => self.dividends = self.dividends.plus(cash)?,
+                Event::Borrowed { cash, .. } => self.borrowing = self.borrowing.plus(cash)?,
                 Event::Latched { session, action, .. } => self.latched.push(Latch { session, action }),
                 Event::Equity(point) => self.equity.push(point),
                 Event::Split { .. } | Event::Waiting { .. } | Event::LatchReset => {}
@@ -143,7 +147,14 @@ impl Record {
     pub fn results(&self) -> Vec<TradeResult> {
         self.trades
             .iter()
-            .map(|trade| TradeResult { profit: trade.profit.to_f64(), sessions: trade.sessions })
+            .map(|trade| TradeResult {
+                ticker: trade.ticker.to_string(),
+                is_long: trade.side == Side::Buy,
+                entry_value: trade.entry_value.to_f64(),
+                profit: trade.profit.to_f64(),
+                sessions: trade.sessions,
+                reason: trade.exit_reason.map_or_else(String::new, |reason| format!("{reason:?}")),
+            })
             .collect()
     }
 

@@ -9,7 +9,7 @@ use ats_crds::strategy::TradedPrices;
 use ats_expression::{
     ExpressionError, FeatureGraph, Kind, Name, Scope, Ticker as Benchmark, Typed, check_kind, parse,
 };
-use ats_pipeline::spec::{SignalSpec, StopSpec, StrategyCore};
+use ats_pipeline::spec::{SignalSpec, SizingSpec, StopSpec, StrategyCore};
 
 use crate::market::{Market, TickerHistory};
 
@@ -66,6 +66,7 @@ pub struct Rules {
     rank_by: Option<Typed>,
     atr: Option<Typed>,
     volume: Typed,
+    volatility: Option<Typed>,
     /// What the universe's features are.
     kinds: BTreeMap<Name, Kind>,
 }
@@ -87,6 +88,8 @@ pub struct Signals {
     pub atr: Vec<f64>,
     /// Average volume; not a number where undefined.
     pub average_volume: Vec<f64>,
+    /// Annual volatility that sizes a position; not a number where undefined.
+    pub volatility: Vec<f64>,
 }
 
 impl Rules {
@@ -141,6 +144,15 @@ impl Rules {
                 &nothing,
                 Kind::Number,
             )?,
+            volatility: match core.sizing {
+                SizingSpec::VolatilityTarget { window, .. } => Some(checked(
+                    "portfolio.sizing.volatilityTarget",
+                    &format!("realized_volatility({window})"),
+                    &nothing,
+                    Kind::Number,
+                )?),
+                _ => None,
+            },
             kinds: scope.iter().map(|(name, facts)| (name.clone(), facts.kind)).collect(),
         })
     }
@@ -156,6 +168,18 @@ impl Rules {
     #[must_use]
     pub fn benchmarks(&self) -> BTreeSet<String> {
         self.expressions().flat_map(Typed::tickers).map(|ticker| ticker.as_str().to_owned()).collect()
+    }
+
+    /// The rules, by their fields.
+    pub(crate) fn named(&self) -> impl Iterator<Item = (&'static str, &Typed)> {
+        [
+            ("signal.rules.entry", &self.entry),
+            ("signal.rules.exit", &self.exit),
+            ("signal.rules.shortEntry", &self.short_entry),
+            ("signal.rules.shortExit", &self.short_exit),
+        ]
+        .into_iter()
+        .filter_map(|(field, rule)| Some((field, rule.as_ref()?)))
     }
 
     /// The rules and the ranking.
@@ -181,7 +205,7 @@ impl Rules {
             .collect()
     }
 
-    fn inputs<'a>(
+    pub(crate) fn inputs<'a>(
         &self,
         core: &StrategyCore,
         market: &'a Market,
@@ -249,12 +273,13 @@ impl Rules {
             rank_by: number("portfolio.rankBy", self.rank_by.as_ref(), inputs)?,
             atr,
             average_volume,
+            volatility: number("portfolio.sizing.volatilityTarget", self.volatility.as_ref(), &adjusted)?,
         })
     }
 }
 
 /// Puts the field before what is missing.
-fn missing(field: &'static str) -> impl Fn(EvaluateError) -> SignalError {
+pub(crate) fn missing(field: &'static str) -> impl Fn(EvaluateError) -> SignalError {
     move |source| match source {
         EvaluateError::CrossSection { function, .. } => SignalError::AcrossTickers { field, function },
         source => SignalError::Evaluate { field, source: Box::new(source) },

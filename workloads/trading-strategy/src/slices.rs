@@ -11,7 +11,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::engine::{
-    Action, ActionKind, Bar, Control, Money, NumberError, Price, Ratio, Signal, Slice, Ticker, TickerSlice,
+    Action, ActionKind, Bar, Control, Fraction, Money, NumberError, Price, Ratio, Signal, Slice, Ticker,
+    TickerSlice,
 };
 use crate::market::{Market, TickerHistory};
 use crate::signals::{Rules, Scales, SignalError, Signals};
@@ -126,12 +127,19 @@ impl<'a> Slices<'a> {
                     slice.rebalance = place == last && self.ends_period(*session);
                     slice.control = control;
                     if place == 0 {
+                        slice.nights = self.nights(*session);
                         slice.actions = self.actions.get(session).cloned().unwrap_or_default();
                     }
                     Ok(slice)
                 })
                 .collect()
         })
+    }
+
+    /// Calendar days since the session before; 0 for the calendar's first.
+    fn nights(&self, session: Session) -> u32 {
+        let before = self.calendar.previous(session).map(|before| session.date() - before.date());
+        before.map_or(0, |span| u32::try_from(span.get_days()).unwrap_or_default())
     }
 
     fn slice(&self, session: Session, start: Timestamp, next: &mut [usize]) -> Result<Slice, SliceError> {
@@ -151,6 +159,7 @@ impl<'a> Slices<'a> {
             timestamp: start,
             session_close: false,
             rebalance: false,
+            nights: 0,
             actions: Vec::new(),
             tickers,
             control: Control::Run,
@@ -170,6 +179,7 @@ impl Line<'_> {
             signal: Signal::default(),
             atr: None,
             average_volume: None,
+            volatility: None,
         };
         if let Some(row) = row {
             part.bar = Some(self.bar(session, row)?);
@@ -187,6 +197,7 @@ impl Line<'_> {
             part.atr = number(&signals.atr).map(|atr| Price::from_f64(atr).unwrap_or_default());
             part.average_volume =
                 number(&signals.average_volume).map(|volume| volume.clamp(0.0, 9e15).floor() as i64);
+            part.volatility = number(&signals.volatility).and_then(Fraction::from_f64);
         }
         Ok(part)
     }

@@ -8,6 +8,7 @@ use ats_pipeline::{Outcome, StageFile, StageSpec};
 use ats_store::{OutputFile, StageContext, StageError, UnitOutput, run_single};
 
 use crate::backtest::{self, BacktestError};
+use crate::explain::Source;
 use crate::load::load;
 use crate::slices::SliceError;
 
@@ -29,11 +30,15 @@ async fn compute(
     spec: Arc<BacktestSpec>,
     context: &StageContext,
 ) -> Result<UnitOutput, StageError> {
-    let loaded = load(file, &spec.core, context).await?;
+    let loaded = load(file, &spec.core, spec.benchmark.as_deref(), context).await?;
     let calendar = Calendar::by_name(spec.core.calendar.as_str())
         .map_err(|error| StageError::bad_spec(error.to_string()))?;
     // Two strategies of one spec share the output, so the ids in it come from the key, not from a name.
     let identity = file.key.short();
+    // What it was computed from, so that any decision can be worked through again.
+    let source = Source { spec: file.spec.clone(), inputs: file.inputs.clone() };
+    let source =
+        serde_json::to_vec_pretty(&source).map_err(|error| StageError::internal(error.to_string()))?;
     let output = tokio::task::spawn_blocking(move || {
         backtest::run(&spec, &loaded.market, calendar, &identity, &loaded.lineage)
     })
@@ -44,7 +49,8 @@ async fn compute(
         bytes: file.bytes.into(),
         rows: file.rows,
     });
-    let mut unit = UnitOutput::done(files.collect());
+    let source = OutputFile { name: "backtest.json".to_owned(), bytes: source.into(), rows: None };
+    let mut unit = UnitOutput::done(files.chain([source]).collect());
     unit.counts.insert("orders".to_owned(), output.record.orders.len() as u64);
     unit.counts.insert("trades".to_owned(), output.record.trades.len() as u64);
     unit.counts.insert("sessions".to_owned(), output.record.closes().len() as u64);

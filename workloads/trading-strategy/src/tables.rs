@@ -10,6 +10,7 @@ use polars_core::prelude::{Int32Chunked, IntoColumn, IntoSeries, NewChunkedArray
 
 use crate::engine::{ClosedLot, EquityPoint, Trade};
 use crate::record::OrderRow;
+use crate::statistics::RollingPoint;
 
 /// A file of the output.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +85,9 @@ pub fn orders(rows: &[OrderRow]) -> Result<OutputFile, ColumnsError> {
             numbers("commission", rows, |row| fill(row, |fill| fill.commission.to_f64())),
             numbers("slippage", rows, |row| fill(row, |fill| fill.slippage.to_f64())),
             numbers("stop", rows, |row| fill(row, |fill| fill.stop.map_or(f64::NAN, |stop| stop.to_f64()))),
+            numbers("take_profit", rows, |row| {
+                fill(row, |fill| fill.take_profit.map_or(f64::NAN, |price| price.to_f64()))
+            }),
             texts("cancelled", rows, |row| {
                 let parts = row.cancelled.iter().map(|(quantity, reason)| format!("{reason:?} {quantity}"));
                 parts.collect::<Vec<_>>().join("; ")
@@ -117,6 +121,7 @@ pub fn trades(closed: &[Trade], open: &[Trade]) -> Result<OutputFile, ColumnsErr
             numbers("commission", &rows, |trade| trade.commission.to_f64()),
             numbers("slippage", &rows, |trade| trade.slippage.to_f64()),
             numbers("dividends", &rows, |trade| trade.dividends.to_f64()),
+            numbers("borrowing", &rows, |trade| trade.borrowing.to_f64()),
             texts("exit_reason", &rows, |trade| {
                 trade.exit_reason.map_or_else(String::new, |reason| format!("{reason:?}"))
             }),
@@ -139,6 +144,18 @@ pub fn lots(rows: &[ClosedLot]) -> Result<OutputFile, ColumnsError> {
             numbers("entry_value", rows, |lot| lot.entry_value.to_f64()),
             numbers("exit_value", rows, |lot| lot.exit_value.to_f64()),
             numbers("profit", rows, |lot| lot.profit.to_f64()),
+        ],
+    )
+}
+
+/// `rolling.parquet`: numbers over the last 126 sessions, from the first session that has them.
+pub fn rolling(rows: &[RollingPoint]) -> Result<OutputFile, ColumnsError> {
+    file(
+        "rolling.parquet",
+        vec![
+            dates("session", rows, |point| point.session),
+            numbers("sharpe", rows, |point| point.sharpe.unwrap_or(f64::NAN)),
+            numbers("beta", rows, |point| point.beta.unwrap_or(f64::NAN)),
         ],
     )
 }

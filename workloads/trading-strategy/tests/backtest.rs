@@ -16,7 +16,7 @@ use jiff::civil::{Date, date};
 use common::{costless, decimal};
 
 fn spec(core: StrategyCore, start: Date) -> BacktestSpec {
-    BacktestSpec { core, start, end: Some(date(2021, 3, 31)), prices: TradedPrices::Raw }
+    BacktestSpec { core, start, end: Some(date(2021, 3, 31)), prices: TradedPrices::Raw, benchmark: None }
 }
 
 fn backtest(spec: &BacktestSpec, market: &Market) -> Result<BacktestOutput, BacktestError> {
@@ -48,6 +48,7 @@ fn the_same_run_gives_the_same_bytes() {
             "trades.parquet",
             "lots.parquet",
             "equity.parquet",
+            "rolling.parquet",
             "statistics.json",
             "report.html"
         ]

@@ -13,7 +13,8 @@ use ats_crds::strategy::TradedPrices;
 use ats_pipeline::Digest;
 use ats_pipeline::spec::{BacktestSpec, SizingSpec, StopSpec, StrategyCore};
 use ats_trading_strategy::backtest::{BacktestOutput, run};
-use ats_trading_strategy::engine::{Control, Price, Slice};
+use ats_trading_strategy::engine::{Control, Event, Intent, Price, Slice};
+use ats_trading_strategy::explain::explain;
 use ats_trading_strategy::market::{Market, TickerHistory};
 use ats_trading_strategy::slices::Slices;
 use jiff::civil::{Date, date};
@@ -98,7 +99,7 @@ fn hours_make_sessions() {
     assert_eq!(slices[7].actions.len(), 2);
     assert!(slices.iter().all(|slice| slice.tickers[0].bar.is_some()));
 
-    let spec = BacktestSpec { core, start: from, end: Some(to), prices: TradedPrices::Raw };
+    let spec = BacktestSpec { core, start: from, end: Some(to), prices: TradedPrices::Raw, benchmark: None };
     let output = run(&spec, &market, Calendar::xnys(), "x", &[]).unwrap();
     assert_eq!(output.record.equity.len(), 21);
     assert_eq!(output.record.closes().len(), 3, "statistics count sessions, not bars");
@@ -136,11 +137,64 @@ fn adjusted_prices_hold_the_actions() {
     assert_eq!(raw[last].tickers[0].average_volume, Some(20_000));
     assert_eq!(raw[19].tickers[0].average_volume, None, "21 bars make the average");
 
-    let spec = BacktestSpec { core: core(), start: from, end: None, prices: TradedPrices::Adjusted };
+    let spec = BacktestSpec {
+        core: core(),
+        start: from,
+        end: None,
+        prices: TradedPrices::Adjusted,
+        benchmark: None,
+    };
     let output = run(&spec, &market, Calendar::xnys(), "x", &[]).unwrap();
     let report = output.files.iter().find(|file| file.name == "report.html").unwrap();
     assert!(std::str::from_utf8(&report.bytes).unwrap().contains("Adjusted prices"));
     assert_eq!(output.record.dividends.micros(), 0);
+}
+
+/// A decision is told with what was decided by: the values of the rule's parts as the language gives them, the orders
+/// that the backtest recorded, and their fills on the next bar.
+#[test]
+fn a_decision_is_explained() {
+    let (from, split, to) = (date(2021, 1, 4), date(2021, 2, 16), date(2021, 3, 31));
+    let market = market(Interval::D1, from, to, split, wave);
+    let spec =
+        BacktestSpec { core: core(), start: from, end: None, prices: TradedPrices::Raw, benchmark: None };
+    let calendar = Calendar::xnys();
+    let output = run(&spec, &market, calendar, "x", &[]).unwrap();
+    let told = |date: Date| explain(&spec, &market, calendar, "x", "X", date).unwrap();
+    let mut entries = 0;
+    for session in calendar.sessions(from, to) {
+        let session = session.date();
+        let told = told(session);
+        let decided: Vec<_> = output
+            .record
+            .orders
+            .iter()
+            .filter(|row| row.order.session == session && !row.order.reason.is_in_bar())
+            .collect();
+        assert_eq!(told.orders, decided.iter().map(|row| row.order.clone()).collect::<Vec<_>>(), "{session}");
+        assert_eq!(told.why_not.is_some(), decided.is_empty(), "{session}");
+        let fills: Vec<_> = told
+            .later
+            .iter()
+            .filter_map(|event| if let Event::Filled(fill) = event { Some(fill.clone()) } else { None })
+            .collect();
+        assert_eq!(fills, decided.iter().filter_map(|row| row.fill.clone()).collect::<Vec<_>>(), "{session}");
+        entries += decided.iter().filter(|row| row.order.intent == Intent::Entry).count();
+    }
+    assert!(entries > 3, "{entries} entries");
+
+    // The fourth bar closes at 52, the two before at 48 and 44: above their mean of 48.
+    let fourth = calendar.sessions(from, to)[3].date();
+    let explained = told(fourth);
+    let entry = &explained.rules[0];
+    assert_eq!((entry.field, entry.rule.value.as_str()), ("signal.rules.entry", "true"));
+    let parts: Vec<_> = entry.parts.iter().map(|part| (part.text.as_str(), part.value.as_str())).collect();
+    assert_eq!(parts, [("close > sma(close, 3)", "true"), ("close", "52"), ("sma(close, 3)", "48")]);
+
+    let error = explain(&spec, &market, calendar, "x", "Y", fourth).unwrap_err().to_string();
+    assert_eq!(error, "Y is not among the strategy's tickers: X");
+    let error = explain(&spec, &market, calendar, "x", "X", date(2021, 1, 9)).unwrap_err().to_string();
+    assert!(error.contains("2021-01-09 is not a session of the backtest"), "{error}");
 }
 
 fn digests(output: &BacktestOutput) -> Vec<String> {
@@ -153,7 +207,8 @@ fn digests(output: &BacktestOutput) -> Vec<String> {
 fn artifacts_change_only_with_the_revision() {
     let (from, split, to) = (date(2019, 1, 2), date(2020, 2, 18), date(2021, 3, 31));
     let market = market(Interval::D1, from, to, split, |bar| wave(bar) + (bar % 31) as f64 * 0.37);
-    let spec = BacktestSpec { core: core(), start: from, end: None, prices: TradedPrices::Raw };
+    let spec =
+        BacktestSpec { core: core(), start: from, end: None, prices: TradedPrices::Raw, benchmark: None };
     let lineage = [("publish".to_owned(), "0".repeat(64))];
     let output = run(&spec, &market, Calendar::xnys(), "golden", &lineage).unwrap();
     assert!(output.record.trades.len() > 30);

@@ -157,7 +157,13 @@ impl World {
     }
 
     fn file(&self, core: StrategyCore, inputs: Vec<StageInput>) -> StageFile {
-        let spec = BacktestSpec { core, start: date(2019, 7, 1), end: None, prices: TradedPrices::Raw };
+        let spec = BacktestSpec {
+            core,
+            start: date(2019, 7, 1),
+            end: None,
+            prices: TradedPrices::Raw,
+            benchmark: None,
+        };
         let digests: Vec<_> = inputs.iter().map(|input| input.digest).collect();
         StageFile {
             version: VERSION,

@@ -1,6 +1,8 @@
 //! One module for each command.
 
 mod audit;
+mod compare;
+mod explain;
 mod features;
 mod get;
 mod plan;
@@ -24,6 +26,8 @@ pub(crate) fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Report(report) => report::report(&report),
         Command::Features(features) => features::features(&features),
         Command::Audit(audit) => audit::audit(&audit),
+        Command::Compare(compare) => compare::compare(&compare),
+        Command::Explain(explain) => explain::explain(&explain),
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "ats", &mut text);

@@ -1,8 +1,9 @@
 //! Checks of a `Strategy` against the universe that it trades.
 
+use ats_calendar::Interval;
 use ats_crds::{
     StrategySpec,
-    strategy::{Direction, FillTiming, Mode, Sizing, Stop, StrategyMetric},
+    strategy::{Direction, FillTiming, Mode, Sizing, Stop, StrategyMetric, TakeProfit},
 };
 use ats_expression::{Facts, Kind, Scope, Typed};
 use jiff::civil::Date;
@@ -11,7 +12,10 @@ use rust_decimal::Decimal;
 use super::{CheckedUniverse, Problem, Problems, bound, expression, source};
 use crate::{
     gate::Gate,
-    spec::{BacktestSpec, SignalSpec, SizingSpec, StopSpec, StrategyCore, TradeSpec, backtest::CostsSpec},
+    spec::{
+        BacktestSpec, SignalSpec, SizingSpec, StopSpec, StrategyCore, TakeProfitSpec, TradeSpec,
+        backtest::CostsSpec,
+    },
 };
 
 /// A strategy whose every field is sound.
@@ -48,6 +52,9 @@ pub fn strategy(spec: &StrategySpec, universe: &CheckedUniverse) -> Result<Check
         problems.add("spec.backtest", "start must not lie after end");
     }
     span(&mut problems, universe, start, end);
+    if let Some(ticker) = &spec.backtest.benchmark {
+        acquired(&mut problems, "spec.backtest.benchmark", ticker, universe);
+    }
     let mut gates = Vec::new();
     for (index, gate) in spec.backtest.gates.iter().enumerate() {
         if let Some(value) =
@@ -74,7 +81,13 @@ pub fn strategy(spec: &StrategySpec, universe: &CheckedUniverse) -> Result<Check
             halt_action: spec.halt_action,
         });
         Some(CheckedStrategy {
-            backtest: BacktestSpec { core, start, end, prices: spec.backtest.prices },
+            backtest: BacktestSpec {
+                core,
+                start,
+                end,
+                prices: spec.backtest.prices,
+                benchmark: spec.backtest.benchmark.clone(),
+            },
             trade,
             gates,
             model: spec.signal.model.as_ref().map(|model| model.name.clone()),
@@ -144,6 +157,28 @@ fn core(problems: &mut Problems, spec: &StrategySpec, universe: &CheckedUniverse
             "open risk is measured to the stop: set risk.stop, or remove maxPortfolioHeat",
         );
     }
+    let take_profit = risk.take_profit.as_ref().map(|rule| self::take_profit(problems, rule));
+    if matches!(take_profit, Some(Some(TakeProfitSpec::RiskMultiple { .. }))) && stop.is_none() {
+        problems.add("spec.risk", "takeProfit.riskMultiple needs stop: it is a multiple of its distance");
+    }
+    let max_holding_bars = risk.max_holding_bars.map(|bars| problems.count("spec.risk.maxHoldingBars", bars));
+    let rebalance_threshold = optional(
+        problems,
+        "spec.portfolio.rebalanceThreshold",
+        spec.portfolio.rebalance_threshold.as_ref().map(|d| d.decimal()),
+    );
+    if rebalance_threshold.is_some() && matches!(sizing, Some(SizingSpec::RiskPerTrade)) {
+        problems.add(
+            "spec",
+            "rebalanceThreshold needs sizing by weight: a position sized by riskPerTrade is never resized",
+        );
+    }
+    if matches!(sizing, Some(SizingSpec::VolatilityTarget { .. })) && universe.interval != Interval::D1 {
+        problems.add(
+            "spec.portfolio.sizing.volatilityTarget",
+            "a volatility a year is measured over daily bars: the universe's interval must be 1d",
+        );
+    }
     let risk_percentage = problems.take("spec.risk.riskPercentage", risk.risk_percentage.decimal());
     let max_position_size =
         optional(problems, "spec.risk.maxPositionSize", risk.max_position_size.as_ref().map(|d| d.decimal()));
@@ -160,6 +195,10 @@ fn core(problems: &mut Problems, spec: &StrategySpec, universe: &CheckedUniverse
         None => None,
     };
     let costs = costs(problems, &spec.costs);
+    if spec.costs.borrow_rate.is_some() && spec.portfolio.direction == Direction::LongOnly {
+        problems
+            .add("spec", "costs.borrowRate needs portfolio.direction LongShort: nothing else is borrowed");
+    }
     let initial_cash = problems.take("spec.backtest.initialCash", spec.backtest.initial_cash.decimal());
     let max_positions = problems.count("spec.portfolio.maxPositions", spec.portfolio.max_positions);
     Some(StrategyCore {
@@ -167,6 +206,7 @@ fn core(problems: &mut Problems, spec: &StrategySpec, universe: &CheckedUniverse
         direction: spec.portfolio.direction,
         rebalance: spec.portfolio.rebalance,
         max_positions,
+        rebalance_threshold,
         rank_by,
         sizing: sizing?,
         risk_percentage: risk_percentage?,
@@ -177,6 +217,12 @@ fn core(problems: &mut Problems, spec: &StrategySpec, universe: &CheckedUniverse
             Some(stop) => Some(stop?),
             None => None,
         },
+        trail: risk.stop.as_ref().and_then(|stop| stop.trail),
+        take_profit: match take_profit {
+            Some(rule) => Some(rule?),
+            None => None,
+        },
+        max_holding_bars,
         max_drawdown,
         costs: costs?,
         fill: spec.execution.fill,
@@ -204,12 +250,14 @@ fn signal(problems: &mut Problems, spec: &StrategySpec, universe: &CheckedUniver
             let slots = problems.count("spec.portfolio.maxPositions", spec.portfolio.max_positions);
             let exit_rank =
                 model.exit_rank.map_or(slots, |rank| problems.count("spec.signal.model.exitRank", rank));
-            if exit_rank < slots {
+            let (held, what) = match spec.portfolio.direction {
+                Direction::LongOnly => (slots, "maxPositions"),
+                Direction::LongShort => (slots.div_ceil(2), "half of maxPositions"),
+            };
+            if exit_rank < held {
                 problems.add(
                     "spec.signal.model.exitRank",
-                    format!(
-                        "{exit_rank} is below maxPositions ({slots}): what is bought would leave at once"
-                    ),
+                    format!("{exit_rank} is below {what} ({held}): what is bought would leave at once"),
                 );
             }
             Some(SignalSpec::Model { minimum_score, exit_rank })
@@ -282,13 +330,7 @@ fn checked(
 ) -> Option<Typed> {
     let typed = expression::typed(problems, path, source, universe.graph.scope(), kind)?;
     for ticker in typed.tickers() {
-        let name = ticker.as_str();
-        let mut known = universe.tickers.iter().chain(&universe.benchmarks);
-        if !known.clone().any(|known| known == name) {
-            let near = ats_expression::did_you_mean(name, known.by_ref().map(String::as_str));
-            let near = near.map(|near| format!("{near} If not, ")).unwrap_or_default();
-            problems.add(path, format!("the universe does not acquire {name}: {near}add it to its tickers, or use it in one of its features"));
-        }
+        acquired(problems, path, ticker.as_str(), universe);
     }
     if compares_tickers_itself(source, universe) {
         problems.add_as(
@@ -298,6 +340,16 @@ fn checked(
         );
     }
     Some(typed)
+}
+
+/// Whether the universe has bars of a ticker.
+fn acquired(problems: &mut Problems, path: &str, name: &str, universe: &CheckedUniverse) {
+    let mut known = universe.tickers.iter().chain(&universe.benchmarks);
+    if !known.clone().any(|known| known == name) {
+        let near = ats_expression::did_you_mean(name, known.by_ref().map(String::as_str));
+        let near = near.map(|near| format!("{near} If not, ")).unwrap_or_default();
+        problems.add(path, format!("the universe does not acquire {name}: {near}add it to its tickers, or use it in one of its features"));
+    }
 }
 
 /// Whether the expression itself, not a feature that it uses, compares tickers.
@@ -311,19 +363,24 @@ fn compares_tickers_itself(source: &str, universe: &CheckedUniverse) -> bool {
 }
 
 fn sizing(problems: &mut Problems, sizing: &Sizing) -> Option<SizingSpec> {
-    match (&sizing.risk_per_trade, &sizing.target_weight, &sizing.equal_weight) {
-        (Some(_), None, None) => Some(SizingSpec::RiskPerTrade),
-        (None, Some(target), None) => {
+    match (&sizing.risk_per_trade, &sizing.target_weight, &sizing.equal_weight, &sizing.volatility_target) {
+        (Some(_), None, None, None) => Some(SizingSpec::RiskPerTrade),
+        (None, Some(target), None, None) => {
             let weight = problems.take("spec.portfolio.sizing.targetWeight.weight", target.weight.decimal());
             let cash_buffer =
                 problems.take("spec.portfolio.sizing.targetWeight.cashBuffer", target.cash_buffer.decimal());
             Some(SizingSpec::TargetWeight { weight: weight?, cash_buffer: cash_buffer? })
         }
-        (None, None, Some(_)) => Some(SizingSpec::EqualWeight),
+        (None, None, Some(_), None) => Some(SizingSpec::EqualWeight),
+        (None, None, None, Some(target)) => Some(SizingSpec::VolatilityTarget {
+            annual: problems
+                .take("spec.portfolio.sizing.volatilityTarget.annual", target.annual.decimal())?,
+            window: problems.count("spec.portfolio.sizing.volatilityTarget.window", target.window),
+        }),
         _ => {
             problems.add(
                 "spec.portfolio.sizing",
-                "set exactly one of riskPerTrade, targetWeight and equalWeight",
+                "set exactly one of riskPerTrade, targetWeight, equalWeight and volatilityTarget",
             );
             None
         }
@@ -346,6 +403,21 @@ fn stop(problems: &mut Problems, stop: &Stop) -> Option<StopSpec> {
     }
 }
 
+fn take_profit(problems: &mut Problems, rule: &TakeProfit) -> Option<TakeProfitSpec> {
+    match (&rule.percent, &rule.risk_multiple) {
+        (Some(percent), None) => Some(TakeProfitSpec::Percent {
+            fraction: problems.take("spec.risk.takeProfit.percent", percent.decimal())?,
+        }),
+        (None, Some(multiple)) => Some(TakeProfitSpec::RiskMultiple {
+            multiple: problems.take("spec.risk.takeProfit.riskMultiple", multiple.decimal())?,
+        }),
+        _ => {
+            problems.add("spec.risk.takeProfit", "set exactly one of percent and riskMultiple");
+            None
+        }
+    }
+}
+
 fn costs(problems: &mut Problems, costs: &ats_crds::strategy::Costs) -> Option<CostsSpec> {
     let commission_per_share =
         problems.take("spec.costs.commissionPerShare", costs.commission_per_share.decimal());
@@ -358,13 +430,28 @@ fn costs(problems: &mut Problems, costs: &ats_crds::strategy::Costs) -> Option<C
         "spec.costs.maximumCommissionRate",
         costs.maximum_commission_rate.as_ref().map(|d| d.decimal()),
     );
+    let commission_rate =
+        optional(problems, "spec.costs.commissionRate", costs.commission_rate.as_ref().map(|d| d.decimal()));
+    let price_impact =
+        optional(problems, "spec.costs.priceImpact", costs.price_impact.as_ref().map(|d| d.decimal()));
+    let borrow_rate =
+        optional(problems, "spec.costs.borrowRate", costs.borrow_rate.as_ref().map(|d| d.decimal()));
+    if price_impact.is_some() && costs.max_volume_share.is_none() {
+        problems.add(
+            "spec.costs",
+            "priceImpact needs maxVolumeShare: the impact is that of a share of the bar's volume",
+        );
+    }
     let max_volume_share =
         optional(problems, "spec.costs.maxVolumeShare", costs.max_volume_share.as_ref().map(|d| d.decimal()));
     Some(CostsSpec {
         commission_per_share: commission_per_share?,
+        commission_rate,
         minimum_commission: minimum_commission?,
         maximum_commission_rate,
         slippage_basis_points: slippage_basis_points?,
+        price_impact,
+        borrow_rate,
         max_volume_share,
     })
 }

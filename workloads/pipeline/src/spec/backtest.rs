@@ -3,7 +3,7 @@
 use ats_calendar::Interval;
 use ats_crds::{
     Rebalance,
-    strategy::{Direction, DrawdownAction, FillTiming, HaltAction, TradedPrices},
+    strategy::{Direction, DrawdownAction, FillTiming, HaltAction, TradedPrices, Trail},
     universe::{Adjustment, CalendarName},
 };
 use jiff::civil::Date;
@@ -11,9 +11,9 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 /// Raised when stage `backtest` may give another output for the same spec.
-pub const REVISION: u32 = 1;
+pub const REVISION: u32 = 2;
 /// Raised when stage `trade` may decide otherwise for the same spec.
-pub const TRADE_REVISION: u32 = 1;
+pub const TRADE_REVISION: u32 = 2;
 
 /// A backtest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +27,9 @@ pub struct BacktestSpec {
     pub end: Option<Date>,
     /// Which prices are traded on.
     pub prices: TradedPrices,
+    /// The ticker that the result is compared with; none: equal parts of all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub benchmark: Option<String>,
 }
 
 /// Paper trading.
@@ -53,6 +56,9 @@ pub struct StrategyCore {
     pub rebalance: Rebalance,
     /// Positions at most.
     pub max_positions: u32,
+    /// Share of equity by which a position may differ from its weight before a rebalance restores it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rebalance_threshold: Option<Decimal>,
     /// Order of rule entries in canonical form, highest first.
     pub rank_by: Option<String>,
     /// Size of a position.
@@ -67,6 +73,15 @@ pub struct StrategyCore {
     pub max_gross_exposure: Decimal,
     /// Where a position is given up.
     pub stop: Option<StopSpec>,
+    /// What a stop that trails follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trail: Option<Trail>,
+    /// Where a profit is taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub take_profit: Option<TakeProfitSpec>,
+    /// Bars after which a position is closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_holding_bars: Option<u32>,
     /// Fraction of the peak that trips the latch, and what it does.
     pub max_drawdown: Option<(Decimal, DrawdownAction)>,
     /// What trading costs.
@@ -124,6 +139,13 @@ pub enum SizingSpec {
     },
     /// The same share for each.
     EqualWeight,
+    /// The share whose volatility is this one.
+    VolatilityTarget {
+        /// Annual volatility over equity.
+        annual: Decimal,
+        /// Bars that a ticker's volatility is measured over.
+        window: u32,
+    },
 }
 
 /// Where a position is given up.
@@ -144,18 +166,43 @@ pub enum StopSpec {
     },
 }
 
+/// Where a profit is taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum TakeProfitSpec {
+    /// A fraction of the entry price.
+    Percent {
+        /// The fraction.
+        fraction: Decimal,
+    },
+    /// A multiple of the stop's distance.
+    RiskMultiple {
+        /// How many of them.
+        multiple: Decimal,
+    },
+}
+
 /// What trading costs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CostsSpec {
     /// Dollars a share.
     pub commission_per_share: Decimal,
+    /// Fraction of an order's value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commission_rate: Option<Decimal>,
     /// Dollars an order, at least.
     pub minimum_commission: Decimal,
     /// Fraction of an order's value, at most.
     pub maximum_commission_rate: Option<Decimal>,
     /// Hundredths of a per cent.
     pub slippage_basis_points: Decimal,
+    /// Fraction of the price, times the squared share of the bar's volume.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price_impact: Option<Decimal>,
+    /// Fraction of a short's value a year.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub borrow_rate: Option<Decimal>,
     /// Fraction of a bar's volume.
     pub max_volume_share: Option<Decimal>,
 }

@@ -15,7 +15,7 @@ use ats_crds::status::StageName;
 use serde::{Deserialize, Serialize};
 
 pub use acquire::{AcquireSpec, AcquireUnitSpec, SourceSpec};
-pub use backtest::{BacktestSpec, SignalSpec, SizingSpec, StopSpec, StrategyCore, TradeSpec};
+pub use backtest::{BacktestSpec, SignalSpec, SizingSpec, StopSpec, StrategyCore, TakeProfitSpec, TradeSpec};
 pub use features::{FeaturesSpec, NamedExpression};
 pub use publish::{PublishSpec, QualitySpec, SelectionSpec};
 pub use select::SelectSpec;

@@ -37,6 +37,22 @@ fn problems_of_a_rules_strategy() {
         ),
         ("no size", json!({"portfolio": {"sizing": {"riskPerTrade": null}}})),
         ("two sizes", json!({"portfolio": {"sizing": {"targetWeight": {"weight": "0.1"}}}})),
+        (
+            "two sizes, one by volatility",
+            json!({"portfolio": {"sizing": {"volatilityTarget": {"annual": "0.1"}}}}),
+        ),
+        ("a threshold without weights", json!({"portfolio": {"rebalanceThreshold": "0.05"}})),
+        (
+            "a multiple of no stop",
+            json!({
+                "portfolio": {"sizing": {"riskPerTrade": null, "equalWeight": {}}},
+                "risk": {"stop": null, "maxPortfolioHeat": null, "takeProfit": {"riskMultiple": "2"}},
+            }),
+        ),
+        ("two profits", json!({"risk": {"takeProfit": {"riskMultiple": "2", "percent": "0.1"}}})),
+        ("an impact of no share", json!({"costs": {"priceImpact": "0.1", "maxVolumeShare": null}})),
+        ("borrowing for nothing", json!({"costs": {"borrowRate": "0.03"}})),
+        ("a benchmark that is not acquired", json!({"backtest": {"benchmark": "SPY"}})),
         ("two stops", json!({"risk": {"stop": {"percent": "0.1"}}})),
         ("no stop in the stop", json!({"risk": {"stop": {"atr": null}}})),
         ("a start before the universe's history", json!({"backtest": {"start": "1999-03-01"}})),
@@ -61,7 +77,11 @@ fn problems_of_a_rules_strategy() {
         ("a fill on a close that is over", json!({"mode": "Paper", "execution": {"fill": "SameClose"}})),
         (
             "negative counts",
-            json!({"portfolio": {"maxPositions": -1}, "risk": {"stop": {"atr": {"period": -14}}}}),
+            json!({"portfolio": {"maxPositions": -1}, "risk": {"maxHoldingBars": -3, "stop": {"atr": {"period": -14}}}}),
+        ),
+        (
+            "costs that are no decimals",
+            json!({"costs": {"commissionRate": "0", "priceImpact": "1.5", "borrowRate": "three"}, "risk": {"takeProfit": {"percent": "-1"}}}),
         ),
     ];
     let base = spec("strategies", "dip-buyer");
@@ -111,4 +131,19 @@ fn only_paper_trades_and_the_exit_rank_defaults_to_the_positions() {
     let paper = checked_strategy(&with(&base, &json!({"mode": "Paper"})));
     let trade = paper.trade.unwrap();
     assert_eq!((trade.core, trade.start), (paper.backtest.core, paper.backtest.start));
+}
+
+#[test]
+fn a_volatility_a_year_is_measured_over_days() {
+    let changed = with(
+        &spec("strategies", "dip-buyer"),
+        &json!({"portfolio": {"sizing": {"riskPerTrade": null, "volatilityTarget": {"annual": "0.1"}}}}),
+    );
+    let changed: StrategySpec = serde_json::from_value(changed).unwrap();
+    let mut universe = universe();
+    assert!(check::strategy(&changed, &universe).is_ok());
+    universe.interval = ats_calendar::Interval::H1;
+    let problems = check::strategy(&changed, &universe).unwrap_err();
+    let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    assert!(told.iter().any(|problem| problem.contains("the universe's interval must be 1d")), "{told:?}");
 }

@@ -127,6 +127,9 @@ fn a_strategy_that_leaves_out_what_it_can() {
         "Strategy",
         &[
             base.clone(),
+            with(
+                json!({"portfolio": {"sizing": {"equalWeight": null, "volatilityTarget": {"annual": "0.1"}}}}),
+            ),
             with(json!({"costs": {}, "execution": {}, "ledger": {"urlSecretRef": {"name": "ledger"}}})),
             with(
                 json!({"signal": {"rules": null, "model": {"name": "m"}}, "portfolio": {"sizing": {"equalWeight": null, "targetWeight": {"weight": "0.1"}}}}),

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::config::Side;
+use super::config::{Costs, Side};
 use super::event::{EquityPoint, Event, Fill, OrderReason, Trade};
-use super::money::{Checked, Money, Price, Ratio};
+use super::money::{Checked, Fraction, Money, Price, Ratio};
 use super::position::Position;
 use super::slice::{ActionKind, Slice, Ticker};
 
@@ -113,6 +113,27 @@ impl Account {
             let trade = position.trade(&fill.ticker, side, Some((fill.session, fill.reason)))?;
             events.push(Event::TradeClosed(trade));
             self.positions.remove(&fill.ticker);
+        }
+        Ok(())
+    }
+
+    /// Charges what was short overnight for the nights since the last session, at its last price.
+    pub(super) fn pay_borrowing(
+        &mut self,
+        costs: &Costs,
+        nights: u32,
+        events: &mut Vec<Event>,
+    ) -> Checked<()> {
+        if nights == 0 || costs.borrow_rate == Fraction::ZERO {
+            return Ok(());
+        }
+        for (ticker, position) in &mut self.positions {
+            if position.quantity < 0 {
+                let cash = costs.borrowing(position.mark.value_of(position.size())?, nights)?;
+                position.pay_borrowing(cash)?;
+                self.cash = self.cash.minus(cash)?;
+                events.push(Event::Borrowed { ticker: ticker.clone(), cash });
+            }
         }
         Ok(())
     }

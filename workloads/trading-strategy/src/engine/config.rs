@@ -17,6 +17,8 @@ pub struct EngineConfig {
     pub direction: Direction,
     /// Positions held at most.
     pub max_positions: usize,
+    /// Share of equity by which a position may differ from its weight before a rebalance restores it.
+    pub rebalance_threshold: Fraction,
     /// The size of a position.
     pub sizing: Sizing,
     /// Caps and stops.
@@ -67,6 +69,11 @@ pub enum Sizing {
     },
     /// The gross exposure over the positions selected.
     EqualWeight,
+    /// The share of equity whose volatility is this one: the target over the ticker's own.
+    VolatilityTarget {
+        /// Annual volatility, over equity.
+        annual: Fraction,
+    },
 }
 
 impl Sizing {
@@ -89,6 +96,12 @@ pub struct Risk {
     pub max_gross_exposure: Fraction,
     /// Where a position is given up.
     pub stop: Option<Stop>,
+    /// Whether, and after what, the stop moves.
+    pub trail: Option<Trail>,
+    /// Where a profit is taken.
+    pub take_profit: Option<TakeProfit>,
+    /// Bars after which a position is closed, that of the entry counted in.
+    pub max_holding_bars: Option<u32>,
     /// The latch on session-close equity.
     pub max_drawdown: Option<MaxDrawdown>,
 }
@@ -105,6 +118,30 @@ pub enum Stop {
     Percent {
         /// The fraction.
         fraction: Fraction,
+    },
+}
+
+/// What a trailing stop follows. It moves at a bar's close, by what the bar was, and only toward profit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Trail {
+    /// The close.
+    Close,
+    /// The bar's high; for a short its low.
+    Extreme,
+}
+
+/// Where a profit is taken; the distance is fixed on the signal bar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TakeProfit {
+    /// A fraction of the signal bar's close.
+    Percent {
+        /// The fraction.
+        fraction: Fraction,
+    },
+    /// A multiple of the stop's distance.
+    RiskMultiple {
+        /// How many of them.
+        multiple: Fraction,
     },
 }
 
@@ -140,47 +177,69 @@ pub enum FillTiming {
 pub struct Costs {
     /// Dollars a share.
     pub commission_per_share: Price,
+    /// Fraction of an order's value, added to what the shares cost.
+    pub commission_rate: Fraction,
     /// Dollars an order, at least.
     pub minimum_commission: Money,
     /// Fraction of an order's value, at most; wins over the minimum.
     pub maximum_commission_rate: Option<Fraction>,
     /// Fraction of the price by which a fill is worse.
     pub slippage: Fraction,
+    /// Fraction of the price by which a fill of a whole bar's volume would be worse on top; a fill of a share of
+    /// the volume is worse by that times the share squared.
+    pub price_impact: Fraction,
+    /// Fraction of a short's value that borrowing it costs in a year of 360 calendar days.
+    pub borrow_rate: Fraction,
     /// Fraction of a bar's volume that a fill may take.
     pub max_volume_share: Option<Fraction>,
 }
 
 impl Costs {
     /// Commission of an order of which `quantity` shares filled at `price`:
-    /// min(max(minimum, perShare x quantity), maximumRate x value).
+    /// min(max(minimum, perShare x quantity + rate x value), maximumRate x value).
     pub fn commission(&self, quantity: i64, price: Price) -> Checked<Money> {
         if quantity == 0 {
             return Ok(Money::ZERO);
         }
-        let by_share = self.commission_per_share.value_of(quantity)?;
-        let least = by_share.max(self.minimum_commission);
+        let value = price.value_of(quantity)?;
+        let charged =
+            self.commission_per_share.value_of(quantity)?.plus(value.times(self.commission_rate)?)?;
+        let least = charged.max(self.minimum_commission);
         match self.maximum_commission_rate {
-            Some(rate) => Ok(least.min(price.value_of(quantity)?.times(rate)?)),
+            Some(rate) => Ok(least.min(value.times(rate)?)),
             None => Ok(least),
         }
     }
 
-    /// The price at which a buy or a sale fills, slippage against the trader.
-    pub fn slipped(&self, side: Side, price: Price) -> Checked<Price> {
+    /// The price at which a buy or a sale of `quantity` shares fills, slippage against the trader. `volume` is the
+    /// bar's, or what is expected of it; without it no impact is reckoned with.
+    pub fn slipped(&self, side: Side, price: Price, quantity: i64, volume: Option<i64>) -> Checked<Price> {
+        let impact = match volume {
+            Some(volume) if self.price_impact > Fraction::ZERO => {
+                self.price_impact.times_square_of(quantity, volume)?
+            }
+            _ => Fraction::ZERO,
+        };
+        let worse = self.slippage.plus(impact)?;
         match side {
-            Side::Buy => price.raised(self.slippage),
-            Side::Sell => price.lowered(self.slippage),
+            Side::Buy => price.raised(worse),
+            Side::Sell => price.lowered(worse),
         }
     }
 
+    /// What borrowing shares of a value costs over a number of calendar days.
+    pub fn borrowing(&self, value: Money, days: u32) -> Checked<Money> {
+        value.times(self.borrow_rate)?.share(i64::from(days), 360)
+    }
+
     /// The largest quantity up to `most` whose value with slippage and commission stays within `cash`.
-    pub fn affordable(&self, most: i64, price: Price, cash: Money) -> Checked<i64> {
-        let paid = self.slipped(Side::Buy, price)?;
+    pub fn affordable(&self, most: i64, price: Price, volume: Option<i64>, cash: Money) -> Checked<i64> {
         let fits = |quantity: i64| -> Checked<bool> {
+            let paid = self.slipped(Side::Buy, price, quantity, volume)?;
             Ok(paid.value_of(quantity)?.plus(self.commission(quantity, paid)?)? <= cash)
         };
         // Value and commission both rise with the quantity, so halving finds the last one that fits.
-        let (mut fitting, mut high) = (0, most.min(cash.units_of(paid)).max(0));
+        let (mut fitting, mut high) = (0, most.min(cash.units_of(price)).max(0));
         while fitting < high {
             let middle = fitting + (high - fitting + 1) / 2;
             if fits(middle)? {
@@ -258,12 +317,33 @@ impl EngineConfig {
             if !minimum.is_finite() {
                 return range("signal.model.minimumScore", "a finite number");
             }
-            if exit_rank < self.max_positions {
-                return range("signal.model.exitRank", "at least portfolio.maxPositions");
+            let slots = match self.direction {
+                Direction::LongOnly => self.max_positions,
+                Direction::LongShort => self.max_positions.div_ceil(2),
+            };
+            if exit_rank < slots {
+                return range(
+                    "signal.model.exitRank",
+                    "at least portfolio.maxPositions, half of it for LongShort",
+                );
             }
         }
-        if self.costs.slippage < Fraction::ZERO || self.costs.slippage >= Fraction::ONE {
+        let costs = &self.costs;
+        if costs.slippage < Fraction::ZERO || costs.slippage >= Fraction::ONE {
             return range("costs.slippageBasisPoints", "from 0 to less than 10000");
+        }
+        if costs.price_impact > Fraction::ZERO && costs.max_volume_share.is_none() {
+            return range("costs.maxVolumeShare", "set where costs.priceImpact is");
+        }
+        if self.risk.stop.is_none() && self.risk.trail.is_some() {
+            return range("risk.stop", "set where it trails");
+        }
+        if self.risk.stop.is_none() && matches!(self.risk.take_profit, Some(TakeProfit::RiskMultiple { .. }))
+        {
+            return range("risk.stop", "set where risk.takeProfit.riskMultiple is");
+        }
+        if self.risk.max_holding_bars == Some(0) {
+            return range("risk.maxHoldingBars", "1 or more");
         }
         Ok(())
     }
@@ -278,8 +358,7 @@ mod tests {
             commission_per_share: Price::from_micros(per_share),
             minimum_commission: Money::from_micros(minimum),
             maximum_commission_rate: rate.map(Fraction::from_nanos),
-            slippage: Fraction::ZERO,
-            max_volume_share: None,
+            ..Costs::default()
         }
     }
 
@@ -307,12 +386,12 @@ mod tests {
     fn affordable_counts_commission_and_slippage() {
         let ten = Price::from_f64(10.0).unwrap();
         let thousand = Money::from_micros(1_000_000_000);
-        assert_eq!(costs(0, 1_000_000, None).affordable(500, ten, thousand).unwrap(), 99);
-        assert_eq!(costs(0, 0, None).affordable(500, ten, thousand).unwrap(), 100);
-        assert_eq!(costs(0, 0, None).affordable(7, ten, thousand).unwrap(), 7);
+        assert_eq!(costs(0, 1_000_000, None).affordable(500, ten, None, thousand).unwrap(), 99);
+        assert_eq!(costs(0, 0, None).affordable(500, ten, None, thousand).unwrap(), 100);
+        assert_eq!(costs(0, 0, None).affordable(7, ten, None, thousand).unwrap(), 7);
         // 1% slippage: 10.10 a share, 99 x 10.10 = 999.90.
         let slipping = Costs { slippage: Fraction::from_nanos(10_000_000), ..costs(0, 0, None) };
-        assert_eq!(slipping.affordable(500, ten, thousand).unwrap(), 99);
-        assert_eq!(costs(0, 2_000_000_000, None).affordable(500, ten, thousand).unwrap(), 0);
+        assert_eq!(slipping.affordable(500, ten, None, thousand).unwrap(), 99);
+        assert_eq!(costs(0, 2_000_000_000, None).affordable(500, ten, None, thousand).unwrap(), 0);
     }
 }

@@ -6,7 +6,7 @@ use super::config::{FillTiming, Side};
 use super::event::{CutReason, Event, Intent, Order, OrderReason};
 use super::money::{Checked, Money, Price};
 use super::select::{self, Candidate};
-use super::sizing::{self, Opening, Room};
+use super::sizing::{self, Basis, Opening, Room};
 use super::slice::{Control, Slice, Ticker, TickerSlice};
 use super::{Engine, EngineState};
 use crate::engine::config::{DrawdownAction, EngineConfig};
@@ -92,6 +92,16 @@ struct Planned<'a> {
     quantity: i64,
 }
 
+/// What the parts of an order that shrinks a position are.
+struct Shrinking<'a> {
+    ticker: &'a Ticker,
+    side: Side,
+    intent: Intent,
+    reason: OrderReason,
+    reference: Price,
+    quantity: i64,
+}
+
 struct Desk<'a> {
     config: &'a EngineConfig,
     slice: &'a Slice,
@@ -104,8 +114,10 @@ impl<'a> Desk<'a> {
         let Some(position) = state.account.positions.get(ticker) else { return Ok(()) };
         let (side, quantity, mark) = (position.side().opposite(), position.size(), position.mark);
         let risk = risk_of(position.quantity, mark, position.stop);
-        self.room.release(&self.config.costs, side, quantity, mark, risk)?;
-        self.push(state, ticker, side, Intent::Exit, reason, mark, quantity);
+        let volume = self.slice.get(ticker).and_then(|part| part.average_volume);
+        self.room.release(&self.config.costs, side, quantity, mark, risk, volume)?;
+        let intent = Intent::Exit;
+        self.push(state, &Shrinking { ticker, side, intent, reason, reference: mark, quantity });
         Ok(())
     }
 
@@ -132,8 +144,24 @@ impl<'a> Desk<'a> {
                 0
             };
             let distance = sizing::stop_distance(self.config.risk.stop, part, bar.close)?;
-            let target =
-                sizing::wanted(self.config, equity, bar.close, held, distance.ok().flatten(), wanted.len())?;
+            let basis = Basis {
+                equity,
+                close: bar.close,
+                held,
+                distance: distance.ok().flatten(),
+                volatility: part.volatility,
+                selected: wanted.len(),
+            };
+            let (target, distance) = match sizing::wanted(self.config, &basis)? {
+                Ok(target) => (target, distance),
+                // What cannot be sized stays as it is, or is not opened.
+                Err(_) if candidate.held => continue,
+                Err(reason) => (0, Err(reason)),
+            };
+            let off = bar.close.value_of((target - held).abs())?;
+            if candidate.held && off <= equity.times(self.config.rebalance_threshold)? {
+                continue;
+            }
             if target < held {
                 let risk = state
                     .account
@@ -141,15 +169,19 @@ impl<'a> Desk<'a> {
                     .get(&candidate.ticker)
                     .map_or(bar.close, |position| risk_of(position.quantity, bar.close, position.stop));
                 let side = candidate.side.opposite();
-                self.room.release(&self.config.costs, side, held - target, bar.close, risk)?;
+                let volume = part.average_volume;
+                let quantity = held - target;
+                self.room.release(&self.config.costs, side, quantity, bar.close, risk, volume)?;
                 self.push(
                     state,
-                    &candidate.ticker,
-                    side,
-                    Intent::Reduce,
-                    OrderReason::Rebalance,
-                    bar.close,
-                    held - target,
+                    &Shrinking {
+                        ticker: &candidate.ticker,
+                        side,
+                        intent: Intent::Reduce,
+                        reason: OrderReason::Rebalance,
+                        reference: bar.close,
+                        quantity,
+                    },
                 );
             } else if target > held || !candidate.held {
                 openings.push(Planned {
@@ -187,6 +219,10 @@ impl<'a> Desk<'a> {
                 (0, None)
             }
         };
+        let profit_distance = match position {
+            Some(_) => None,
+            None => sizing::profit_distance(self.config.risk.take_profit, planned.close, distance)?,
+        };
         let id = state.next_id(&self.config.identity, self.slice.session, ticker, *side);
         let order = Order {
             id,
@@ -201,6 +237,7 @@ impl<'a> Desk<'a> {
             cuts,
             reference: planned.close,
             stop_distance: distance,
+            profit_distance,
         };
         self.events.push(Event::Ordered(order.clone()));
         if quantity > 0 {
@@ -228,17 +265,8 @@ impl<'a> Desk<'a> {
     }
 
     /// Queues an order that shrinks a position; the caps do not touch it.
-    #[expect(clippy::too_many_arguments, reason = "the parts of one order")]
-    fn push(
-        &mut self,
-        state: &mut EngineState,
-        ticker: &Ticker,
-        side: Side,
-        intent: Intent,
-        reason: OrderReason,
-        reference: Price,
-        quantity: i64,
-    ) {
+    fn push(&mut self, state: &mut EngineState, shrinking: &Shrinking<'_>) {
+        let Shrinking { ticker, side, intent, reason, reference, quantity } = *shrinking;
         let order = Order {
             id: state.next_id(&self.config.identity, self.slice.session, ticker, side),
             session: self.slice.session,
@@ -252,6 +280,7 @@ impl<'a> Desk<'a> {
             cuts: Vec::new(),
             reference,
             stop_distance: None,
+            profit_distance: None,
         };
         self.events.push(Event::Ordered(order.clone()));
         state.pending.push(order);

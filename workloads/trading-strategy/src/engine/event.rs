@@ -77,12 +77,27 @@ pub enum OrderReason {
     LeftFocus,
     /// The stop was touched.
     Stop,
+    /// The profit was taken.
+    TakeProfit,
+    /// `maxHoldingBars` are over.
+    TimeStop,
+    /// It has had no price for too long, and is settled at its last one.
+    Delisted,
     /// A split left no whole share.
     Split,
     /// The drawdown latch closes everything.
     Drawdown,
     /// A halt closes everything.
     Halt,
+}
+
+impl OrderReason {
+    /// Whether the order comes about inside a bar, out of the position's own terms, and not from a decision on a
+    /// close.
+    #[must_use]
+    pub const fn is_in_bar(self) -> bool {
+        matches!(self, Self::Stop | Self::TakeProfit | Self::Delisted)
+    }
 }
 
 /// What made an order smaller, or stopped it.
@@ -104,14 +119,18 @@ pub enum CutReason {
     NoStopDistance,
     /// The average volume is not known on the signal bar.
     NoAverageVolume,
+    /// The volatility is not known on the signal bar, or is 0.
+    NoVolatility,
     /// The ticker had no bar to fill in.
     NoBar,
     /// An opposite or equal position is still open.
     PositionOpen,
     /// `maxPositions` are open.
     MaxPositions,
-    /// The position was stopped out first.
+    /// The position was stopped out, or its profit was taken, first.
     StoppedOut,
+    /// The ticker is no longer traded.
+    Delisted,
     /// Entries are blocked by a halt.
     Halt,
     /// Entries are blocked by the drawdown latch.
@@ -160,6 +179,9 @@ pub struct Order {
     pub reference: Price,
     /// Distance of the stop from the fill, for an entry with a stop.
     pub stop_distance: Option<Price>,
+    /// Distance of the take-profit price from the fill, for an entry with one.
+    #[serde(default)]
+    pub profit_distance: Option<Price>,
 }
 
 /// A fill. An order fills once at most, in whole or in part.
@@ -189,6 +211,12 @@ pub struct Fill {
     pub slippage: Money,
     /// The stop that an entry's fill fixed.
     pub stop: Option<Price>,
+    /// The distance at which a trailing stop follows.
+    #[serde(default)]
+    pub stop_distance: Option<Price>,
+    /// The price at which an entry's profit is taken.
+    #[serde(default)]
+    pub take_profit: Option<Price>,
 }
 
 /// A trade: flat to flat, net of costs. Quantities and prices are in the shares of its end.
@@ -218,6 +246,9 @@ pub struct Trade {
     pub slippage: Money,
     /// Dividends received (paid, negative).
     pub dividends: Money,
+    /// What borrowing a short cost.
+    #[serde(default)]
+    pub borrowing: Money,
     /// Session closes that it was held over.
     pub sessions: u32,
     /// Why it ended.
@@ -291,6 +322,13 @@ pub enum Event {
         /// Whose.
         ticker: Ticker,
         /// How much.
+        cash: Money,
+    },
+    /// Borrowing a short was paid for.
+    Borrowed {
+        /// Whose.
+        ticker: Ticker,
+        /// How much, positive.
         cash: Money,
     },
     /// An order was decided; with quantity 0 the caps left nothing of it.

@@ -3,11 +3,13 @@
 //! [`Engine::step`] takes one [`Slice`] (a bar of time for all tickers with what was known at its close) and says
 //! what happened as [`Event`]s. Within a slice, in this order:
 //!
-//! 1. dividends, then splits, on what was held overnight; open orders and stops are rescaled;
-//! 2. at the open: exits, stops that gapped, reductions, then what opens in rank order, within volume and cash;
-//! 3. inside the bar: stops, also of what opened at this open;
-//! 4. at the close: marks, the drawdown latch, the decision. `SameClose` fills it here, `NextOpen` in the next
-//!    slice.
+//! 1. on what was held overnight: borrowing of shorts, dividends, then splits; open orders, stops and take-profit
+//!    prices are rescaled;
+//! 2. at the open: exits, stops and take-profit prices that gapped, reductions, then what opens in rank order,
+//!    within volume and cash;
+//! 3. inside the bar: stops, then take-profit prices, also of what opened at this open;
+//! 4. at the close: marks, stops that trail, the drawdown latch, the decision. `SameClose` fills it here, `NextOpen`
+//!    in the next slice. What has had no price for more than five sessions is settled at its last one.
 //!
 //! The engine is deterministic: positions, orders and events are in order of ticker or rank, numbers are fixed
 //! point ([`money`]). Its state serialises, and a step that fails leaves it as it was.
@@ -43,7 +45,7 @@ use serde::{Deserialize, Serialize};
 pub use account::{Account, Exposure};
 pub use config::{
     ConfigError, Costs, Direction, DrawdownAction, EngineConfig, FillTiming, MaxDrawdown, Risk, Selection,
-    Side, Sizing, Stop,
+    Side, Sizing, Stop, TakeProfit, Trail,
 };
 pub use event::{
     ClientOrderId, ClosedLot, Cut, CutReason, EquityPoint, Event, Fill, Intent, Order, OrderReason, Trade,
@@ -197,10 +199,15 @@ impl Engine {
             state.peak = state.account.equity()?;
             events.push(Event::LatchReset);
         }
+        state.account.pay_borrowing(&config.costs, slice.nights, &mut events)?;
         rescale_orders(state, slice, &mut events)?;
         state.account.apply_actions(slice, &mut events)?;
         let stopped = Self::trade_bar(config, state, slice, &mut events)?;
         if slice.session_close {
+            for position in state.account.positions.values_mut() {
+                position.miss(slice.session);
+            }
+            Self::settle(config, state, slice, &mut events)?;
             // A same-close fill still costs something before this close's equity is known.
             latch(config, state, slice, config.fill == FillTiming::NextOpen, &mut events)?;
         }
@@ -245,8 +252,9 @@ fn rescale_orders(
                 }
                 order.quantity = quantity;
                 order.reference = order.reference.split(ratio)?;
-                order.stop_distance =
-                    order.stop_distance.map(|distance| distance.split(ratio)).transpose()?;
+                for distance in [&mut order.stop_distance, &mut order.profit_distance] {
+                    *distance = distance.map(|distance| distance.split(ratio)).transpose()?;
+                }
             }
             kept.push(order);
         }

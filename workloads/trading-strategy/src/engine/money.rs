@@ -311,6 +311,38 @@ impl Fraction {
         Self(self.0 / i64::try_from(count.max(1)).unwrap_or(i64::MAX))
     }
 
+    /// Sum.
+    pub fn plus(self, other: Self) -> Checked<Self> {
+        self.0.checked_add(other.0).map(Self).ok_or(NumberError::Overflow { what: "a sum of fractions" })
+    }
+
+    /// The fraction over another one, toward zero; nothing over nothing or less is nothing.
+    pub fn over(self, other: Self) -> Checked<Self> {
+        if other.0 <= 0 {
+            return Ok(Self::ZERO);
+        }
+        narrow(i128::from(self.0) * i128::from(NANOS) / i128::from(other.0), "a ratio of fractions").map(Self)
+    }
+
+    /// The fraction times `(part / whole)` squared, up to the next billionth; nothing of a whole of nothing. A part
+    /// beyond the whole counts as the whole.
+    pub fn times_square_of(self, part: i64, whole: i64) -> Checked<Self> {
+        if whole <= 0 {
+            return Ok(Self::ZERO);
+        }
+        let (part, whole, one) = (i128::from(part.clamp(0, whole)), i128::from(whole), i128::from(NANOS));
+        let share = (part * one + whole - 1) / whole;
+        let wide = i128::from(self.0) * share * share;
+        narrow((wide + one * one - 1) / (one * one), "a price impact").map(Self)
+    }
+
+    /// From a positive number such as a volatility, to the nearest billionth; none where it is not above 0 by then.
+    #[must_use]
+    pub fn from_f64(value: f64) -> Option<Self> {
+        let nanos = (value * NANOS as f64).round();
+        (nanos >= 1.0 && nanos < 9e18).then(|| Self(nanos as i64))
+    }
+
     /// Whole part of a quantity times the fraction.
     pub fn of(self, quantity: i64) -> Checked<i64> {
         narrow(i128::from(quantity) * i128::from(self.0) / i128::from(NANOS), "a share of a volume")

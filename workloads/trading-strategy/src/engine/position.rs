@@ -3,10 +3,10 @@
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::config::Side;
+use super::config::{Side, Stop, Trail};
 use super::event::{ClientOrderId, ClosedLot, Fill, OrderReason, Trade};
 use super::money::{Checked, MICROS, Money, NumberError, Price, Ratio};
-use super::slice::Ticker;
+use super::slice::{Bar, Ticker};
 
 /// Shares opened by one fill and not yet closed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +35,8 @@ pub struct OpenTrade {
     commission: Money,
     slippage: Money,
     dividends: Money,
+    #[serde(default)]
+    borrowing: Money,
     /// Everything received less everything paid: the profit when flat.
     flow: Money,
     sessions: u32,
@@ -51,6 +53,18 @@ pub struct Position {
     pub marked: Date,
     /// Where it is given up.
     pub stop: Option<Price>,
+    /// The distance at which the stop follows where it trails.
+    #[serde(default)]
+    pub stop_distance: Option<Price>,
+    /// Where its profit is taken.
+    #[serde(default)]
+    pub take_profit: Option<Price>,
+    /// Bars of the ticker that it was held over, that of an entry at the open counted in.
+    #[serde(default)]
+    pub bars: u32,
+    /// Sessions in a row without a price.
+    #[serde(default)]
+    pub missing: u32,
     /// Oldest first; their quantities sum to the position's.
     pub lots: Vec<Lot>,
     /// The trade.
@@ -69,6 +83,10 @@ impl Position {
             mark: fill.price,
             marked: fill.session,
             stop: fill.stop,
+            stop_distance: fill.stop_distance,
+            take_profit: fill.take_profit,
+            bars: 0,
+            missing: 0,
             lots: Vec::new(),
             trade: OpenTrade {
                 entry_session: fill.session,
@@ -79,6 +97,7 @@ impl Position {
                 commission: Money::ZERO,
                 slippage: Money::ZERO,
                 dividends: Money::ZERO,
+                borrowing: Money::ZERO,
                 flow: Money::ZERO,
                 sessions: 0,
             },
@@ -205,6 +224,34 @@ impl Position {
         Ok(cash)
     }
 
+    /// Charges what borrowing a short cost.
+    pub(super) fn pay_borrowing(&mut self, cash: Money) -> Checked<()> {
+        self.trade.borrowing = self.trade.borrowing.plus(cash)?;
+        self.trade.flow = self.trade.flow.minus(cash)?;
+        Ok(())
+    }
+
+    /// Moves a trailing stop by a bar that is over, toward profit only: below its close or high (above its close or
+    /// low, for a short), by a fraction of that price or by the distance that the entry fixed.
+    pub(super) fn follow(&mut self, stop: Option<Stop>, trail: Trail, bar: &Bar) -> Checked<()> {
+        let (Some(at), Some(rule)) = (self.stop, stop) else { return Ok(()) };
+        let is_long = self.quantity > 0;
+        let best = match trail {
+            Trail::Close => bar.close,
+            Trail::Extreme if is_long => bar.high,
+            Trail::Extreme => bar.low,
+        };
+        let distance = match rule {
+            Stop::Percent { fraction } => best.times(fraction)?,
+            Stop::Atr { .. } => match self.stop_distance {
+                Some(distance) => distance,
+                None => return Ok(()),
+            },
+        };
+        self.stop = Some(if is_long { at.max(best.minus(distance)) } else { at.min(best.plus(distance)) });
+        Ok(())
+    }
+
     /// Rescales everything by a split. The fraction of a share that is left over is paid at the last price, as
     /// transfer agents do; returns what is paid (negative for a short).
     pub(super) fn split(&mut self, ratio: Ratio) -> Checked<Money> {
@@ -237,7 +284,9 @@ impl Position {
         self.lots = kept;
         self.quantity = whole;
         self.mark = price;
-        self.stop = self.stop.map(|stop| stop.split(ratio)).transpose()?;
+        for price in [&mut self.stop, &mut self.stop_distance, &mut self.take_profit] {
+            *price = price.map(|price| price.split(ratio)).transpose()?;
+        }
         let trade = &mut self.trade;
         trade.opened = ratio.scale(trade.opened)?;
         trade.closed = ratio.scale(trade.closed)?;
@@ -248,6 +297,11 @@ impl Position {
     /// Counts a session close.
     pub(super) fn hold(&mut self) {
         self.trade.sessions = self.trade.sessions.saturating_add(1);
+    }
+
+    /// Counts the sessions in a row without a price up to a session's close.
+    pub(super) fn miss(&mut self, session: Date) {
+        self.missing = if self.marked < session { self.missing.saturating_add(1) } else { 0 };
     }
 
     /// The trade so far: closed when a reason is given, else reckoned at the mark. `side` is the opening side.
@@ -279,6 +333,7 @@ impl Position {
             commission: trade.commission,
             slippage: trade.slippage,
             dividends: trade.dividends,
+            borrowing: trade.borrowing,
             sessions: trade.sessions,
             exit_reason: exit.map(|(_, reason)| reason),
         })

@@ -40,7 +40,8 @@ pub(super) fn plan(
     match config.selection {
         Selection::Rules => scope.by_rules(),
         Selection::Scores { minimum, exit_rank } if slice.rebalance => scope.by_scores(minimum, exit_rank),
-        Selection::Scores { .. } => Plan::default(),
+        // Between rebalances only what a position's own terms say.
+        Selection::Scores { .. } => Plan { exits: scope.expired(), wanted: Vec::new() },
     }
 }
 
@@ -90,6 +91,21 @@ impl Scope<'_> {
             .map(|(ticker, position)| (ticker, position.side()))
     }
 
+    /// Whether a position has been held for as many bars as it may be.
+    fn is_expired(&self, ticker: &Ticker) -> bool {
+        self.config.risk.max_holding_bars.is_some_and(|most| {
+            self.account.positions.get(ticker).is_some_and(|position| position.bars >= most)
+        })
+    }
+
+    /// What is closed by the time stop alone.
+    fn expired(&self) -> Vec<(Ticker, OrderReason)> {
+        self.holdings()
+            .filter(|(ticker, _)| self.is_expired(ticker))
+            .map(|(ticker, _)| (ticker.clone(), OrderReason::TimeStop))
+            .collect()
+    }
+
     fn by_rules(&self) -> Plan {
         let mut exits = Vec::new();
         let mut ordered: Vec<(Option<f64>, Candidate)> = Vec::new();
@@ -100,7 +116,10 @@ impl Scope<'_> {
                 Side::Buy => signal.exit,
                 Side::Sell => signal.short_exit,
             };
-            let reason = self.out_of_universe(ticker).or(asked.then_some(OrderReason::Signal));
+            let reason = self
+                .out_of_universe(ticker)
+                .or(asked.then_some(OrderReason::Signal))
+                .or(self.is_expired(ticker).then_some(OrderReason::TimeStop));
             if let Some(reason) = reason {
                 exits.push((ticker.clone(), reason));
             } else {
@@ -110,7 +129,8 @@ impl Scope<'_> {
         }
         let mut entries: Vec<(Option<f64>, Candidate)> = Vec::new();
         for part in &self.slice.tickers {
-            if kept.contains(&part.ticker) || !self.can_open(part) {
+            // What the time stop closes is not opened again on the same close.
+            if kept.contains(&part.ticker) || !self.can_open(part) || self.is_expired(&part.ticker) {
                 continue;
             }
             let signal = part.signal;
@@ -166,6 +186,9 @@ impl Scope<'_> {
             let mut kept: Vec<(usize, &Ticker)> = Vec::new();
             for (ticker, _) in self.holdings().filter(|(_, held)| *held == side) {
                 match rank_of.get(ticker) {
+                    Some(_) if self.is_expired(ticker) => {
+                        exits.insert(ticker.clone(), OrderReason::TimeStop);
+                    }
                     Some(rank) if *rank <= exit_rank && !taken.contains(ticker) => kept.push((*rank, ticker)),
                     _ => {
                         exits.insert(ticker.clone(), self.why_lost(ticker));
@@ -195,7 +218,11 @@ impl Scope<'_> {
                 // A holding that leaves for want of a slot does not come back on the same close.
                 let leaves_here =
                     self.account.positions.get(&part.ticker).is_some_and(|position| position.side() == side);
-                if !taken.contains(&part.ticker) && !leaves_here && self.can_open(part) {
+                if !taken.contains(&part.ticker)
+                    && !leaves_here
+                    && !self.is_expired(&part.ticker)
+                    && self.can_open(part)
+                {
                     open -= 1;
                     taken.insert(part.ticker.clone());
                     chosen.push((place + 1, Candidate { ticker: part.ticker.clone(), side, held: false }));

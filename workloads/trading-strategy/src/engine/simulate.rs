@@ -1,17 +1,18 @@
-//! The simulated market: which orders and stops fill in a bar, and at what price.
+//! The simulated market: which orders, stops and take-profit prices fill in a bar, and at what price.
 
 use std::collections::BTreeSet;
 
 use super::config::{EngineConfig, Side};
 use super::decide::blocks;
 use super::event::{CutReason, Event, Fill, Intent, Order, OrderReason};
-use super::money::{Checked, Price};
+use super::money::{Checked, Money, Price};
 use super::slice::{Bar, Slice, Ticker};
 use super::{Engine, EngineState};
 
 impl Engine {
-    /// Everything between the last close and this one: exits at the open, stops that gapped, reductions and
-    /// openings at the open, stops inside the bar. Returns the tickers that were stopped out.
+    /// Everything between the last close and this one: exits at the open, stops and take-profit prices that gapped,
+    /// reductions and openings at the open, stops and take-profit prices inside the bar; then stops that trail follow
+    /// it. Returns the tickers that were closed by their own terms.
     pub(super) fn trade_bar(
         config: &EngineConfig,
         state: &mut EngineState,
@@ -33,7 +34,7 @@ impl Engine {
                 }
             }
         }
-        stops(config, state, slice, &mut stopped, |bar| (bar.open, bar.open), events)?;
+        terms(config, state, slice, &mut stopped, |bar| (bar.open, bar.open), events)?;
         let blocked = blocks(state, slice.control).entries;
         for order in others {
             let off = match slice.bar(&order.ticker) {
@@ -49,10 +50,65 @@ impl Engine {
             };
             events.push(Event::Cancelled { order: order.id, quantity: order.quantity, reason: off });
         }
-        stops(config, state, slice, &mut stopped, |bar| (bar.low, bar.high), events)?;
+        terms(config, state, slice, &mut stopped, |bar| (bar.low, bar.high), events)?;
         state.account.mark(slice, |bar| bar.close);
+        for (ticker, position) in &mut state.account.positions {
+            if let Some(bar) = slice.bar(ticker) {
+                position.bars = position.bars.saturating_add(1);
+                if let Some(trail) = config.risk.trail {
+                    position.follow(config.risk.stop, trail, bar)?;
+                }
+            }
+        }
         state.pending = waiting;
         Ok(stopped)
+    }
+
+    /// Settles at its last price what has had none for more than [`MOST_MISSING`] sessions: it is taken to be no
+    /// longer traded. Costless; what waited for it is off.
+    pub(super) fn settle(
+        config: &EngineConfig,
+        state: &mut EngineState,
+        slice: &Slice,
+        events: &mut Vec<Event>,
+    ) -> Checked<()> {
+        let gone: Vec<(Ticker, Side, i64, Price)> = state
+            .account
+            .positions
+            .iter()
+            .filter(|(_, position)| position.missing > MOST_MISSING)
+            .map(|(ticker, held)| (ticker.clone(), held.side().opposite(), held.size(), held.mark))
+            .collect();
+        for (ticker, side, quantity, price) in gone {
+            let (waiting, kept): (Vec<Order>, Vec<Order>) =
+                std::mem::take(&mut state.pending).into_iter().partition(|order| order.ticker == ticker);
+            state.pending = kept;
+            events.extend(waiting.into_iter().map(|order| Event::Cancelled {
+                order: order.id,
+                quantity: order.quantity,
+                reason: CutReason::Delisted,
+            }));
+            let order = in_bar(config, state, slice, &ticker, OrderReason::Delisted, side, quantity, price);
+            events.push(Event::Ordered(order.clone()));
+            let fill = Fill {
+                order: order.id,
+                session: slice.session,
+                timestamp: slice.timestamp,
+                ticker,
+                side,
+                intent: Intent::Exit,
+                reason: OrderReason::Delisted,
+                quantity,
+                price,
+                commission: Money::ZERO,
+                slippage: Money::ZERO,
+                stop: None,
+                stop_distance: None,
+                take_profit: None,
+            };
+            state.account.book(&fill, events)?;
+        }
+        Ok(())
     }
 
     /// Fills what was decided on this close at this close.
@@ -81,9 +137,42 @@ impl Engine {
     }
 }
 
-/// Fills the stops that the extremes of a bar touch, in order of ticker: at the open if it lies beyond the stop,
-/// else at the stop. `extremes` gives the lowest and highest price that count.
-fn stops(
+/// Sessions in a row without a price after which a position is settled: as many as a window of a feature may miss.
+const MOST_MISSING: u32 = 5;
+
+/// An order that a position's own terms make inside a bar.
+#[expect(clippy::too_many_arguments, reason = "the parts of one order")]
+fn in_bar(
+    config: &EngineConfig,
+    state: &mut EngineState,
+    slice: &Slice,
+    ticker: &Ticker,
+    reason: OrderReason,
+    side: Side,
+    quantity: i64,
+    reference: Price,
+) -> Order {
+    Order {
+        id: state.next_id(&config.identity, slice.session, ticker, side),
+        session: slice.session,
+        timestamp: slice.timestamp,
+        ticker: ticker.clone(),
+        side,
+        intent: Intent::Exit,
+        reason,
+        wanted: quantity,
+        quantity,
+        cuts: Vec::new(),
+        reference,
+        stop_distance: None,
+        profit_distance: None,
+    }
+}
+
+/// Fills the stops and take-profit prices that the extremes of a bar touch, in order of ticker: at the open if it lies
+/// beyond the price, else at the price. A stop beats a take-profit price. `extremes` gives the lowest and highest
+/// price that count.
+fn terms(
     config: &EngineConfig,
     state: &mut EngineState,
     slice: &Slice,
@@ -97,31 +186,23 @@ fn stops(
         if stopped.contains(ticker) {
             continue;
         }
-        if let (Some(stop), Some(bar)) = (position.stop, slice.bar(ticker)) {
-            let (low, high) = extremes(bar);
-            let price = match position.side() {
-                Side::Buy if low <= stop => stop.min(bar.open),
-                Side::Sell if high >= stop => stop.max(bar.open),
-                _ => continue,
-            };
-            touched.push((ticker.clone(), position.side().opposite(), position.size(), stop, price, *bar));
-        }
-    }
-    for (ticker, side, quantity, stop, price, bar) in touched {
-        let order = Order {
-            id: state.next_id(&config.identity, slice.session, &ticker, side),
-            session: slice.session,
-            timestamp: slice.timestamp,
-            ticker: ticker.clone(),
-            side,
-            intent: Intent::Exit,
-            reason: OrderReason::Stop,
-            wanted: quantity,
-            quantity,
-            cuts: Vec::new(),
-            reference: stop,
-            stop_distance: None,
+        let Some(bar) = slice.bar(ticker) else { continue };
+        let (low, high) = extremes(bar);
+        let (reason, at, price) = match (position.side(), position.stop, position.take_profit) {
+            (Side::Buy, Some(stop), _) if low <= stop => (OrderReason::Stop, stop, stop.min(bar.open)),
+            (Side::Sell, Some(stop), _) if high >= stop => (OrderReason::Stop, stop, stop.max(bar.open)),
+            (Side::Buy, _, Some(target)) if high >= target => {
+                (OrderReason::TakeProfit, target, target.max(bar.open))
+            }
+            (Side::Sell, _, Some(target)) if low <= target => {
+                (OrderReason::TakeProfit, target, target.min(bar.open))
+            }
+            _ => continue,
         };
+        touched.push((ticker.clone(), reason, position.side().opposite(), position.size(), at, price, *bar));
+    }
+    for (ticker, reason, side, quantity, at, price, bar) in touched {
+        let order = in_bar(config, state, slice, &ticker, reason, side, quantity, at);
         events.push(Event::Ordered(order.clone()));
         fill(config, state, slice, &order, price, &bar, events)?;
         stopped.insert(ticker);
@@ -165,13 +246,19 @@ fn fill(
         cancel(&mut left, share.of(bar.volume)?, CutReason::Volume, events);
     }
     if order.intent.opens() && order.side == Side::Buy {
-        let affordable = config.costs.affordable(left, price, state.account.free_cash()?)?;
+        let affordable =
+            config.costs.affordable(left, price, Some(bar.volume), state.account.free_cash()?)?;
         cancel(&mut left, affordable, CutReason::Cash, events);
     }
     if left == 0 {
         return Ok(());
     }
-    let paid = config.costs.slipped(order.side, price)?;
+    let paid = match order.reason {
+        // A limit is never filled worse than it says.
+        OrderReason::TakeProfit => price,
+        _ => config.costs.slipped(order.side, price, left, Some(bar.volume))?,
+    };
+    let away = |distance: Price, up: bool| if up { paid.plus(distance) } else { paid.minus(distance) };
     let fill = Fill {
         order: order.id.clone(),
         session: slice.session,
@@ -184,10 +271,13 @@ fn fill(
         price: paid,
         commission: config.costs.commission(left, paid)?,
         slippage: paid.distance(price).value_of(left)?,
-        stop: order.stop_distance.map(|distance| match order.side {
-            Side::Buy => paid.minus(distance),
-            Side::Sell => paid.plus(distance),
-        }),
+        stop: order.stop_distance.map(|distance| away(distance, order.side == Side::Sell)),
+        stop_distance: order.stop_distance,
+        // A price of nothing is never reached.
+        take_profit: order
+            .profit_distance
+            .map(|distance| away(distance, order.side == Side::Buy))
+            .filter(|price| price.micros() > 0),
     };
     state.account.book(&fill, events)?;
     // What was just opened is worth the bar's price, not the price with slippage.

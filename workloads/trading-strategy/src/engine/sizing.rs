@@ -1,6 +1,6 @@
 //! Quantities before and after the caps.
 
-use super::config::{Costs, EngineConfig, Side, Sizing, Stop};
+use super::config::{Costs, EngineConfig, Side, Sizing, Stop, TakeProfit};
 use super::event::{Cut, CutReason};
 use super::money::{Checked, Fraction, Money, Price};
 use super::slice::TickerSlice;
@@ -22,28 +22,57 @@ pub(super) fn stop_distance(
     Ok(if distance.micros() == 0 { Err(CutReason::NoStopDistance) } else { Ok(Some(distance)) })
 }
 
-/// Shares that the sizing rule asks for: of the whole position, not of the order.
-pub(super) fn wanted(
-    config: &EngineConfig,
-    equity: Money,
+/// The take-profit price's distance on the signal bar; none without one.
+pub(super) fn profit_distance(
+    rule: Option<TakeProfit>,
     close: Price,
-    held: i64,
-    distance: Option<Price>,
-    selected: usize,
-) -> Checked<i64> {
-    match config.sizing {
+    stop_distance: Option<Price>,
+) -> Checked<Option<Price>> {
+    match (rule, stop_distance) {
+        (Some(TakeProfit::Percent { fraction }), _) => close.times(fraction).map(Some),
+        (Some(TakeProfit::RiskMultiple { multiple }), Some(distance)) => distance.times(multiple).map(Some),
+        (None, _) | (Some(TakeProfit::RiskMultiple { .. }), None) => Ok(None),
+    }
+}
+
+/// What the size of a position is reckoned from, on the signal bar.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Basis {
+    /// Equity.
+    pub(super) equity: Money,
+    /// The close.
+    pub(super) close: Price,
+    /// Shares held on the position's side already.
+    pub(super) held: i64,
+    /// Distance of the stop.
+    pub(super) distance: Option<Price>,
+    /// Annual volatility of the ticker.
+    pub(super) volatility: Option<Fraction>,
+    /// Positions that are wanted at this close.
+    pub(super) selected: usize,
+}
+
+/// Shares that the sizing rule asks for: of the whole position, not of the order; or what it does not know.
+pub(super) fn wanted(config: &EngineConfig, basis: &Basis) -> Checked<Result<i64, CutReason>> {
+    let Basis { equity, close, held, distance, volatility, selected } = *basis;
+    let quantity = match config.sizing {
         // r E / |entry - stop|
         Sizing::RiskPerTrade { fraction } => match distance {
-            Some(distance) => equity.units_of_fraction(fraction, distance),
-            None => Ok(0),
+            Some(distance) => equity.units_of_fraction(fraction, distance)?,
+            None => 0,
         },
         Sizing::TargetWeight { weight, cash_buffer } => {
-            at_weight(&config.costs, equity.minus(equity.times(cash_buffer)?)?, weight, close, held)
+            at_weight(&config.costs, equity.minus(equity.times(cash_buffer)?)?, weight, close, held)?
         }
         Sizing::EqualWeight => {
-            at_weight(&config.costs, equity, config.risk.max_gross_exposure.divided(selected), close, held)
+            at_weight(&config.costs, equity, config.risk.max_gross_exposure.divided(selected), close, held)?
         }
-    }
+        Sizing::VolatilityTarget { annual } => match volatility {
+            Some(volatility) => at_weight(&config.costs, equity, annual.over(volatility)?, close, held)?,
+            None => return Ok(Err(CutReason::NoVolatility)),
+        },
+    };
+    Ok(Ok(quantity))
 }
 
 /// The largest q with q x price <= weight x (budget - commission of the order that leads from `held` to q).
@@ -107,8 +136,9 @@ impl Room {
         quantity: i64,
         price: Price,
         risk: Price,
+        average_volume: Option<i64>,
     ) -> Checked<()> {
-        let paid = costs.slipped(side, price)?;
+        let paid = costs.slipped(side, price, quantity, average_volume)?;
         let value = price.value_of(quantity)?;
         let got = match side {
             Side::Sell => paid.value_of(quantity)?,
@@ -128,7 +158,7 @@ impl Room {
         opening: &Opening,
         cuts: &mut Vec<Cut>,
     ) -> Checked<i64> {
-        let Opening { side, held, price, risk, .. } = *opening;
+        let Opening { side, held, price, risk, average_volume, .. } = *opening;
         let mut quantity = opening.quantity;
         if quantity <= 0 {
             cuts.push(Cut { reason: CutReason::Size, from: 0, to: 0 });
@@ -138,7 +168,7 @@ impl Room {
             cut(&mut quantity, most.units_of(price) - held, CutReason::PositionSize, cuts);
         }
         if let Some(share) = config.costs.max_volume_share {
-            match opening.average_volume {
+            match average_volume {
                 Some(volume) => cut(&mut quantity, share.of(volume)?, CutReason::Volume, cuts),
                 None => cut(&mut quantity, 0, CutReason::NoAverageVolume, cuts),
             }
@@ -152,11 +182,11 @@ impl Room {
             cut(&mut quantity, risk_left.units_of(risk), CutReason::Heat, cuts);
         }
         if side == Side::Buy {
-            let affordable = config.costs.affordable(quantity, price, self.cash)?;
+            let affordable = config.costs.affordable(quantity, price, average_volume, self.cash)?;
             cut(&mut quantity, affordable, CutReason::Cash, cuts);
         }
         if quantity > 0 {
-            let paid = config.costs.slipped(side, price)?;
+            let paid = config.costs.slipped(side, price, quantity, average_volume)?;
             let commission = config.costs.commission(quantity, paid)?;
             let value = price.value_of(quantity)?;
             let spent = match side {

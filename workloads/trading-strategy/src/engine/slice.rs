@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::money::{Checked, Money, Price, Ratio};
+use super::money::{Checked, Fraction, Money, Price, Ratio};
 
 /// A ticker symbol; cheap to copy.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -133,6 +133,9 @@ pub struct TickerSlice {
     pub atr: Option<Price>,
     /// Average daily volume over 21 bars, in today's shares.
     pub average_volume: Option<i64>,
+    /// Annual volatility of its returns at the close.
+    #[serde(default)]
+    pub volatility: Option<Fraction>,
 }
 
 /// What the outside says to a running strategy.
@@ -158,6 +161,10 @@ pub struct Slice {
     pub session_close: bool,
     /// Whether its close ends a rebalance period: the last bar of the period's last session.
     pub rebalance: bool,
+    /// Calendar days since the session before, given with the first bar of a session, else 0: what shorts that were
+    /// held overnight were borrowed for.
+    #[serde(default)]
+    pub nights: u32,
     /// Actions of the session, given with its first bar; in order of ticker, also of tickers without a bar.
     pub actions: Vec<Action>,
     /// The tickers, ascending, none twice.

@@ -2,6 +2,7 @@
 
 mod chart;
 mod format;
+mod numbers;
 mod tables;
 
 use jiff::civil::Date;
@@ -24,6 +25,8 @@ pub struct ReportInput<'a> {
     /// What the same money in equal parts of every ticker at the first close would have become, at each close;
     /// empty where there is no such comparison.
     pub benchmark: &'a [f64],
+    /// The ticker that this is; none: equal parts of all.
+    pub benchmark_name: Option<&'a str>,
     /// All numbers.
     pub statistics: &'a Statistics,
     /// Closed trades, in order of their end.
@@ -65,7 +68,15 @@ pub fn render(input: &ReportInput<'_>) -> String {
                     (headline(input))
                     (charts(input))
                     (tables::monthly(input.statistics))
+                    (numbers::years(input.statistics))
+                    (numbers::against_benchmark(input))
+                    (numbers::rolling(input))
+                    (numbers::drawdowns(input.statistics))
                     div.two { (costs(input)) (orders(input.orders)) }
+                    div.two {
+                        (numbers::groups("Trades by what ended them", "Ended by", &input.statistics.exits))
+                        (numbers::groups("Trades by ticker", "Ticker", &input.statistics.tickers))
+                    }
                     (tables::open_positions(input.open))
                     (tables::trades(input.trades))
                     (all_numbers(input.statistics))
@@ -151,7 +162,8 @@ fn charts(input: &ReportInput<'_>) -> Markup {
     let line = |name, class, values, filled, steps| Line { name, class, values, filled, steps };
     let mut equity_lines = Vec::new();
     if !input.benchmark.is_empty() {
-        equity_lines.push(line("Equal-weight buy and hold", "other", input.benchmark, false, false));
+        let name = input.benchmark_name.unwrap_or("Equal-weight buy and hold");
+        equity_lines.push(line(name, "other", input.benchmark, false, false));
     }
     equity_lines.push(line("Strategy", "main", &equity, false, false));
     // Growth by a multiple is told by ratios: a fall of a tenth looks the same early and late.
@@ -180,7 +192,7 @@ fn charts(input: &ReportInput<'_>) -> Markup {
             div.legend {
                 span.main { "Strategy" }
                 @if !input.benchmark.is_empty() {
-                    span.other { "Equal-weight buy and hold of the universe, dividends reinvested, without costs" }
+                    span.other { (numbers::benchmark_words(input)) ", dividends reinvested, without costs" }
                 }
             }
             (equity_chart.draw())
@@ -209,13 +221,16 @@ fn charts(input: &ReportInput<'_>) -> Markup {
 
 fn costs(input: &ReportInput<'_>) -> Markup {
     let value = |name: &str| input.statistics.value(name);
-    let (commission, slippage) = (value("commission"), value("slippage"));
-    let sum = commission.zip(slippage).map(|(a, b)| a + b);
-    let of_cash = sum.map(|sum| sum / input.initial_cash);
+    let of_cash = value("costs").map(|sum| sum / input.initial_cash);
+    let basis_points = value("costsOfTradedValue").map(|share| share * 10_000.0);
     let rows = [
-        ("Commission", dollars(commission, 2)),
-        ("Slippage", dollars(slippage, 2)),
-        ("Both, of the initial cash", percent(of_cash, 2)),
+        ("Commission", dollars(value("commission"), 2)),
+        ("Slippage", dollars(value("slippage"), 2)),
+        ("Borrowing", dollars(value("borrowing"), 2)),
+        ("All costs", dollars(value("costs"), 2)),
+        ("All costs, of the initial cash", percent(of_cash, 2)),
+        ("All costs, basis points of what was traded", number(basis_points, 2)),
+        ("All costs, of the profit before them", percent(value("costsOfProfit"), 1)),
         ("Dividends received less paid", dollars(value("dividends"), 2)),
         ("Turnover a year", number(value("turnover"), 2)),
     ];
@@ -246,8 +261,9 @@ fn orders(orders: &[(String, u64)]) -> Markup {
 /// How a number of `statistics.json` is shown.
 fn shown(name: &str, value: Option<f64>) -> String {
     match name {
-        "initialCash" | "finalEquity" | "commission" | "slippage" | "dividends" | "averageTrade"
-        | "averageGain" | "averageLoss" | "bestTrade" | "worstTrade" => dollars(value, 2),
+        "initialCash" | "finalEquity" | "commission" | "slippage" | "borrowing" | "costs" | "dividends"
+        | "averageTrade" | "medianTrade" | "averageGain" | "averageLoss" | "bestTrade" | "worstTrade"
+        | "longProfit" | "shortProfit" => dollars(value, 2),
         "totalReturn"
         | "cagr"
         | "volatility"
@@ -257,8 +273,21 @@ fn shown(name: &str, value: Option<f64>) -> String {
         | "exposure"
         | "timeInMarket"
         | "winRate"
+        | "longWinRate"
+        | "shortWinRate"
+        | "averageTradeReturn"
+        | "valueAtRisk"
+        | "conditionalValueAtRisk"
+        | "costsOfProfit"
+        | "costsOfTradedValue"
+        | "benchmarkReturn"
+        | "benchmarkCagr"
+        | "benchmarkVolatility"
+        | "alpha"
+        | "trackingError"
         | "probabilisticSharpe" => percent(value, 2),
-        "sessions" | "trades" | "longestDrawdown" => number(value, 0),
+        "sessions" | "trades" | "longTrades" | "shortTrades" | "longestDrawdown" | "longestGains"
+        | "longestLosses" => number(value, 0),
         _ => number(value, 4),
     }
 }
@@ -267,7 +296,7 @@ fn all_numbers(statistics: &Statistics) -> Markup {
     html! {
         section {
             h2 { "All numbers and their formulas" }
-            p.note { "r: returns between session closes, idle sessions included. E: equity. W: growth of one dollar." }
+            p.note { "r: returns between session closes, idle sessions included. b: the benchmark's. E: equity. W: growth of one dollar." }
             div.scroll {
                 table {
                     thead { tr { th.text { "Number" } th { "Value" } th.text { "Formula" } } }

@@ -34,6 +34,7 @@ fn trade(ticker: &str, profit: i64) -> Trade {
         commission: Money::from_micros(2_000_000),
         slippage: Money::from_micros(500_000),
         dividends: Money::ZERO,
+        borrowing: Money::ZERO,
         sessions: 3,
         exit_reason: Some(OrderReason::Stop),
     }
@@ -43,6 +44,10 @@ fn page(closes: &[Close], trades: &[Trade]) -> String {
     let results: Vec<_> = trades
         .iter()
         .map(|trade| crate::statistics::TradeResult {
+            ticker: trade.ticker.to_string(),
+            is_long: true,
+            entry_value: trade.entry_value.to_f64(),
+            reason: "Stop".to_owned(),
             profit: trade.profit.to_f64(),
             sessions: trade.sessions,
         })
@@ -51,6 +56,8 @@ fn page(closes: &[Close], trades: &[Trade]) -> String {
         initial_cash: 100_000.0,
         closes,
         trades: &results,
+        benchmark: &vec![100_500.0; closes.len()],
+        borrowing: 0.0,
         traded_value: 10_000.0,
         commission: 4.0,
         slippage: 1.0,
@@ -61,6 +68,7 @@ fn page(closes: &[Close], trades: &[Trade]) -> String {
         initial_cash: 100_000.0,
         closes,
         benchmark: &vec![100_500.0; closes.len()],
+        benchmark_name: None,
         statistics: &statistics,
         trades,
         open: &[],

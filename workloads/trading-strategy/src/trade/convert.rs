@@ -24,7 +24,12 @@ const fn purpose(intent: Intent) -> Purpose {
 
 /// An order of the engine, decided on the bar complete at `bar`.
 pub(super) fn new_order(order: &Order, bar: Timestamp) -> Result<NewOrder, LedgerError> {
-    let stop = order.reason == OrderReason::Stop;
+    let kind = match order.reason {
+        OrderReason::Stop => OrderKind::Stop,
+        OrderReason::TakeProfit => OrderKind::Limit,
+        OrderReason::Delisted => OrderKind::MarketOnClose,
+        _ => OrderKind::MarketOnOpen,
+    };
     Ok(NewOrder {
         client_order_id: order.id.as_str().parse()?,
         bar,
@@ -32,8 +37,8 @@ pub(super) fn new_order(order: &Order, bar: Timestamp) -> Result<NewOrder, Ledge
         ticker: order.ticker.to_string(),
         side: side(order.side),
         quantity: order.quantity.into(),
-        kind: if stop { OrderKind::Stop } else { OrderKind::MarketOnOpen },
-        price: stop.then(|| order.reference.into()),
+        kind,
+        price: matches!(kind, OrderKind::Stop | OrderKind::Limit).then(|| order.reference.into()),
         purpose: purpose(order.intent),
         reason: format!("{:?}", order.reason),
         cuts: order

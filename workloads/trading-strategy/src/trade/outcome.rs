@@ -5,15 +5,15 @@ use std::fmt;
 
 use rust_decimal::Decimal;
 
-use crate::engine::{Event, OrderReason, Ticker};
+use crate::engine::{Event, Ticker};
 
-/// Which order. A stop is held by the broker as part of the position and becomes an order when it is touched, so it
-/// is told by its ticker: one is tried a bar.
+/// Which order. Stops and take-profit prices are held by the broker as part of the position and become an order when
+/// they are touched, so they are told by the ticker: one is tried a bar. A settlement is told in the same way.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OrderKey {
     /// An order that was sent, by its client order id.
     Sent(String),
-    /// The stop of a position.
+    /// What the position's own terms made.
     Stop(Ticker),
 }
 
@@ -72,7 +72,7 @@ pub(super) fn outcomes(events: &[Event]) -> Outcomes {
     for event in events {
         let key = |id: &str| stops.get(id).cloned().unwrap_or_else(|| OrderKey::Sent(id.to_owned()));
         match event {
-            Event::Ordered(order) if order.reason == OrderReason::Stop => {
+            Event::Ordered(order) if order.reason.is_in_bar() => {
                 let stop = OrderKey::Stop(order.ticker.clone());
                 outcomes.entry(stop.clone()).or_default();
                 stops.insert(order.id.as_str().to_owned(), stop);

@@ -121,7 +121,7 @@ impl Work<'_> {
         let dataset_digest = digest(StageName::Publish)
             .ok_or_else(|| StageError::bad_spec("stage.json names no dataset: input publish is missing"))?;
         let model_digest = digest(StageName::Select);
-        let loaded = load(self.file, &self.spec.core, self.context).await?;
+        let loaded = load(self.file, &self.spec.core, None, self.context).await?;
         let work = PaperTrading {
             spec: self.spec,
             market: &loaded.market,

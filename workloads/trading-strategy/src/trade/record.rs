@@ -12,7 +12,7 @@ use rust_decimal::Decimal;
 use super::control::halt_id;
 use super::convert::{equity_point, new_order};
 use super::{FeedBar, OrderKey, Outcomes, TradeError};
-use crate::engine::{self, ActionKind, EngineState, Event, Order, OrderReason};
+use crate::engine::{self, ActionKind, EngineState, Event, Order};
 
 /// How long states of earlier bars are kept.
 const KEEP: SignedDuration = SignedDuration::from_hours(24 * 7);
@@ -56,10 +56,15 @@ impl BarRecord<'_> {
                     let name = format!("dividend.{}.{ticker}.{count}", self.bar.slice.session);
                     self.pay(&mut writer, name, MovementKind::Dividend, ticker, *cash).await?;
                 }
+                Event::Borrowed { ticker, cash } => {
+                    let name = format!("borrowing.{}.{ticker}", self.bar.slice.session);
+                    let cash = engine::Money::ZERO.minus(*cash)?;
+                    self.pay(&mut writer, name, MovementKind::Borrowing, ticker, cash).await?;
+                }
                 Event::Split { ticker, before, after, cash } => {
                     self.split(&mut writer, ticker, *before, *after, *cash).await?;
                 }
-                Event::Ordered(order) if order.reason == OrderReason::Stop => {
+                Event::Ordered(order) if order.reason.is_in_bar() => {
                     writer.insert_orders(&[new_order(order, self.bar.known_at)?], self.now).await?;
                     stops.insert(order.id.as_str(), OrderKey::Stop(order.ticker.clone()));
                 }

@@ -21,8 +21,8 @@ use super::{
     TradeError,
 };
 use crate::engine::{
-    Account, Control, Engine, EngineConfig, Event, Money, Order, OrderReason, Position, Risk, Selection,
-    Signal, Slice, Ticker,
+    Account, Control, Engine, EngineConfig, Event, Money, Order, Position, Risk, Selection, Signal, Slice,
+    Ticker,
 };
 
 /// A simulated broker with one account.
@@ -33,7 +33,7 @@ pub struct SimulatedBroker {
     config: EngineConfig,
 }
 
-/// Marks the orders that the broker itself makes when a stop is touched.
+/// Marks the orders that the broker itself makes when a stop or a take-profit price is touched.
 const STOP: &str = "stop.";
 
 fn to_json<T: Serialize>(what: &'static str, value: &T) -> Result<String, TradeError> {
@@ -53,10 +53,10 @@ impl SimulatedBroker {
     pub async fn open(ledger: &Ledger, account: &str, config: &EngineConfig) -> Result<Self, TradeError> {
         let book = ledger.simulated_book();
         book.open_account(account, config.initial_cash.into()).await?;
-        // Nothing is decided here: no selection by scores, no latch.
+        // Nothing is decided here: no selection by scores, no latch, no time stop.
         let config = EngineConfig {
             selection: Selection::Rules,
-            risk: Risk { max_drawdown: None, ..config.risk },
+            risk: Risk { max_drawdown: None, max_holding_bars: None, ..config.risk },
             ..config.clone()
         };
         Ok(Self { book, account: account.to_owned(), config })
@@ -119,7 +119,7 @@ impl SimulatedBroker {
         }
         for event in &events {
             let Event::Ordered(order) = event else { continue };
-            if order.reason != OrderReason::Stop {
+            if !order.reason.is_in_bar() {
                 continue;
             }
             let id: ClientOrderId =

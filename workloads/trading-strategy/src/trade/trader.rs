@@ -17,9 +17,7 @@ use super::outcome::{difference, outcomes};
 use super::record::BarRecord;
 use super::recover::{agree, disagree, reconcile};
 use super::{Broker, Coordination, FeedBar, OrderKey, Outcomes, TradeError, TradingState};
-use crate::engine::{
-    Control, Engine, EngineConfig, EngineState, Event, FillTiming, Order, OrderReason, Slice,
-};
+use crate::engine::{Control, Engine, EngineConfig, EngineState, Event, FillTiming, Order, Slice};
 
 /// Where the time comes from.
 pub trait Clock: Send + Sync {
@@ -289,7 +287,7 @@ impl<B: Broker, C: Coordination> Trader<B, C> {
         let mut nothing_left = Vec::new();
         for event in &events {
             let Event::Ordered(order) = event else { continue };
-            if order.reason == OrderReason::Stop {
+            if order.reason.is_in_bar() {
                 continue;
             }
             if order.quantity == 0 {

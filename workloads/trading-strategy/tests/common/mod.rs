@@ -33,6 +33,7 @@ pub fn core(entry: &str, exit: &str) -> StrategyCore {
         direction: Direction::LongOnly,
         rebalance: Rebalance::Weekly,
         max_positions: 4,
+        rebalance_threshold: None,
         rank_by: Some("-rsi(close, 2)".into()),
         sizing: SizingSpec::RiskPerTrade,
         risk_percentage: decimal("0.01"),
@@ -40,12 +41,18 @@ pub fn core(entry: &str, exit: &str) -> StrategyCore {
         max_portfolio_heat: Some(decimal("0.06")),
         max_gross_exposure: decimal("1"),
         stop: Some(StopSpec::Atr { period: 14, multiple: decimal("2") }),
+        trail: None,
+        take_profit: None,
+        max_holding_bars: None,
         max_drawdown: Some((decimal("0.25"), DrawdownAction::Flatten)),
         costs: CostsSpec {
             commission_per_share: decimal("0.005"),
+            commission_rate: None,
             minimum_commission: decimal("1"),
             maximum_commission_rate: Some(decimal("0.005")),
             slippage_basis_points: decimal("2"),
+            price_impact: None,
+            borrow_rate: None,
             max_volume_share: Some(decimal("0.025")),
         },
         fill: FillTiming::NextOpen,
@@ -61,9 +68,12 @@ pub fn core(entry: &str, exit: &str) -> StrategyCore {
 pub fn costless() -> CostsSpec {
     CostsSpec {
         commission_per_share: Decimal::ZERO,
+        commission_rate: None,
         minimum_commission: Decimal::ZERO,
         maximum_commission_rate: None,
         slippage_basis_points: Decimal::ZERO,
+        price_impact: None,
+        borrow_rate: None,
         max_volume_share: None,
     }
 }

@@ -138,6 +138,8 @@ fn lots_are_first_in_first_out() {
         price: price(at),
         commission: Money::ZERO,
         slippage: Money::ZERO,
+        stop_distance: None,
+        take_profit: None,
         stop: None,
     };
     let mut events = Vec::new();

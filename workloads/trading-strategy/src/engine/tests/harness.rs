@@ -24,12 +24,16 @@ pub(super) fn config() -> EngineConfig {
         selection: Selection::Rules,
         direction: Direction::LongOnly,
         max_positions: 10,
+        rebalance_threshold: Fraction::ZERO,
         sizing: Sizing::TargetWeight { weight: Fraction::ONE, cash_buffer: Fraction::ZERO },
         risk: Risk {
             max_position_size: None,
             max_heat: None,
             max_gross_exposure: Fraction::ONE,
             stop: None,
+            trail: None,
+            take_profit: None,
+            max_holding_bars: None,
             max_drawdown: None,
         },
         costs: Costs::default(),
@@ -62,6 +66,7 @@ pub(super) fn part(ticker: &str, bar: impl Into<Option<Bar>>, signals: &str) -> 
         },
         atr: Some(price("1")),
         average_volume: Some(1_000_000),
+        volatility: Some(fraction("0.2")),
     }
 }
 
@@ -92,6 +97,7 @@ impl Market {
             timestamp,
             session_close: true,
             rebalance: true,
+            nights: 1,
             actions: Vec::new(),
             tickers,
             control: Control::Run,

@@ -6,3 +6,4 @@ mod harness;
 mod properties;
 mod selection;
 mod sizing;
+mod terms;

@@ -48,59 +48,103 @@ fn any_config() -> impl Strategy<Value = EngineConfig> {
         prop::sample::select(vec![Direction::LongOnly, Direction::LongShort]),
         prop::bool::ANY,
         1..4_usize,
-        0..3_u8,
+        0..4_u8,
         prop::option::of(0..2_u8),
         prop::bool::ANY,
         prop::bool::ANY,
         prop::bool::ANY,
         prop::sample::select(vec![FillTiming::NextOpen, FillTiming::SameClose]),
+        terms(),
     )
-        .prop_map(|(direction, scores, max_positions, sizing, stop, costs, volume, drawdown, fill)| {
-            let stop = stop.map(|kind| match kind {
-                0 => Stop::Atr { multiple: fraction("1.5") },
-                _ => Stop::Percent { fraction: fraction("0.05") },
-            });
-            let stop =
-                if sizing == 0 { stop.or(Some(Stop::Percent { fraction: fraction("0.02") })) } else { stop };
-            EngineConfig {
-                direction,
-                selection: if scores {
-                    Selection::Scores { minimum: 0.5, exit_rank: max_positions + 1 }
+        .prop_map(
+            |(direction, scores, max_positions, sizing, stop, costs, volume, drawdown, fill, terms)| {
+                let stop = stop.map(|kind| match kind {
+                    0 => Stop::Atr { multiple: fraction("1.5") },
+                    _ => Stop::Percent { fraction: fraction("0.05") },
+                });
+                let stop = if sizing == 0 {
+                    stop.or(Some(Stop::Percent { fraction: fraction("0.02") }))
                 } else {
-                    Selection::Rules
-                },
-                max_positions,
-                sizing: match sizing {
-                    0 => Sizing::RiskPerTrade { fraction: fraction("0.03") },
-                    1 => Sizing::TargetWeight { weight: fraction("0.4"), cash_buffer: fraction("0.02") },
-                    _ => Sizing::EqualWeight,
-                },
-                risk: Risk {
-                    max_position_size: drawdown.then(|| money("40000")),
-                    max_heat: stop.is_some().then(|| fraction("0.1")),
-                    max_gross_exposure: fraction("1.5"),
-                    stop,
-                    max_drawdown: drawdown
-                        .then(|| MaxDrawdown { limit: fraction("0.3"), action: DrawdownAction::Flatten }),
-                },
-                costs: if costs {
-                    Costs {
-                        commission_per_share: price("0.005"),
-                        minimum_commission: money("1"),
-                        maximum_commission_rate: Some(fraction("0.005")),
-                        slippage: fraction("0.0002"),
-                        max_volume_share: volume.then(|| fraction("0.025")),
-                    }
-                } else {
-                    Costs::default()
-                },
-                fill,
-                ..config()
-            }
+                    stop
+                };
+                EngineConfig {
+                    direction,
+                    selection: if scores {
+                        Selection::Scores { minimum: 0.5, exit_rank: max_positions + 1 }
+                    } else {
+                        Selection::Rules
+                    },
+                    max_positions,
+                    sizing: match sizing {
+                        0 => Sizing::RiskPerTrade { fraction: fraction("0.03") },
+                        1 => Sizing::TargetWeight { weight: fraction("0.4"), cash_buffer: fraction("0.02") },
+                        2 => Sizing::EqualWeight,
+                        _ => Sizing::VolatilityTarget { annual: fraction("0.1") },
+                    },
+                    rebalance_threshold: terms.threshold,
+                    risk: Risk {
+                        max_position_size: drawdown.then(|| money("40000")),
+                        max_heat: stop.is_some().then(|| fraction("0.1")),
+                        max_gross_exposure: fraction("1.5"),
+                        stop,
+                        trail: stop.and(terms.trail),
+                        take_profit: terms
+                            .take_profit
+                            .filter(|rule| stop.is_some() || matches!(rule, TakeProfit::Percent { .. })),
+                        max_holding_bars: terms.max_holding_bars,
+                        max_drawdown: drawdown
+                            .then(|| MaxDrawdown { limit: fraction("0.3"), action: DrawdownAction::Flatten }),
+                    },
+                    costs: if costs {
+                        Costs {
+                            commission_per_share: price("0.005"),
+                            commission_rate: fraction("0.0007"),
+                            minimum_commission: money("1"),
+                            maximum_commission_rate: Some(fraction("0.005")),
+                            slippage: fraction("0.0002"),
+                            price_impact: if volume { fraction("0.1") } else { Fraction::ZERO },
+                            borrow_rate: fraction("0.03"),
+                            max_volume_share: volume.then(|| fraction("0.025")),
+                        }
+                    } else {
+                        Costs::default()
+                    },
+                    fill,
+                    ..config()
+                }
+            },
+        )
+}
+
+/// What a position may carry.
+#[derive(Debug, Clone)]
+struct Terms {
+    trail: Option<Trail>,
+    take_profit: Option<TakeProfit>,
+    max_holding_bars: Option<u32>,
+    threshold: Fraction,
+}
+
+fn terms() -> impl Strategy<Value = Terms> {
+    (
+        prop::option::of(prop::sample::select(vec![Trail::Close, Trail::Extreme])),
+        prop::option::of(prop::sample::select(vec![
+            TakeProfit::Percent { fraction: fraction("0.04") },
+            TakeProfit::RiskMultiple { multiple: fraction("2") },
+        ])),
+        prop::option::of(1..5_u32),
+        prop::sample::select(vec![Fraction::ZERO, fraction("0.05")]),
+    )
+        .prop_map(|(trail, take_profit, max_holding_bars, threshold)| Terms {
+            trail,
+            take_profit,
+            max_holding_bars,
+            threshold,
         })
 }
 
-fn slices(market: &mut Market, days: &[Vec<Day>]) -> Vec<Slice> {
+/// The slices of some days. From day `gone` on the last ticker is traded no more.
+fn slices(market: &mut Market, days: &[Vec<Day>], gone: usize) -> Vec<Slice> {
     days.iter()
         .enumerate()
         .map(|(index, day)| {
@@ -117,7 +161,8 @@ fn slices(market: &mut Market, days: &[Vec<Day>]) -> Vec<Slice> {
                         let kind = ActionKind::Dividend(Money::from_micros(cents * 10_000));
                         actions.push(Action { ticker: (*ticker).into(), kind });
                     }
-                    let bar = day.bar.map(|(open, up, down, change)| {
+                    let is_gone = index >= gone && *ticker == "D";
+                    let bar = day.bar.filter(|_| !is_gone).map(|(open, up, down, change)| {
                         let close = (open + change).max(100);
                         let cents = |count: i64| Price::from_micros(count.max(1) * 10_000);
                         Bar {
@@ -143,6 +188,7 @@ fn slices(market: &mut Market, days: &[Vec<Day>]) -> Vec<Slice> {
             let mut slice = market.slice(tickers);
             slice.actions = actions;
             slice.rebalance = index % 3 == 0;
+            slice.nights = if index % 5 == 4 { 3 } else { 1 };
             slice
         })
         .collect()
@@ -155,11 +201,13 @@ proptest! {
     fn the_books_balance_to_the_micro_dollar(
         config in any_config(),
         days in prop::collection::vec(prop::collection::vec(day(), 4), 1..40),
+        gone in 0..60_usize,
     ) {
         let mut market = Market::new(config.clone());
         let mut cash = i128::from(config.initial_cash.micros());
         let mut closed = 0_i128;
-        for slice in slices(&mut market, &days) {
+        for slice in slices(&mut market, &days, gone) {
+            let before = market.engine.state().account.clone();
             let events = market.run(&slice);
             // 1. Cash is the initial cash and what the events say came in and went out.
             for event in &events {
@@ -168,12 +216,27 @@ proptest! {
                         let value = i128::from(fill.price.micros()) * i128::from(fill.quantity);
                         cash -= i128::from(fill.side.sign()) * value + i128::from(fill.commission.micros());
                         prop_assert!(fill.quantity > 0);
+                        // Inside a bar, whatever filled was a price of the bar, but for slippage.
+                        if let Some(bar) = slice.bar(&fill.ticker) {
+                            let paid = fill.price.micros();
+                            let slipped = fill.slippage.micros() / fill.quantity;
+                            prop_assert!(bar.low.micros() <= paid + slipped + 1 && paid <= bar.high.micros() + slipped + 1);
+                            if fill.reason == OrderReason::TakeProfit {
+                                prop_assert_eq!(fill.slippage, Money::ZERO);
+                            }
+                        } else {
+                            prop_assert_eq!(fill.reason, OrderReason::Delisted);
+                        }
                         if let (Some(share), Some(bar)) = (config.costs.max_volume_share, slice.bar(&fill.ticker)) {
                             prop_assert!(fill.quantity <= share.of(bar.volume).unwrap());
                         }
                     }
                     Event::Dividend { cash: paid, .. } | Event::Split { cash: paid, .. } => {
                         cash += i128::from(paid.micros());
+                    }
+                    Event::Borrowed { ticker, cash: paid } => {
+                        prop_assert!(before.positions[ticker].quantity < 0);
+                        cash -= i128::from(paid.micros());
                     }
                     Event::TradeClosed(trade) => closed += i128::from(trade.profit.micros()),
                     _ => {}
@@ -206,6 +269,24 @@ proptest! {
                 if config.direction == Direction::LongOnly {
                     prop_assert!(position.quantity > 0);
                 }
+                prop_assert!(position.missing <= 5, "settled by then");
+                // A stop moves toward profit only, but for splits.
+                let split = slice.actions.iter().any(|action| {
+                    action.ticker == *ticker && matches!(action.kind, ActionKind::Split(_))
+                });
+                if let (Some(held), false) = (before.positions.get(ticker), split)
+                    && held.trade.entry_session == position.trade.entry_session
+                    && held.side() == position.side()
+                {
+                    match position.side() {
+                        Side::Buy => prop_assert!(held.stop <= position.stop),
+                        Side::Sell => prop_assert!(held.stop >= position.stop),
+                    }
+                    if config.risk.trail.is_none() {
+                        prop_assert_eq!(held.stop, position.stop);
+                    }
+                    prop_assert_eq!(held.take_profit, position.take_profit);
+                }
             }
         }
         // 4. Every order has an id of its own, and fills once at most.
@@ -226,9 +307,10 @@ proptest! {
         config in any_config(),
         days in prop::collection::vec(prop::collection::vec(day(), 4), 2..25),
         cut in 0..25_usize,
+        gone in 0..40_usize,
     ) {
         let mut whole = Market::new(config.clone());
-        let slices = slices(&mut whole, &days);
+        let slices = slices(&mut whole, &days, gone);
         let cut = cut % slices.len();
         for slice in &slices {
             whole.run(slice);

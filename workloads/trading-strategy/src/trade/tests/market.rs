@@ -39,19 +39,26 @@ pub(super) fn config() -> EngineConfig {
         selection: Selection::Rules,
         direction: Direction::LongShort,
         max_positions: 4,
+        rebalance_threshold: Fraction::ZERO,
         sizing: Sizing::RiskPerTrade { fraction: fraction("0.02") },
         risk: Risk {
             max_position_size: Some(Money::from_micros(40_000_000_000)),
             max_heat: Some(fraction("0.06")),
             max_gross_exposure: fraction("1.5"),
             stop: Some(Stop::Atr { multiple: fraction("1.5") }),
+            trail: Some(Trail::Extreme),
+            take_profit: Some(TakeProfit::RiskMultiple { multiple: fraction("1.2") }),
+            max_holding_bars: Some(6),
             max_drawdown: Some(MaxDrawdown { limit: fraction("0.5"), action: DrawdownAction::NoNewEntries }),
         },
         costs: Costs {
             commission_per_share: Price::from_micros(5_000),
+            commission_rate: fraction("0.0001"),
             minimum_commission: Money::from_micros(1_000_000),
             maximum_commission_rate: Some(fraction("0.005")),
             slippage: fraction("0.0002"),
+            price_impact: fraction("0.1"),
+            borrow_rate: fraction("0.05"),
             max_volume_share: Some(fraction("0.025")),
         },
         fill: FillTiming::NextOpen,
@@ -108,14 +115,17 @@ pub(super) fn bars(days: i64, seed: u64) -> Vec<FeedBar> {
                     short_exit: n.below(6) == 0,
                     ..Signal::default()
                 };
+                // One is traded no more, and later again.
+                let is_gone = (60..80).contains(&day) && ticker.as_str() == "EEE";
                 tickers.push(TickerSlice {
                     ticker,
-                    bar: (n.below(25) != 0).then_some(bar),
+                    bar: (n.below(25) != 0 && !is_gone).then_some(bar),
                     active: n.below(60) != 0,
                     focus: n.below(30) != 0,
                     signal,
                     atr: Some(Price::from_micros(close / 40)),
                     average_volume: Some(500_000),
+                    volatility: None,
                 });
             }
             let slice = Slice {
@@ -123,6 +133,7 @@ pub(super) fn bars(days: i64, seed: u64) -> Vec<FeedBar> {
                 timestamp: at(day, 14, 30),
                 session_close: true,
                 rebalance: true,
+                nights: 1,
                 actions,
                 tickers,
                 control: Control::Run,

@@ -51,7 +51,16 @@ async fn the_same_orders_fills_and_equity_as_the_engine_alone() {
         .collect();
     // The market must have everything in it that could go wrong.
     let reasons: BTreeSet<OrderReason> = ordered.iter().map(|order| order.reason).collect();
-    assert!(reasons.contains(&OrderReason::Stop) && reasons.contains(&OrderReason::LeftFocus), "{reasons:?}");
+    for reason in [
+        OrderReason::Stop,
+        OrderReason::TakeProfit,
+        OrderReason::TimeStop,
+        OrderReason::LeftFocus,
+        OrderReason::Delisted,
+    ] {
+        assert!(reasons.contains(&reason), "{reason:?} is not among {reasons:?}");
+    }
+    assert!(events.iter().any(|e| matches!(e, Event::Borrowed { .. })));
     assert!(events.iter().any(|e| matches!(e, Event::Split { .. })));
     assert!(events.iter().any(|e| matches!(e, Event::Dividend { .. })));
     assert!(events.iter().any(|e| matches!(e, Event::Waiting { .. })));

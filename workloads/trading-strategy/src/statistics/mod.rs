@@ -5,10 +5,22 @@
 //! (`stats.py`) and, for the probabilistic Sharpe ratio, of Bailey and Lopez de Prado (2012). A number that is
 //! not defined is `None`, in JSON null, and fails a gate.
 
+mod benchmark;
+mod drawdowns;
+mod moments;
+mod rolling;
+mod trades;
+
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use serde::Serialize;
+
+use moments::{deviation, mean, moment, quantile};
+
+pub use drawdowns::{Drawdown, drawdowns};
+pub use rolling::{ROLLING_SESSIONS, RollingPoint};
+pub use trades::Group;
 
 /// Sessions in a year.
 pub const SESSIONS_A_YEAR: f64 = 252.0;
@@ -20,6 +32,26 @@ pub struct Statistic {
     pub value: Option<f64>,
     /// How it was computed.
     pub formula: &'static str,
+}
+
+/// A calendar year.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Year {
+    /// `2020`.
+    pub year: String,
+    /// Session closes in it.
+    pub sessions: u32,
+    /// Compounded return.
+    pub total_return: Option<f64>,
+    /// The benchmark's.
+    pub benchmark_return: Option<f64>,
+    /// Sample deviation of its returns, a year.
+    pub volatility: Option<f64>,
+    /// Mean over sample deviation of its returns, a year.
+    pub sharpe: Option<f64>,
+    /// Deepest fall from a peak within it.
+    pub max_drawdown: Option<f64>,
 }
 
 /// A return over a month or a year.
@@ -45,12 +77,20 @@ pub struct Close {
 }
 
 /// A closed trade, as statistics need it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TradeResult {
+    /// What was traded.
+    pub ticker: String,
+    /// Whether it was a long trade.
+    pub is_long: bool,
+    /// Dollars opened.
+    pub entry_value: f64,
     /// Dollars, net of costs.
     pub profit: f64,
     /// Session closes that it was held over.
     pub sessions: u32,
+    /// Why it ended, in a word.
+    pub reason: String,
 }
 
 /// What statistics are computed from.
@@ -62,12 +102,16 @@ pub struct Record<'a> {
     pub closes: &'a [Close],
     /// Closed trades, in order.
     pub trades: &'a [TradeResult],
+    /// What the initial cash would have become in the benchmark, at each close; empty without one.
+    pub benchmark: &'a [f64],
     /// Absolute dollars of all fills.
     pub traded_value: f64,
     /// Dollars of commission.
     pub commission: f64,
     /// Dollars of slippage.
     pub slippage: f64,
+    /// Dollars of borrowing shorts.
+    pub borrowing: f64,
     /// Dollars of dividends received less paid.
     pub dividends: f64,
 }
@@ -84,6 +128,18 @@ pub struct Statistics {
     /// Compounded returns of calendar years.
     #[serde(rename = "yearlyReturns")]
     pub yearly: Vec<PeriodReturn>,
+    /// Calendar years.
+    pub years: Vec<Year>,
+    /// Falls from a peak, the deepest first, ten at most.
+    pub drawdowns: Vec<Drawdown>,
+    /// Closed trades by ticker.
+    pub tickers: Vec<Group>,
+    /// Closed trades by what ended them.
+    pub exits: Vec<Group>,
+    /// Sharpe ratio and beta over the last [`ROLLING_SESSIONS`], from the first session that has them; a table of
+    /// its own beside `statistics.json`.
+    #[serde(skip)]
+    pub rolling: Vec<RollingPoint>,
 }
 
 impl Statistics {
@@ -103,43 +159,20 @@ impl Statistics {
 /// Returns between closes, the first from the initial cash; not a number where the earlier equity is not positive.
 #[must_use]
 pub fn returns(initial_cash: f64, closes: &[Close]) -> Vec<f64> {
-    let mut before = initial_cash;
-    closes
+    returns_of(initial_cash, &closes.iter().map(|close| close.equity).collect::<Vec<_>>())
+}
+
+/// The same of any worth.
+fn returns_of(start: f64, worth: &[f64]) -> Vec<f64> {
+    let mut before = start;
+    worth
         .iter()
-        .map(|close| {
-            let value = if before > 0.0 { close.equity / before - 1.0 } else { f64::NAN };
-            before = close.equity;
+        .map(|worth| {
+            let value = if before > 0.0 { worth / before - 1.0 } else { f64::NAN };
+            before = *worth;
             value
         })
         .collect()
-}
-
-/// Mean in the order of the values.
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
-}
-
-/// Central moment of an order, over n.
-fn moment(values: &[f64], order: i32) -> f64 {
-    let center = mean(values);
-    let mut sum = 0.0;
-    for value in values {
-        let mut power = 1.0;
-        for _ in 0..order {
-            power *= value - center;
-        }
-        sum += power;
-    }
-    sum / values.len() as f64
-}
-
-/// Sample standard deviation; not a number for fewer than two values.
-fn deviation(values: &[f64]) -> f64 {
-    if values.len() < 2 {
-        return f64::NAN;
-    }
-    let n = values.len() as f64;
-    (moment(values, 2) * n / (n - 1.0)).sqrt()
 }
 
 /// A deviation of returns below this is rounding: equity counts in micro-dollars, and equal returns do not all
@@ -161,20 +194,6 @@ fn sortino(returns: &[f64]) -> f64 {
         .sqrt()
         * SESSIONS_A_YEAR.sqrt();
     if below == 0.0 { f64::NAN } else { mean(returns) * SESSIONS_A_YEAR / below }
-}
-
-/// `W / cummax(W) - 1` for each return, the starting 1 counted in.
-#[must_use]
-pub fn drawdowns(returns: &[f64]) -> Vec<f64> {
-    let (mut wealth, mut peak) = (1.0_f64, 1.0_f64);
-    returns
-        .iter()
-        .map(|value| {
-            wealth *= 1.0 + value;
-            peak = peak.max(wealth);
-            wealth / peak - 1.0
-        })
-        .collect()
 }
 
 /// Longest run of sessions below a peak.
@@ -247,18 +266,8 @@ pub fn compute(record: &Record<'_>) -> Statistics {
         .map(|close| if close.equity > 0.0 { close.gross / close.equity } else { f64::NAN })
         .collect();
 
-    let count = trades.len() as f64;
-    let profits: Vec<f64> = trades.iter().map(|trade| trade.profit).collect();
-    let gains: f64 = profits.iter().filter(|profit| **profit > 0.0).sum();
-    let losses: f64 = profits.iter().filter(|profit| **profit < 0.0).sum();
-    let wins = profits.iter().filter(|profit| **profit > 0.0).count() as f64;
-    let lost = profits.iter().filter(|profit| **profit < 0.0).count() as f64;
-    let best = |pick: fn(f64, f64) -> f64| profits.iter().copied().reduce(pick).unwrap_or(f64::NAN);
-
-    let mut numbers = BTreeMap::new();
-    let mut put = |name, value: f64, formula| {
-        numbers.insert(name, Statistic { value: defined(value), formula });
-    };
+    let mut numbers = Numbers::default();
+    let mut put = |name, value: f64, formula| numbers.put(name, value, formula);
     put("sessions", n, "number of session closes n");
     put("initialCash", initial_cash, "E_0");
     put("finalEquity", last, "E_T");
@@ -296,161 +305,122 @@ pub fn compute(record: &Record<'_>) -> Statistics {
         record.traded_value / 2.0 / mean_equity * SESSIONS_A_YEAR / n,
         "sum of fill values / 2 / mean(equity) x 252 / n",
     );
-    put("trades", count, "number of closed trades, flat to flat");
-    put("winRate", wins / count, "trades with profit > 0 / trades");
+    put("skewness", moments::skewness(&returns), "bias-corrected skewness G1 of r");
+    put("kurtosis", moments::kurtosis(&returns), "bias-corrected excess kurtosis G2 of r");
     put(
-        "profitFactor",
-        if losses == 0.0 { f64::NAN } else { gains / losses.abs() },
-        "sum of gains / |sum of losses|",
+        "tailRatio",
+        (quantile(&returns, 0.95) / quantile(&returns, 0.05)).abs(),
+        "|95% quantile(r) / 5% quantile(r)|",
     );
-    put("averageTrade", mean(&profits), "mean(profit), net of costs");
-    put("averageGain", gains / wins, "mean(profit) over trades with profit > 0");
-    put("averageLoss", losses / lost, "mean(profit) over trades with profit < 0");
-    put("bestTrade", best(f64::max), "max(profit), net of costs");
-    put("worstTrade", best(f64::min), "min(profit), net of costs");
+    put("valueAtRisk", quantile(&returns, 0.05), "5% quantile(r), linear");
     put(
-        "averageHolding",
-        mean(&trades.iter().map(|trade| f64::from(trade.sessions)).collect::<Vec<_>>()),
-        "mean(session closes held over) a trade",
+        "conditionalValueAtRisk",
+        moments::lowest_mean(&returns, 0.05),
+        "mean of the lowest floor(0.05 (n - 1)) + 1 of r",
     );
+    put("omega", omega(&returns), "sum of r above 0 / |sum of r below 0|");
+    put("stability", stability(&returns), "R^2 of a line through the cumulative ln(1 + r)");
     put("commission", record.commission, "sum of commissions");
     put("slippage", record.slippage, "sum of |fill price - price without slippage| x quantity");
+    put("borrowing", record.borrowing, "sum of value of shorts x borrowRate x calendar days / 360");
+    let costs = record.commission + record.slippage + record.borrowing;
+    put("costs", costs, "commission + slippage + borrowing");
+    put(
+        "costsOfTradedValue",
+        if record.traded_value > 0.0 { costs / record.traded_value } else { f64::NAN },
+        "costs / sum of fill values",
+    );
+    let before_costs = last - initial_cash + costs;
+    put(
+        "costsOfProfit",
+        if before_costs > 0.0 { costs / before_costs } else { f64::NAN },
+        "costs / (E_T - E_0 + costs), where that is above 0",
+    );
     put("dividends", record.dividends, "sum of dividends received less paid");
+    trades::put(trades, &mut numbers);
+    let market = self::returns_of(initial_cash, record.benchmark);
+    if market.len() == returns.len() && !market.is_empty() {
+        benchmark::put(&returns, &market, &mut numbers);
+    }
 
     Statistics {
-        numbers,
+        numbers: numbers.0,
         monthly: by_period(&returns, closes, |date| format!("{:04}-{:02}", date.year(), date.month())),
         yearly: by_period(&returns, closes, |date| format!("{:04}", date.year())),
+        years: years(&returns, &market, closes),
+        drawdowns: if broken { Vec::new() } else { drawdowns::deepest(&returns, closes) },
+        tickers: trades::groups(trades, |trade| &trade.ticker),
+        exits: trades::groups(trades, |trade| &trade.reason),
+        rolling: rolling::points(&returns, &market, closes),
     }
+}
+
+/// Numbers by name.
+#[derive(Default)]
+struct Numbers(BTreeMap<&'static str, Statistic>);
+
+impl Numbers {
+    fn put(&mut self, name: &'static str, value: f64, formula: &'static str) {
+        // `+ 0.0`: a sum of nothing is no negative zero.
+        self.0.insert(name, Statistic { value: defined(value + 0.0), formula });
+    }
+}
+
+/// Sum of gains over sum of losses.
+fn omega(returns: &[f64]) -> f64 {
+    let gains: f64 = returns.iter().map(|value| value.max(0.0)).sum();
+    let losses: f64 = returns.iter().map(|value| value.min(0.0)).sum();
+    if returns.len() < 2 || losses == 0.0 || returns.iter().any(|value| value.is_nan()) {
+        f64::NAN
+    } else {
+        gains / losses.abs()
+    }
+}
+
+/// Squared correlation of the cumulative log return with the number of the session.
+fn stability(returns: &[f64]) -> f64 {
+    if returns.len() < 2 {
+        return f64::NAN;
+    }
+    let mut sum = 0.0;
+    let growth: Vec<f64> = returns
+        .iter()
+        .map(|value| {
+            sum += libm::log1p(*value);
+            sum
+        })
+        .collect();
+    let place: Vec<f64> = (0..growth.len()).map(|place| place as f64).collect();
+    let correlation = moments::correlation(&place, &growth);
+    correlation * correlation
+}
+
+/// Calendar years, in order.
+fn years(returns: &[f64], market: &[f64], closes: &[Close]) -> Vec<Year> {
+    let mut years = Vec::new();
+    let mut from = 0;
+    while let Some(first) = closes.get(from) {
+        let of_year = closes[from..].iter().take_while(|close| close.session.year() == first.session.year());
+        let to = from + of_year.count();
+        let part = &returns[from..to];
+        let growth =
+            |values: &[f64]| defined(values.iter().fold(1.0, |all, value| all * (1.0 + value)) - 1.0);
+        let falls = drawdowns(part);
+        let broken = part.iter().any(|value| value.is_nan());
+        let deepest = falls.iter().copied().fold(0.0_f64, f64::min);
+        years.push(Year {
+            year: format!("{:04}", first.session.year()),
+            sessions: u32::try_from(part.len()).unwrap_or(u32::MAX),
+            total_return: growth(part),
+            benchmark_return: market.get(from..to).and_then(growth),
+            volatility: defined(deviation(part) * SESSIONS_A_YEAR.sqrt()),
+            sharpe: defined(sharpe_a_period(part) * SESSIONS_A_YEAR.sqrt()),
+            max_drawdown: if broken { None } else { Some(deepest) },
+        });
+        from = to;
+    }
+    years
 }
 
 #[cfg(test)]
-mod tests {
-    use serde::Deserialize;
-
-    use super::*;
-
-    #[derive(Deserialize)]
-    struct Reference {
-        reference: String,
-        cases: Vec<Case>,
-    }
-
-    #[derive(Deserialize)]
-    struct Case {
-        name: String,
-        start: String,
-        returns: Vec<f64>,
-        expected: BTreeMap<String, Option<f64>>,
-        monthly: Vec<f64>,
-        yearly: Vec<f64>,
-    }
-
-    fn reference() -> Reference {
-        serde_json::from_str(include_str!("../tests/reference/statistics.json")).unwrap()
-    }
-
-    /// Closes on consecutive weekdays whose equity grows by the returns from 100,000.
-    fn closes(start: &str, returns: &[f64]) -> Vec<Close> {
-        let mut session: Date = start.parse().unwrap();
-        let mut equity = 100_000.0;
-        returns
-            .iter()
-            .map(|value| {
-                equity *= 1.0 + value;
-                let close = Close { session, equity, gross: equity, positions: 1 };
-                session = session.tomorrow().unwrap();
-                while session.weekday().to_monday_zero_offset() > 4 {
-                    session = session.tomorrow().unwrap();
-                }
-                close
-            })
-            .collect()
-    }
-
-    fn of(closes: &[Close], trades: &[TradeResult]) -> Statistics {
-        compute(&Record {
-            initial_cash: 100_000.0,
-            closes,
-            trades,
-            traded_value: 0.0,
-            commission: 0.0,
-            slippage: 0.0,
-            dividends: 0.0,
-        })
-    }
-
-    fn near(a: f64, b: f64) -> bool {
-        (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1.0)
-    }
-
-    #[test]
-    fn equals_empyrical() {
-        let reference = reference();
-        assert!(reference.reference.contains("empyrical"), "{}", reference.reference);
-        assert!(reference.cases.len() >= 4);
-        for case in reference.cases {
-            let closes = closes(&case.start, &case.returns);
-            let ours = of(&closes, &[]);
-            for (name, expected) in &case.expected {
-                match (ours.value(name), expected) {
-                    (Some(ours), Some(expected)) => {
-                        assert!(near(ours, *expected), "{} {name}: {ours} against {expected}", case.name);
-                    }
-                    (ours, expected) => assert_eq!(ours, *expected, "{} {name}", case.name),
-                }
-            }
-            for (ours, expected) in [(&ours.monthly, &case.monthly), (&ours.yearly, &case.yearly)] {
-                assert_eq!(ours.len(), expected.len(), "{}", case.name);
-                for (ours, expected) in ours.iter().zip(expected) {
-                    assert!(near(ours.value.unwrap(), *expected), "{} {}", case.name, ours.period);
-                }
-            }
-        }
-    }
-
-    /// Profits 30, -10, 20, 0: two of four won, 50 over 10.
-    #[test]
-    fn trades_by_hand() {
-        let results: Vec<TradeResult> = [30.0, -10.0, 20.0, 0.0]
-            .iter()
-            .map(|profit| TradeResult { profit: *profit, sessions: 2 })
-            .collect();
-        let ours = of(&closes("2020-01-01", &[0.01, -0.01]), &results);
-        assert_eq!(ours.value("winRate"), Some(0.5));
-        assert_eq!(ours.value("profitFactor"), Some(5.0));
-        assert_eq!((ours.value("bestTrade"), ours.value("worstTrade")), (Some(30.0), Some(-10.0)));
-        assert_eq!((ours.value("averageGain"), ours.value("averageLoss")), (Some(25.0), Some(-10.0)));
-        assert_eq!(ours.value("averageHolding"), Some(2.0));
-    }
-
-    /// Where a formula divides by nothing there is no number, and JSON says null.
-    #[test]
-    fn what_is_not_defined_is_null() {
-        let flat = of(&closes("2020-01-01", &[0.0, 0.0, 0.0]), &[]);
-        for name in ["sharpe", "sortino", "calmar", "winRate", "profitFactor", "probabilisticSharpe"] {
-            assert_eq!(flat.value(name), None, "{name}");
-        }
-        let won = of(&closes("2020-01-01", &[0.01]), &[TradeResult { profit: 1.0, sessions: 1 }]);
-        assert_eq!((won.value("winRate"), won.value("profitFactor")), (Some(1.0), None));
-        assert_eq!(won.value("sharpe"), None, "one return has no deviation");
-        // Equal returns have no deviation, though they do not round alike.
-        assert_eq!(of(&closes("2020-01-01", &[0.001; 50]), &[]).value("sharpe"), None);
-        let json = serde_json::to_value(&flat).unwrap();
-        assert!(json["sharpe"]["value"].is_null());
-        assert_eq!(json["sharpe"]["formula"], "mean(r - rf) / sample std(r) x sqrt(252), rf = 0");
-        let nothing = of(&[], &[]);
-        assert_eq!((nothing.value("cagr"), nothing.value("totalReturn")), (None, Some(0.0)));
-    }
-
-    /// Equity that falls to nothing: everything lost, and no return after it.
-    #[test]
-    fn ruin_is_told() {
-        let mut closes = closes("2020-01-01", &[0.1, -0.5, 0.2]);
-        closes[1].equity = 0.0;
-        closes[2].equity = 0.0;
-        let ours = of(&closes, &[]);
-        assert_eq!(ours.value("cagr"), Some(-1.0));
-        assert_eq!((ours.value("sharpe"), ours.value("maxDrawdown")), (None, None));
-    }
-}
+mod tests;

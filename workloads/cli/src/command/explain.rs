@@ -1,0 +1,167 @@
+//! `ats explain`: what is behind a decision.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use ats_pipeline::{StageName, StoreLocation};
+use ats_store::{Settings, StageContext, Store};
+use ats_trading_strategy::engine::{Event, Order, Position};
+use ats_trading_strategy::explain::{Explanation, Source, explain_stored};
+
+use super::report::{file_of, stage_key};
+use crate::{ExplainArguments, Failure, OutputFormat, local::store_uri, output, state::State};
+
+pub(super) fn explain(arguments: &ExplainArguments) -> Result<ExitCode, Failure> {
+    let state = State::new(&arguments.state.state);
+    let (_, object) = state.resolve(&arguments.name, &["Strategy"])?;
+    let store = Store::open(&StoreLocation { uri: store_uri(&arguments.state.store)? }, &Settings::new())?;
+    let explanation = super::runtime()?.block_on(async {
+        let source = file_of(&store, &object, StageName::Backtest, "backtest.json").await?;
+        let source: Source = serde_json::from_slice(&source)
+            .map_err(|error| Failure::Failed(format!("backtest.json: {error}")))?;
+        let key = stage_key(&object, StageName::Backtest)
+            .ok_or_else(|| Failure::Failed("the backtest has no output".to_owned()))?;
+        let context = StageContext::new(store);
+        explain_stored(key, source, &context, arguments.ticker.clone(), arguments.date)
+            .await
+            .map_err(|error| Failure::Input(error.to_string()))
+    })?;
+    let text = match arguments.output {
+        OutputFormat::Table => words(&explanation)?,
+        format => {
+            let value =
+                serde_json::to_value(&explanation).map_err(|error| Failure::Failed(error.to_string()))?;
+            output::value(&value, format)?
+        }
+    };
+    super::write(text.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn words(told: &Explanation) -> Result<String, Failure> {
+    tell(told).map_err(|error| Failure::Failed(error.to_string()))
+}
+
+fn tell(told: &Explanation) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    let out = &mut text;
+    writeln!(out, "{} on {}", told.ticker, told.session)?;
+    match &told.bar {
+        Some(bar) => writeln!(
+            out,
+            "  bar        open {} high {} low {} close {} volume {}",
+            bar.open, bar.high, bar.low, bar.close, bar.volume
+        )?,
+        None => writeln!(out, "  bar        none: it did not trade")?,
+    }
+    let standing = match (told.active, told.focus) {
+        (true, true) => "active, in the focus",
+        (true, false) => "active, not in the focus",
+        (false, _) => "not active",
+    };
+    writeln!(
+        out,
+        "  standing   {standing}{}",
+        if told.rebalance { "; a rebalance period ends" } else { "" }
+    )?;
+    writeln!(
+        out,
+        "  account    equity {} cash {} positions {}",
+        told.account.equity, told.account.cash, told.account.positions
+    )?;
+    if let Some(since) = told.latched {
+        writeln!(out, "  drawdown   latched since {since}: nothing is opened")?;
+    }
+    writeln!(
+        out,
+        "  before     {}",
+        told.before.as_ref().map_or_else(|| "no position".to_owned(), position)
+    )?;
+    for event in &told.events {
+        writeln!(out, "  happened   {}", event_words(event))?;
+    }
+    for value in &told.values {
+        writeln!(out, "  value      {} = {}", value.text, value.value)?;
+    }
+    for rule in &told.rules {
+        writeln!(out, "  rule       {} = {}", rule.field, rule.rule.value)?;
+        writeln!(out, "             {}", rule.rule.text)?;
+        for part in rule.parts.iter().filter(|part| part.text != rule.rule.text) {
+            writeln!(out, "               {} = {}", part.text, part.value)?;
+        }
+    }
+    for order in &told.orders {
+        order_words(out, order)?;
+    }
+    if let Some(why) = &told.why_not {
+        writeln!(out, "  decision   nothing: {why}")?;
+    }
+    for event in &told.later {
+        writeln!(out, "  then       {}", event_words(event))?;
+    }
+    Ok(text)
+}
+
+fn position(held: &Position) -> String {
+    let mut text = format!("{} shares at {}, held over {} bars", held.quantity, held.mark, held.bars);
+    if let Some(stop) = held.stop {
+        text.push_str(&format!(", stop {stop}"));
+    }
+    if let Some(price) = held.take_profit {
+        text.push_str(&format!(", profit taken at {price}"));
+    }
+    text
+}
+
+fn order_words(out: &mut String, order: &Order) -> std::fmt::Result {
+    writeln!(
+        out,
+        "  decision   {:?} {:?} because of {:?}: {} wanted, {} ordered, reckoned at {}",
+        order.side, order.intent, order.reason, order.wanted, order.quantity, order.reference
+    )?;
+    for cut in &order.cuts {
+        writeln!(out, "    cut      {:?} from {} to {}", cut.reason, cut.from, cut.to)?;
+    }
+    if let Some(distance) = order.stop_distance {
+        writeln!(out, "    stop     {distance} from the fill")?;
+    }
+    if let Some(distance) = order.profit_distance {
+        writeln!(out, "    profit   taken {distance} from the fill")?;
+    }
+    Ok(())
+}
+
+fn event_words(event: &Event) -> String {
+    match event {
+        Event::Filled(fill) => {
+            let mut text = format!(
+                "{}: {:?} {} filled at {}, commission {}, slippage {} ({:?})",
+                fill.session,
+                fill.side,
+                fill.quantity,
+                fill.price,
+                fill.commission,
+                fill.slippage,
+                fill.reason
+            );
+            if let Some(stop) = fill.stop {
+                text.push_str(&format!(", stop {stop}"));
+            }
+            if let Some(price) = fill.take_profit {
+                text.push_str(&format!(", profit taken at {price}"));
+            }
+            text
+        }
+        Event::Cancelled { quantity, reason, .. } => format!("{quantity} cancelled: {reason:?}"),
+        Event::Waiting { .. } => "the order waits for the next bar".to_owned(),
+        Event::Ordered(order) => format!("{:?} touched at {}", order.reason, order.reference),
+        Event::Split { before, after, cash, .. } => {
+            format!("split: {before} shares became {after}, {cash} paid for the rest")
+        }
+        Event::Dividend { cash, .. } => format!("dividend {cash}"),
+        Event::Borrowed { cash, .. } => format!("borrowing cost {cash}"),
+        Event::TradeClosed(trade) => format!("trade closed with a profit of {}", trade.profit),
+        Event::Latched { equity, peak, .. } => format!("drawdown latch: equity {equity}, peak {peak}"),
+        Event::LotClosed(_) | Event::LatchReset | Event::Equity(_) => String::new(),
+    }
+}
