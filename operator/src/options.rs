@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, str::FromStr, time::Duration};
 
 use ats_crds::{STORE_PATH, StoreClaim, status::StageName};
+use ats_pipeline::check;
 use clap::{Args, ValueEnum};
 
 /// A component that runs in an image of its own.
@@ -73,15 +74,13 @@ impl FromStr for Claim {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (name, mount) = text.split_once(':').unwrap_or((text, STORE_PATH));
-        if name.is_empty() || !mount.starts_with('/') || mount.len() < 2 {
+        if name.is_empty() {
             return Err(format!(
                 "{text:?} is not NAME or NAME:MOUNT of a PersistentVolumeClaim, such as artifacts:/store"
             ));
         }
-        Ok(Self(StoreClaim {
-            claim_name: name.to_owned(),
-            mount_path: mount.trim_end_matches('/').to_owned(),
-        }))
+        let mount_path = check::mount_path(mount, STORE_PATH)?;
+        Ok(Self(StoreClaim { claim_name: name.to_owned(), mount_path }))
     }
 }
 
@@ -242,5 +241,6 @@ mod tests {
         assert_eq!(options.default_store_claim.unwrap().0.mount_path, "/store");
         assert_eq!(options.default_ledger_secret.unwrap().key, "dsn");
         assert!("artifacts:store".parse::<Claim>().is_err());
+        assert!("artifacts:/etc/ats".parse::<Claim>().unwrap_err().contains("taken"));
     }
 }

@@ -67,19 +67,10 @@ pub fn store(run: &RunSettings, options: &Options) -> Result<StorePlace, Problem
         reason,
         message: message.to_owned(),
     };
-    if let Some(ArtifactStore { uri, volume_claim, credentials_secret_ref }) = &run.artifact_store {
+    if let Some(ArtifactStore { uri, credentials_secret_ref, .. }) = &run.artifact_store {
         let secret = credentials_secret_ref.as_ref().map(|secret| secret.name.clone());
-        return match (uri, volume_claim) {
-            (None, Some(claim)) => {
-                let volume = check::store_volume(run).ok_or_else(|| {
-                    problem(
-                        "spec.artifactStore.volumeClaim.mountPath",
-                        Reason::InvalidSpec,
-                        &format!("{:?} is no path at which a claim can be mounted", claim.mount_path),
-                    )
-                })?;
-                Ok(on_volume(volume, secret))
-            }
+        return match (uri, check::store_volume(run)?) {
+            (None, Some(volume)) => Ok(on_volume(volume, secret)),
             (Some(uri), None) if is_local(uri) => Err(problem(
                 "spec.artifactStore.uri",
                 Reason::VolumeRequired,

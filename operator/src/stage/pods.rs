@@ -60,6 +60,8 @@ pub fn read(
 ) -> Told {
     let mut told = Told::default();
     let mut ends = Vec::new();
+    // The only shard of a stage is the stage.
+    let several = job.spec.as_ref().and_then(|spec| spec.completions).is_some_and(|shards| shards > 1);
     for pod in pods {
         let status = pod.status.as_ref();
         let terminated = status.and_then(|status| {
@@ -71,7 +73,7 @@ pub fn read(
                 .as_deref()
                 .and_then(|text| serde_json::from_str::<Outcome>(text).ok())
                 .ok_or_else(|| of_terminated(&pod.name_any(), terminated));
-            ends.push(End { shard: shard_of(pod), code: terminated.exit_code, told });
+            ends.push(End { shard: shard_of(pod).filter(|_| several), code: terminated.exit_code, told });
         } else if status.and_then(|status| status.phase.as_deref()) == Some("Running") {
             told.running = true;
         }

@@ -36,6 +36,13 @@ fn run(objects: &[Value]) -> BTreeMap<(String, String), Value> {
 /// What the pods of a stage would have told.
 fn outcome(status: &Value, stage: &str) -> Option<Outcome> {
     let entry = status["stages"].as_array()?.iter().find(|entry| entry["name"] == stage)?;
+    if entry["state"] == "Failed" {
+        let failure = status["failures"].as_array()?.iter().find(|failure| failure["stage"] == stage)?;
+        let category = [Category::SourceUnreadable, Category::DataRefused]
+            .into_iter()
+            .find(|category| category.reason().as_str() == failure["category"])?;
+        return Some(Outcome::failed(category, entry["message"].as_str()?));
+    }
     let figures = status["metrics"].as_object().into_iter().flatten();
     Some(Outcome {
         category: Category::Done,
@@ -107,7 +114,10 @@ async fn a_run_and_the_operator_tell_the_same() {
     let mut loose = model("loose", "u");
     loose["spec"]["gates"] = json!([]);
     let waiting = model_strategy("waiting", "u", "strict");
-    let objects = [universe("u"), strict, loose, free, gated, failing, waiting];
+    let mut unreadable = universe("unreadable");
+    let claim = json!({"claimName": "data", "mountPath": "/nowhere"});
+    unreadable["spec"]["source"] = json!({"files": {"uri": "file:///nowhere/bars", "volumeClaim": claim}});
+    let objects = [universe("u"), unreadable, strict, loose, free, gated, failing, waiting];
     let local = run(&objects);
     assert_eq!(local.len(), objects.len());
 
@@ -122,7 +132,11 @@ async fn a_run_and_the_operator_tell_the_same() {
                 if ask.shard.is_some_and(|shard| shard > 0) {
                     (outcome.computed, outcome.reused) = (0, 0);
                 }
-                Play::End(Box::new(outcome))
+                let code = outcome.category.exit_code().code().into();
+                match outcome.is_done() {
+                    true => Play::End(Box::new(outcome)),
+                    false => Play::Fail { code, outcome: Some(Box::new(outcome)), reason: "Error" },
+                }
             }
             None => Play::Leave,
         }
@@ -131,6 +145,7 @@ async fn a_run_and_the_operator_tell_the_same() {
         place.apply(object).await;
     }
     agrees::<TradingUniverse>(&place, &local, "u").await;
+    agrees::<TradingUniverse>(&place, &local, "unreadable").await;
     agrees::<ModelTrainingJob>(&place, &local, "strict").await;
     agrees::<ModelTrainingJob>(&place, &local, "loose").await;
     for name in ["free", "gated", "failing", "waiting"] {
@@ -144,4 +159,6 @@ async fn a_run_and_the_operator_tell_the_same() {
     assert_eq!(condition("free", "BacktestPassed"), "GatesPassed");
     assert_eq!(condition("failing", "BacktestPassed"), "GateFailed");
     assert_eq!(condition("waiting", "Ready"), "WaitingForReference");
+    let unreadable = &local[&("TradingUniverse".to_owned(), "unreadable".to_owned())];
+    assert_eq!(unreadable["stages"][0]["state"], "Failed");
 }

@@ -16,7 +16,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 pub use model::{CheckedModel, model, tradable};
-pub use source::{Volume, is_local, mounts_agree, store_volume};
+pub use source::{Volume, is_local, mount_path, mounts_agree, store_volume};
 pub use strategy::{CheckedStrategy, strategy};
 pub use universe::{CheckedUniverse, universe};
 

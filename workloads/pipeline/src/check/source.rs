@@ -18,21 +18,35 @@ pub fn is_local(uri: &str) -> bool {
     uri.starts_with("file://")
 }
 
-/// A claim with a sound mount path.
-pub(super) fn volume(problems: &mut Problems, path: &str, claim: &VolumeClaim) -> Option<Volume> {
-    mounted(problems, path, (&claim.claim_name, &claim.mount_path), "/data")
+/// The claim of a source's files, with a sound mount path.
+pub(super) fn volume(problems: &mut Problems, claim: &VolumeClaim) -> Option<Volume> {
+    let path = "spec.source.files.volumeClaim.mountPath";
+    let mount_path = problems.take(path, mount_path(&claim.mount_path, "/data"))?;
+    Some(Volume { claim_name: claim.claim_name.clone(), mount_path })
 }
 
 /// The claim of an object's own artifact store, where it has one, with a sound mount path.
-pub(super) fn store(problems: &mut Problems, run: &RunSettings) -> Option<Volume> {
-    let claim = run.artifact_store.as_ref()?.volume_claim.as_ref()?;
-    let named = (claim.claim_name.as_str(), claim.mount_path.as_str());
-    mounted(problems, "spec.artifactStore.volumeClaim", named, STORE_PATH)
+///
+/// # Errors
+/// When the mount path is not sound.
+pub fn store_volume(run: &RunSettings) -> Result<Option<Volume>, Problem> {
+    let Some(claim) = run.artifact_store.as_ref().and_then(|store| store.volume_claim.as_ref()) else {
+        return Ok(None);
+    };
+    let mount_path = mount_path(&claim.mount_path, STORE_PATH).map_err(|message| Problem {
+        path: "spec.artifactStore.volumeClaim.mountPath".to_owned(),
+        reason: Reason::InvalidSpec,
+        message,
+    })?;
+    Ok(Some(Volume { claim_name: claim.claim_name.clone(), mount_path }))
 }
 
-/// The artifact store's claim of an object whose spec is checked.
-pub fn store_volume(run: &RunSettings) -> Option<Volume> {
-    store(&mut Problems::default(), run)
+/// [`store_volume`], with its problem among others.
+pub(super) fn store(problems: &mut Problems, run: &RunSettings) -> Option<Volume> {
+    store_volume(run).unwrap_or_else(|problem| {
+        problems.push(problem);
+        None
+    })
 }
 
 /// That a store's claim and a source's are not mounted at one path. In a cluster `store` may be the operator's default.
@@ -54,30 +68,20 @@ pub fn mounts_agree(store: Option<&Volume>, source: Option<&Volume>) -> Result<(
     })
 }
 
-/// A claim (its name and mount path) with a sound mount path; `such_as`: a path to write instead.
-fn mounted(
-    problems: &mut Problems,
-    path: &str,
-    (claim_name, written): (&str, &str),
-    such_as: &str,
-) -> Option<Volume> {
+/// A path in a pod at which a claim can be mounted, without a slash at its end; `such_as`: one to write instead.
+///
+/// # Errors
+/// A path that is not absolute, leaves itself by two dots, or is taken; in words.
+pub fn mount_path(written: &str, such_as: &str) -> Result<String, String> {
     let mount = written.trim_end_matches('/');
     let taken = ["/etc", "/dev", "/proc", "/sys", "/tmp", "/var"];
     if !written.starts_with('/') || mount.split('/').any(|part| part == "..") {
-        problems.add(
-            format!("{path}.mountPath"),
-            format!("{written:?} is not an absolute path, such as {such_as:?}"),
-        );
-        return None;
+        return Err(format!("{written:?} is not an absolute path, such as {such_as:?}"));
     }
     if mount.is_empty() || taken.iter().any(|root| mount == *root || mount.starts_with(&format!("{root}/"))) {
-        problems.add(
-            format!("{path}.mountPath"),
-            format!("{written:?} is taken in the pod: write another, such as {such_as:?}"),
-        );
-        return None;
+        return Err(format!("{written:?} is taken in the pod: write another, such as {such_as:?}"));
     }
-    Some(Volume { claim_name: claim_name.to_owned(), mount_path: mount.to_owned() })
+    Ok(mount.to_owned())
 }
 
 /// Checks that a local URI lies on its claim.

@@ -189,10 +189,7 @@ type Origin = (SourceSpec, Option<StoreLocation>, Option<Volume>, Option<String>
 fn origin(problems: &mut Problems, spec: &TradingUniverseSpec) -> Option<Origin> {
     match (&spec.source.files, &spec.source.synthetic) {
         (Some(files), None) => {
-            let volume = files
-                .volume_claim
-                .as_ref()
-                .and_then(|claim| source::volume(problems, "spec.source.files.volumeClaim", claim));
+            let volume = files.volume_claim.as_ref().and_then(|claim| source::volume(problems, claim));
             if let (Some(volume), true) = (&volume, source::is_local(&files.uri)) {
                 source::lies_on(problems, "spec.source.files.uri", &files.uri, volume);
             }
