@@ -48,7 +48,7 @@ pub async fn case(folder: &Path, size: &Size, jobs: usize) -> Result<Run> {
     let file = pipeline.file(&stage);
     let StageSpec::Backtest(spec) = &file.spec else { return Err("not a backtest".into()) };
     let began = Instant::now();
-    let loaded = load(&file, &spec.core, &pipeline.context).await?;
+    let loaded = load(&file, &spec.core, spec.benchmark.as_deref(), &pipeline.context).await?;
     let load_seconds = began.elapsed().as_secs_f64();
     let loaded_kib = resident_kib(std::process::id()).unwrap_or(0);
     let cpu = || cpu_seconds(std::process::id()).unwrap_or(0.0);
