@@ -24,7 +24,9 @@ fn set(object: &mut Value, condition: &str, status: &str, reason: &str) {
 
 #[test]
 fn every_state_has_its_word() {
-    let cases: [(&str, fn(&mut Value), State, Option<&str>); 11] = [
+    /// What it is, how an object comes to it, its word, what is told of it.
+    type Case = (&'static str, fn(&mut Value), State, Option<&'static str>);
+    let cases: [Case; 11] = [
         ("well", |_| {}, State::Ready, None),
         ("not seen", |object| object["status"] = json!({"observedGeneration": -1}), State::New, None),
         ("changed since", |object| object["metadata"]["generation"] = json!(3), State::Working, None),
@@ -45,7 +47,7 @@ fn every_state_has_its_word() {
         (
             "halted",
             |object| {
-                object["status"]["halt"] = json!({"id": "h1", "reason": "why", "at": "2024-01-10T11:00:00Z"})
+                object["status"]["halt"] = json!({"id": "h1", "reason": "why", "at": "2024-01-10T11:00:00Z"});
             },
             State::Halted,
             Some("trading is halted: why (halt h1)"),
