@@ -17,7 +17,6 @@ use tokio_util::task::AbortOnDropHandle;
 const JOB_NAME: &str = "batch.kubernetes.io/job-name";
 
 /// Plays the pods of a namespace until the result is dropped.
-#[must_use]
 pub fn start(client: Client, namespace: &str) -> AbortOnDropHandle<()> {
     let pods: Api<Pod> = Api::namespaced(client, namespace);
     let task = tokio::spawn(async move {
