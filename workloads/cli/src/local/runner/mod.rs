@@ -240,22 +240,23 @@ impl Runner {
             source.uri = self.mapped(&source.uri);
         }
         self.bars.begin(&title, planned.stage());
-        let mut outcome =
-            stages::execute(&file, &self.context).await.unwrap_or_else(|error| error.to_outcome());
-        if outcome.category == Category::SourceUnreadable
-            && let Some(written) = planned.source.as_ref().filter(|source| check::is_local(&source.uri))
-        {
-            let path = written.uri.trim_start_matches("file://");
-            outcome.message.push_str(&format!(
-                "; the YAML says {path}: `--map {path}=FOLDER` reads FOLDER on this machine in its place"
-            ));
-        }
+        let outcome = stages::execute(&file, &self.context).await.unwrap_or_else(|error| error.to_outcome());
         let text = if outcome.is_done() {
             format!("{} computed, {} reused", outcome.computed, outcome.reused)
         } else {
             format!("failed: {}", outcome.message)
         };
         self.bars.end(&title, planned.stage(), &text);
+        // The status has the words of a cluster; what only concerns this machine is said here.
+        if outcome.category == Category::SourceUnreadable
+            && let Some(written) = planned.source.as_ref().filter(|source| check::is_local(&source.uri))
+        {
+            let path = written.uri.trim_start_matches("file://");
+            let text = format!(
+                "the YAML says {path}: `--map {path}=FOLDER` reads FOLDER on this machine in its place"
+            );
+            self.bars.end(&title, planned.stage(), &text);
+        }
         // A unit without data lacks in every stage; the first says why.
         if planned.stage() == StageName::Acquire {
             for failure in &outcome.failures {
