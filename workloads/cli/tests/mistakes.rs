@@ -222,7 +222,7 @@ fn too_large_is_told_at_once() {
         (
             "an expression of 1 MiB",
             universe("", "AAA", &format!("  features:\n    - {{name: f, expression: {megabyte}}}\n")),
-            "spec.features[0].expression: Too long: may not be more than 1024 bytes",
+            "spec.features[0].expression: Too long: may not be more than 4096 bytes",
         ),
         (
             "1 MB of features",

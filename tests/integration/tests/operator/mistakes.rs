@@ -218,7 +218,7 @@ async fn the_too_large_is_refused_and_the_largest_goes_through() {
     for (object, words) in [
         (with("tickers", json!(tickers(5001))), "spec.tickers: Too many: 5001: must have at most 5000 items"),
         (note, "metadata.annotations: Too long: may not be more than 262144 bytes"),
-        (with("features", long), "spec.features[0].expression: Too long: may not be more than 1024 bytes"),
+        (with("features", long), "spec.features[0].expression: Too long: may not be more than 4096 bytes"),
         (with("features", json!(many)), "spec.features: Too many: 1000: must have at most 200 items"),
     ] {
         let said = apply(&place, &object.to_string()).await.unwrap_err();
