@@ -68,8 +68,9 @@ fn check_test(row: &str, name: &str) {
     } else if let Some((file, function)) = name.split_once(": ") {
         let file = format!("tests/delivery/tests/delivery/{file}.rs");
         assert!(checkout().join(&file).is_file(), "row {row}: {file} is not there");
-        let test = format!("#[test]\nfn {function}()");
-        assert!(text(&file).contains(&test), "row {row}: {file} has no test {function}");
+        let tests = [format!("#[test]\nfn {function}()"), format!("#[tokio::test]\nasync fn {function}()")];
+        let code = text(&file);
+        assert!(tests.iter().any(|test| code.contains(test)), "row {row}: {file} has no test {function}");
         let main = text("tests/delivery/tests/delivery/main.rs");
         let module = file.rsplit('/').next().unwrap().trim_end_matches(".rs");
         assert!(main.contains(&format!("mod {module};")), "row {row}: {file} is not compiled");
