@@ -126,11 +126,10 @@ fn combinatorial_splits_and_paths_are_those_of_skfolio() {
 #[test]
 fn what_cannot_be_divided_is_told_in_words() {
     let told = |scheme: Scheme, sessions: usize| scheme.folds(7..7 + sessions).unwrap_err().to_string();
-    insta::assert_snapshot!(told(Scheme::PurgedKFold(PurgedKFold { folds: 10, embargo: 5 }), 60));
-    insta::assert_snapshot!(told(
-        Scheme::Combinatorial(Combinatorial { folds: 4, test_folds: 4, embargo: 0 }),
-        60
-    ));
+    let too_many = told(Scheme::PurgedKFold(PurgedKFold { folds: 10, embargo: 5 }), 60);
+    insta::assert_snapshot!(too_many, @"validation.purgedKFold: 10 folds with an embargo of 5 sessions need 70 labelled sessions, the dataset has 60; ask for fewer folds, a smaller embargoBars or a longer history");
+    let all = told(Scheme::Combinatorial(Combinatorial { folds: 4, test_folds: 4, embargo: 0 }), 60);
+    insta::assert_snapshot!(all, @"validation.combinatorial: 4 of 4 folds are tested; at least one is tested and one trained on");
     let huge = Scheme::PurgedKFold(PurgedKFold { folds: usize::MAX, embargo: usize::MAX });
     assert!(huge.folds(0..100).is_err());
 }
