@@ -124,7 +124,11 @@ impl Frame {
         for action in &progress.actions {
             match action {
                 JobAction::Start { stage, name, attempt } => {
-                    writes.extend(self.account(world));
+                    let account = crate::world::accounts::STAGE;
+                    if !world.children.accounts.iter().any(|known| known == account) {
+                        let namespace = &self.parent.key.namespace;
+                        writes.push(Write::Account(Box::new(build::accounts::account(namespace, account))));
+                    }
                     let run = object.run();
                     let workload = build::job::workload(&self.parent, stage, place, run, world.options, name);
                     let job =
@@ -137,8 +141,6 @@ impl Frame {
                     });
                 }
                 JobAction::Keep { stage, job } => {
-                    // It goes with a namespace's last object, which this one may have followed at once.
-                    writes.extend(self.account(world));
                     if !world.children.documents.contains(&job.name_any()) {
                         writes.push(Write::Document {
                             job: job.clone(),
@@ -155,14 +157,6 @@ impl Frame {
             }
         }
         writes
-    }
-
-    /// The account of stages, where it is missing: without it no pod is made.
-    fn account(&self, world: &World<'_>) -> Option<Write> {
-        let account = crate::world::accounts::STAGE;
-        let missing = !world.children.accounts.iter().any(|known| known == account);
-        let namespace = &self.parent.key.namespace;
-        missing.then(|| Write::Account(Box::new(build::accounts::account(namespace, account))))
     }
 
     /// Puts stages, figures and failures of a way through the stages into a status.

@@ -217,10 +217,12 @@ async fn rules_over_features_of_the_store() {
     assert_eq!(
         names,
         [
+            "backtest.json",
             "equity.parquet",
             "lots.parquet",
             "orders.parquet",
             "report.html",
+            "rolling.parquet",
             "statistics.json",
             "trades.parquet"
         ]

