@@ -124,11 +124,7 @@ impl Frame {
         for action in &progress.actions {
             match action {
                 JobAction::Start { stage, name, attempt } => {
-                    let account = crate::world::accounts::STAGE;
-                    if !world.children.accounts.iter().any(|known| known == account) {
-                        let namespace = &self.parent.key.namespace;
-                        writes.push(Write::Account(Box::new(build::accounts::account(namespace, account))));
-                    }
+                    writes.extend(self.account(world));
                     let run = object.run();
                     let workload = build::job::workload(&self.parent, stage, place, run, world.options, name);
                     let job =
@@ -141,6 +137,8 @@ impl Frame {
                     });
                 }
                 JobAction::Keep { stage, job } => {
+                    // It goes with a namespace's last object, which this one may have followed at once.
+                    writes.extend(self.account(world));
                     if !world.children.documents.contains(&job.name_any()) {
                         writes.push(Write::Document {
                             job: job.clone(),
@@ -157,6 +155,14 @@ impl Frame {
             }
         }
         writes
+    }
+
+    /// The account of stages, where it is missing: without it no pod is made.
+    fn account(&self, world: &World<'_>) -> Option<Write> {
+        let account = crate::world::accounts::STAGE;
+        let missing = !world.children.accounts.iter().any(|known| known == account);
+        let namespace = &self.parent.key.namespace;
+        missing.then(|| Write::Account(Box::new(build::accounts::account(namespace, account))))
     }
 
     /// Puts stages, figures and failures of a way through the stages into a status.

@@ -13,7 +13,7 @@ use std::{
 
 use ats_crds::{
     ConditionType, Reason,
-    status::{CommonStatus, HasCommonStatus, summary},
+    status::{CommonStatus, HasCommonStatus},
 };
 use ats_pipeline::status::{Conditions, Truth};
 use futures::{FutureExt, StreamExt, TryStreamExt, channel::mpsc::UnboundedReceiver};
@@ -166,9 +166,7 @@ async fn once<K: Decide>(
         return Ok(None);
     }
     let references = object.dereference(&context.caches);
-    let mut decision = object.decide(&references, &world)?;
-    let common = decision.status.common_mut();
-    common.summary = summary(&common.metrics);
+    let decision = object.decide(&references, &world)?;
     apply(&context.writer, &object, &decision.writes).await?;
     let update = update_status(context, &object, &decision.status).await?;
     if update == Update::Written {

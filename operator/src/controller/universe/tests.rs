@@ -95,3 +95,21 @@ fn a_start_in_the_future_is_waited_for() {
     let decision = decide(&universe, "2024-01-10T00:00:00Z");
     assert!(decision.writes.is_empty() && decision.requeue.is_some());
 }
+
+#[test]
+fn a_stage_at_work_gets_its_account_back() {
+    let (object, options) = (universe(None), options());
+    let decide = |children: Children| {
+        let now = "2024-01-10T00:00:00Z".parse().unwrap();
+        object.decide(&(), &World { children, options: &options, now }).unwrap().writes
+    };
+    let account = |writes: &[Write]| writes.iter().any(|write| matches!(write, Write::Account(_)));
+    let started = decide(Children::default());
+    let job = started.iter().find_map(|write| match write {
+        Write::Job { job, .. } => Some(std::sync::Arc::new((**job).clone())),
+        _ => None,
+    });
+    let at_work = Children { jobs: vec![job.unwrap()], ..Children::default() };
+    assert!(account(&started) && account(&decide(at_work.clone())));
+    assert!(!account(&decide(Children { accounts: vec!["ats-stage".to_owned()], ..at_work })));
+}

@@ -110,7 +110,7 @@ async fn run(command: Subcommands) -> Result<ExitCode> {
             cluster.operator_ready().await?;
         }
         Subcommands::Prepare { namespace } => {
-            Cluster::existing(&state()?.kubeconfig)?.prepare(&namespace).await?
+            Cluster::existing(&state()?.kubeconfig)?.prepare(&namespace).await?;
         }
         Subcommands::Load { archive } => {
             Cluster::existing(&state()?.kubeconfig)?.load_archive(&archive).await?;

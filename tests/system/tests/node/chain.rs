@@ -30,6 +30,9 @@ async fn the_samples_come_to_the_same_digests_on_a_node_and_without_one_and_noth
         components,
         ["data-acquisition", "feature-engineering", "model-training", "monitoring", "trading-strategy"]
     );
+    // The probes of monitoring hold: it has its accounts, its files and an answer from the API server.
+    let available = ["wait", "--for=condition=Available", "--timeout=60s", "deployment/ats-monitoring"];
+    place.kubectl(&available).await;
     look(&place).await;
 
     // The page's probes hold: it has its accounts, its files and an answer from the API server.

@@ -100,13 +100,15 @@ async fn a_pod_that_is_killed_and_one_that_is_deleted_are_tried_again() {
 async fn a_pod_without_enough_memory_is_told_and_more_memory_mends_it() {
     let place = place("memory").await;
     let mut hungry = universe("hungry");
-    // A dataset of which the rows alone are larger than the limit; a single ticker's would not be.
+    // A rank holds the rows of all tickers at once, which are more than the limit; a single ticker's are not.
+    let rank = json!({"name": "momentum_rank", "expression": "rank(momentum)"});
+    hungry["spec"]["features"].as_array_mut().unwrap().push(rank);
     let tickers: Vec<String> = (10..90).map(|number| format!("T{number}")).collect();
     hungry["spec"]["tickers"] = json!(tickers);
     hungry["spec"]["history"]["start"] = json!("2000-01-03");
     hungry["spec"]["retryLimit"] = json!(1);
     hungry["spec"]["podTemplate"] =
-        json!({"resources": {"requests": {"cpu": "100m"}, "limits": {"memory": "24Mi"}}});
+        json!({"resources": {"requests": {"cpu": "100m"}, "limits": {"memory": "32Mi"}}});
     place.apply(&[hungry, universe("content")]).await;
 
     let failed = place.condition("tradinguniverse/hungry", "Stalled", "True", "OutOfMemory").await;

@@ -36,6 +36,10 @@ pub async fn look(place: &Place) {
     settings.add_filter(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UID");
     settings.add_filter(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "INSTANT");
     settings.add_filter(r"(Resource Version: +)\d+", "${1}N");
+    // What a stage's revision changes is held by the golden artifacts; here it would only make work.
+    settings.add_filter(r"\b[0-9a-f]{64}\b", "DIGEST");
+    settings.add_filter(r"\b[0-9a-f]{12}\b", "SHORT-DIGEST");
+    settings.add_filter(r"-[0-9a-f]{10}-(\d+)\b", "-KEY-${1}");
     // The column of ages is as wide as its widest value.
     settings.add_filter(r"(?m)\b(\d+m)?\d+s( +|$)", "AGE ");
     settings.add_filter(r"(?m)\bAGE +", "AGE ");

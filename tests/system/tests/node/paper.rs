@@ -109,13 +109,14 @@ async fn trading_pod(place: &Place, name: &str) -> Option<Value> {
     pods.into_iter().find(|pod| pod["metadata"]["deletionTimestamp"].is_null())
 }
 
-/// The value of a figure on the page of the namespace's monitoring.
+/// The sum of the figures whose name and labels begin so, in the metrics of the namespace's monitoring.
 async fn figure(place: &Place, figure: &str) -> Option<f64> {
     let path =
         format!("/api/v1/namespaces/{}/services/ats-monitoring:metrics/proxy/metrics", place.namespace);
     let text = place.cluster.kubectl(["get", "--raw", &path]).await.unwrap().stdout;
-    let line = text.lines().find_map(|line| line.strip_prefix(figure))?;
-    line.trim().parse().ok()
+    let found = text.lines().filter(|line| line.starts_with(figure));
+    let values: Vec<f64> = found.filter_map(|line| line.rsplit_once(' ')?.1.parse().ok()).collect();
+    (!values.is_empty()).then(|| values.iter().sum())
 }
 
 async fn shows(place: &Place, name: &str, expected: f64) {
@@ -175,7 +176,7 @@ async fn a_killed_pod_resumes_without_a_duplicate_and_a_halted_one_opens_nothing
     assert_eq!(ids.len(), orders.len());
     assert!(orders.len() > 50, "{}", orders.len());
     assert_eq!(terms(&orders), terms(&books.orders("twin").await));
-    shows(&place, "ats_strategy_orders{name=\"victim\"}", orders.len() as f64).await;
+    shows(&place, "ats_strategy_orders_total{name=\"victim\"", orders.len() as f64).await;
     shows(&place, "ats_strategy_halted{name=\"victim\"}", 0.0).await;
 
     // The kill switch: told, shown, and nothing is opened on half a year of new bars, on which the twin trades.

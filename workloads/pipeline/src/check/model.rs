@@ -183,15 +183,13 @@ const MOST_CHOICES: usize = 500;
 
 fn validation(problems: &mut Problems, validation: &Validation) -> Option<ValidationSpec> {
     match (&validation.walk_forward, &validation.purged_k_fold, &validation.combinatorial) {
-        (Some(walk), None, None) => {
-            Some(ValidationSpec::WalkForward(WalkForwardSpec {
-                folds: problems.count("spec.validation.walkForward.folds", walk.folds),
-                test_bars: problems.count("spec.validation.walkForward.testBars", walk.test_bars),
-                train_bars: walk
-                    .train_bars
-                    .map(|bars| problems.count("spec.validation.walkForward.trainBars", bars)),
-            }))
-        }
+        (Some(walk), None, None) => Some(ValidationSpec::WalkForward(WalkForwardSpec {
+            folds: problems.count("spec.validation.walkForward.folds", walk.folds),
+            test_bars: problems.count("spec.validation.walkForward.testBars", walk.test_bars),
+            train_bars: walk
+                .train_bars
+                .map(|bars| problems.count("spec.validation.walkForward.trainBars", bars)),
+        })),
         (None, Some(fold), None) => Some(ValidationSpec::PurgedKFold(PurgedKFoldSpec {
             folds: problems.count("spec.validation.purgedKFold.folds", fold.folds),
             embargo_bars: problems.count("spec.validation.purgedKFold.embargoBars", fold.embargo_bars),

@@ -3,7 +3,7 @@
 use ats_crds::{
     ConditionType, Reason,
     model::Algorithm,
-    status::{CommonStatus, InputStatus, ModelStatus},
+    status::{CommonStatus, InputStatus, ModelStatus, summary},
 };
 
 use super::{Before, Current, Situation, Trouble, Truth, Way, figures, last_output, publish};
@@ -104,4 +104,5 @@ pub fn judge(
         }
     }
     common.conditions = conditions.into_list();
+    common.summary = summary(&common.metrics);
 }

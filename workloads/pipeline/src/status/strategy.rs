@@ -2,7 +2,7 @@
 
 use ats_crds::{
     ANNOTATION_HALT, ConditionType, Reason, Strategy,
-    status::{CommonStatus, Halt, InputStatus, StrategyStatus},
+    status::{CommonStatus, Halt, InputStatus, StrategyStatus, summary},
 };
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::civil::Date};
 
@@ -112,15 +112,17 @@ impl Trading {
         annotation: Option<&str>,
     ) -> (Truth, Reason, String) {
         let halt = state.and_then(|state| state.halt.as_ref());
-        match halt {
-            Some(halt) => {
+        match (halt, annotation.filter(|text| *text != "false")) {
+            (Some(halt), _) => {
                 (Truth::False, halt.cause.condition_reason(), format!("halt {}: {}", halt.id, halt.reason))
             }
-            None if kill_switch => (Truth::False, Reason::KillSwitch, "spec.killSwitch is set".to_owned()),
-            None if annotation.is_some_and(|text| text != "false") => {
-                (Truth::False, Reason::KillSwitch, format!("annotation {ANNOTATION_HALT} is set"))
+            (None, _) if kill_switch => {
+                (Truth::False, Reason::KillSwitch, "spec.killSwitch is set".to_owned())
             }
-            None => (Truth::True, Reason::WithinLimits, "no halt stands".to_owned()),
+            (None, Some(text)) => {
+                (Truth::False, Reason::KillSwitch, format!("annotation {ANNOTATION_HALT} is set: {text}"))
+            }
+            (None, None) => (Truth::True, Reason::WithinLimits, "no halt stands".to_owned()),
         }
     }
 }
@@ -130,6 +132,7 @@ impl Trading {
 pub fn tell(status: &mut StrategyStatus, state: Option<&TradingState>, trading: &Trading) {
     if let Some(state) = state {
         status.common.metrics.extend(state.metrics());
+        status.common.summary = summary(&status.common.metrics);
     }
     let halt = state.and_then(|state| state.halt.as_ref());
     status.halt =
@@ -195,4 +198,5 @@ pub fn judge(
         trading.map_or_else(|| not_asked(Truth::Unknown), |trading| trading.within.clone());
     conditions.set(WithinRiskLimits, truth, reason, message);
     common.conditions = conditions.into_list();
+    common.summary = summary(&common.metrics);
 }
