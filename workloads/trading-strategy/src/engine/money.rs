@@ -340,7 +340,7 @@ impl Fraction {
     #[must_use]
     pub fn from_f64(value: f64) -> Option<Self> {
         let nanos = (value * NANOS as f64).round();
-        (nanos >= 1.0 && nanos < 9e18).then(|| Self(nanos as i64))
+        (1.0..9e18).contains(&nanos).then_some(Self(nanos as i64))
     }
 
     /// Whole part of a quantity times the fraction.
