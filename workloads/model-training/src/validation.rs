@@ -183,7 +183,9 @@ impl WalkForward {
         let fold = |index| {
             let start = first + index * self.test_sessions;
             let train = self.train_sessions.map_or(labelled.start, |train| start - train)..start;
-            Fold { index, train: vec![train], test: vec![start..start + self.test_sessions], embargo: 0 }
+            let test = start..start + self.test_sessions;
+            // Other schemes have several spans.
+            Fold { index, train: Vec::from([train]), test: Vec::from([test]), embargo: 0 }
         };
         Ok((0..self.folds).map(fold).collect())
     }

@@ -83,7 +83,7 @@ fn outcome(job: &str) -> Outcome {
 mod tests {
     use super::*;
 
-    fn pod(status: Value) -> Pod {
+    fn pod(status: &Value) -> Pod {
         serde_json::from_value(json!({
             "metadata": {"name": "p", "labels": {JOB_NAME: "u-acquire-1"}},
             "spec": {"containers": [{"name": "main"}]},
@@ -94,16 +94,16 @@ mod tests {
 
     #[test]
     fn a_pod_of_a_job_is_played_once() {
-        assert!(is_new(&pod(json!({}))) && is_new(&pod(json!({"phase": "Pending"}))));
-        assert!(!is_new(&pod(status(&pod(json!({}))))));
-        let mut of_a_deployment = pod(json!({}));
+        assert!(is_new(&pod(&json!({}))) && is_new(&pod(&json!({"phase": "Pending"}))));
+        assert!(!is_new(&pod(&status(&pod(&json!({}))))));
+        let mut of_a_deployment = pod(&json!({}));
         of_a_deployment.metadata.labels = None;
         assert!(!is_new(&of_a_deployment));
     }
 
     #[test]
     fn its_container_ends_with_an_outcome() {
-        let status = status(&pod(json!({})));
+        let status = status(&pod(&json!({})));
         let container = &status["containerStatuses"][0];
         assert_eq!(container["name"], "main");
         let message = container["state"]["terminated"]["message"].as_str().unwrap();
