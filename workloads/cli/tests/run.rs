@@ -191,8 +191,8 @@ fn a_paper_strategy_decides_every_bar_once() {
     let desk = Desk::new();
     desk.change(
         "strategies.yaml",
-        "mode: Backtest\n  backtest: {start: 2001-03-01",
-        "mode: Paper\n  backtest: {start: 2012-03-01",
+        "mode: Backtest\n  backtest: {start: \"2001-03-01\"",
+        "mode: Paper\n  backtest: {start: \"2012-03-01\"",
     );
     let (code, items, errors) = desk.run(&ALL);
     assert_eq!(code, 0, "{errors}");

@@ -108,6 +108,8 @@ fn a_model_that_leaves_out_what_it_can() {
                 json!({"algorithm": {"elasticNet": null, "logistic": {}}, "label": {"forwardReturn": null, "forwardDirection": {"horizonBars": 5}}}),
             ),
             with(json!({"algorithm": {"elasticNet": null, "randomForest": {}}})),
+            with(json!({"validation": {"walkForward": null, "purgedKFold": {"folds": 5}}})),
+            with(json!({"validation": {"walkForward": null, "combinatorial": {"folds": 6, "testFolds": 2}}})),
             with(json!({"artifactStore": {"volumeClaim": {"claimName": "artifacts"}}})),
         ],
     );
