@@ -122,9 +122,9 @@ mod tests {
     }
 
     impl World {
-        fn see(&mut self, event: Event<Pod>) {
-            self.writer.apply_watcher_event(&event);
-            self.pods.note(&event);
+        fn see(&mut self, event: &Event<Pod>) {
+            self.writer.apply_watcher_event(event);
+            self.pods.note(event);
         }
 
         fn of(&self, owner: &str) -> Vec<String> {
@@ -137,17 +137,17 @@ mod tests {
     fn children_are_found_by_their_owner_alone() {
         let (pods, writer) = Indexed::new();
         let mut world = World { pods, writer };
-        world.see(Event::Init);
+        world.see(&Event::Init);
         for (name, owner) in [("b", "u"), ("a", "u"), ("c", "other")] {
-            world.see(Event::InitApply(pod(name, owner)));
+            world.see(&Event::InitApply(pod(name, owner)));
         }
-        world.see(Event::InitDone);
+        world.see(&Event::InitDone);
         assert_eq!((world.of("u"), world.of("other")), (vec!["a".into(), "b".into()], vec!["c".into()]));
-        world.see(Event::Delete(pod("a", "u")));
-        world.see(Event::Apply(pod("d", "u")));
+        world.see(&Event::Delete(pod("a", "u")));
+        world.see(&Event::Apply(pod("d", "u")));
         assert_eq!(world.of("u"), ["b", "d"]);
         // A child that changes its owner belongs to the new one.
-        world.see(Event::Apply(pod("c", "u")));
+        world.see(&Event::Apply(pod("c", "u")));
         assert_eq!((world.of("u"), world.of("other")), (vec!["b".into(), "c".into(), "d".into()], vec![]));
         let elsewhere = Key::new(Kind::Model, "n", "u");
         assert!(world.pods.of(&elsewhere).is_empty());
@@ -157,14 +157,14 @@ mod tests {
     fn what_went_while_the_watch_was_down_is_forgotten() {
         let (pods, writer) = Indexed::new();
         let mut world = World { pods, writer };
-        world.see(Event::Apply(pod("a", "u")));
-        world.see(Event::Apply(pod("b", "u")));
-        world.see(Event::Init);
-        world.see(Event::InitApply(pod("b", "u")));
-        world.see(Event::InitDone);
+        world.see(&Event::Apply(pod("a", "u")));
+        world.see(&Event::Apply(pod("b", "u")));
+        world.see(&Event::Init);
+        world.see(&Event::InitApply(pod("b", "u")));
+        world.see(&Event::InitDone);
         assert_eq!(world.of("u"), ["b"]);
         assert_eq!(world.pods.names().values().map(BTreeSet::len).sum::<usize>(), 1);
-        world.see(Event::Delete(pod("b", "u")));
+        world.see(&Event::Delete(pod("b", "u")));
         assert!(world.pods.names().is_empty());
     }
 }
