@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::binary::binary;
 use crate::cluster::{Cluster, eventually};
-use crate::error::{Error, FileContext as _, Result};
+use crate::error::{Error, FileContext as _, Result, SystemContext as _};
 use crate::image::Image;
 
 /// Component and package; the component is also the name of the binary. Each is an image.
@@ -59,14 +59,19 @@ impl Cluster {
         for (component, package) in COMPONENTS {
             self.load(&component_image(component, package)?).await?;
         }
-        let folder = checkout()?.join("config/default").display().to_string();
-        self.kubectl(["apply", "--server-side", "-k", &folder]).await?.success()?;
         let store = format!("ATS_DEFAULT_STORE_CLAIM={STORE_CLAIM}:/store");
         let ledger = format!("ATS_DEFAULT_LEDGER_SECRET={LEDGER_SECRET}");
-        let mut line = vec!["set", "env", "-n", "ats-system", "deployment/ats-operator", &store];
-        line.extend(self.postgres().is_ok().then_some(ledger.as_str()));
-        line.extend(settings);
-        self.kubectl(line).await?.success()?;
+        let mut all = vec![store.as_str()];
+        all.extend(self.postgres().is_ok().then_some(ledger.as_str()));
+        all.extend(settings);
+        // In one rollout: an operator that starts without its settings would judge what is applied by their absence,
+        // and lead until it has ended.
+        let folder = tempfile::tempdir().system("make a temporary folder")?;
+        let overlay = overlay(&checkout()?.join("config/default"), folder.path(), &all)?;
+        let path = folder.path().join("kustomization.yaml");
+        fs::write(&path, overlay.to_string()).file("write", &path)?;
+        let folder = folder.path().display().to_string();
+        self.kubectl(["apply", "--server-side", "-k", &folder]).await?.success()?;
         self.operator_ready().await
     }
 
@@ -115,6 +120,29 @@ impl Cluster {
     pub fn volume(&self, namespace: &str, claim: &str) -> PathBuf {
         self.state().folder.join("volumes").join(format!("{namespace}-{claim}"))
     }
+}
+
+/// A kustomization for `folder` that adds `NAME=value` settings to the operator of a base.
+fn overlay(base: &Path, folder: &Path, settings: &[&str]) -> Result<Value> {
+    // Kustomize takes no absolute path.
+    let folder = folder.canonicalize().file("find", folder)?;
+    let mut relative: PathBuf = folder.components().skip(1).map(|_| "..").collect();
+    relative.extend(base.components().skip(1));
+    let variables = settings.iter().filter_map(|setting| setting.split_once('='));
+    let variables: Vec<Value> =
+        variables.map(|(name, value)| json!({"name": name, "value": value})).collect();
+    let patch = json!({
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "ats-operator", "namespace": "ats-system"},
+        "spec": {"template": {"spec": {"containers": [{"name": "operator", "env": variables}]}}},
+    });
+    Ok(json!({
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": [relative],
+        "patches": [{"patch": patch.to_string()}],
+    }))
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {

@@ -26,8 +26,8 @@ fn forest(name: &str) -> Value {
         "spec": {
             "universeRef": {"name": "made-up"},
             "label": {"forwardReturn": {"horizonBars": 5}},
-            "algorithm": {"randomForest": {"trees": 200, "maxDepth": 6, "minSamplesLeaf": 20}},
-            "validation": {"walkForward": {"folds": 2, "testBars": 252}},
+            "algorithm": {"randomForest": {"trees": 2000, "maxDepth": 6, "minSamplesLeaf": 20}},
+            "validation": {"walkForward": {"folds": 5, "testBars": 252}},
             "retryLimit": 2,
             "seed": 7,
         },

@@ -6,8 +6,9 @@ use ats_system_tests::{Place, digests, place, stage, storm, title};
 use serde_json::Value;
 
 /// After how many of the operator's writes the leader is killed: after the first of a Job, between a Job and its
-/// document, before and after a status, and so on through all nine stages.
-const KILLS: [usize; 10] = [1, 4, 7, 11, 16, 22, 29, 36, 44, 53];
+/// document, before and after a status, and so on through the nine stages. A run takes forty writes at least, and more
+/// on a slow machine, which tells more of its progress.
+const KILLS: [usize; 10] = [1, 3, 6, 9, 13, 17, 21, 26, 31, 36];
 
 /// The pod that leads, by the Lease: its name and its uid.
 async fn leader(place: &Place) -> Option<(String, String)> {
@@ -21,15 +22,16 @@ async fn leader(place: &Place) -> Option<(String, String)> {
     Some((text(pod, "name"), text(pod, "uid")))
 }
 
-/// Kills the process that leads, and gives its pod's name and how many processes that were. A pod that leads by its
-/// lease may be between two starts of its container: then there is nothing to kill yet.
-async fn kill_leader(place: &Place) -> (String, usize) {
+/// Kills the process that leads, and gives its pod's name. A pod that leads by its lease may be between two starts of
+/// its container: then there is nothing to kill yet, or only the processes that set up the container.
+async fn kill_leader(place: &Place) -> String {
     place
         .until("a leader to kill", async || {
             let (name, uid) = leader(place).await.ok_or("nobody leads")?;
             match place.cluster.kill_pod(&uid).unwrap() {
                 0 => Err(format!("{name} is dead already")),
-                killed => Ok((name, killed)),
+                1 => Ok(name),
+                _ => Err(format!("{name} was being started")),
             }
         })
         .await
@@ -50,8 +52,7 @@ async fn the_operator_killed_ten_times_runs_nothing_twice() {
                 if so_far >= after { Ok(()) } else { Err(format!("{so_far} writes")) }
             })
             .await;
-        let (name, killed) = kill_leader(&place).await;
-        assert_eq!(killed, 1, "one process is in the operator's container");
+        let name = kill_leader(&place).await;
         println!("kill {} after write {after}: {name}", number + 1);
         *victims.entry(name).or_default() += 1;
     }
@@ -65,7 +66,13 @@ async fn the_operator_killed_ten_times_runs_nothing_twice() {
     let jobs = place.list(&["jobs"]).await;
     assert_eq!(jobs.len(), stages.len());
     let shards: i64 = jobs.iter().map(|job| job["spec"]["completions"].as_i64().unwrap()).sum();
-    let monitoring = place.list(&["pods", "-l", "app.kubernetes.io/component=monitoring"]).await.len();
+    // The namespace's monitoring is set up beside the objects: whoever led last has done so soon.
+    let monitoring = place
+        .until("the monitoring of the namespace", async || {
+            let pods = place.list(&["pods", "-l", "app.kubernetes.io/component=monitoring"]).await;
+            if pods.is_empty() { Err("no pod".to_owned()) } else { Ok(pods.len()) }
+        })
+        .await;
     assert_eq!(place.pods_made(mark), usize::try_from(shards).unwrap() + monitoring);
     for object in &ready {
         for entry in object["status"]["stages"].as_array().unwrap() {
@@ -78,8 +85,7 @@ async fn the_operator_killed_ten_times_runs_nothing_twice() {
 
     // It comes back to a world that is as it should be, and changes nothing.
     let mark = place.cluster.audit_mark().unwrap();
-    let (_, killed) = kill_leader(&place).await;
-    assert_eq!(killed, 1, "one process is in the operator's container");
+    kill_leader(&place).await;
     tokio::time::sleep(Duration::from_secs(10)).await;
     place.until("another leader", async || leader(&place).await.ok_or(String::new())).await;
     assert!(place.written(mark).is_empty(), "{:#?}", place.written(mark));
