@@ -35,6 +35,14 @@ pub(super) fn percent(value: Option<f64>, places: usize) -> String {
     }
 }
 
+/// `5%`, `2.5%` for an axis: as many decimals as the mark has, two at most.
+pub(super) fn short_percent(value: f64) -> String {
+    let scaled = value * 100.0;
+    let is_whole = |factor: f64| (scaled * factor - (scaled * factor).round()).abs() < 1e-6;
+    let places = if is_whole(1.0) { 0 } else { 1 + usize::from(!is_whole(10.0)) };
+    percent(Some(value), places)
+}
+
 /// `$1.2M`, `$350k`, `$90` for an axis.
 pub(super) fn short_dollars(value: f64) -> String {
     let size = value.abs();
@@ -66,6 +74,11 @@ mod tests {
         assert_eq!(number(None, 2), "n/a");
         assert_eq!(dollars(Some(-12.5), 2), "\u{2212}$12.50");
         assert_eq!(percent(Some(0.1234), 1), "12.3%");
+        for (value, text) in
+            [(-0.025, "\u{2212}2.5%"), (0.5, "50%"), (0.0, "0%"), (0.0125, "1.25%"), (0.1 + 0.2, "30%")]
+        {
+            assert_eq!(short_percent(value), text);
+        }
         for (value, text) in
             [(1_250_000.0, "$1.25M"), (350_000.0, "$350k"), (90.0, "$90"), (0.0, "$0"), (1500.0, "$1.5k")]
         {

@@ -11,7 +11,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use crate::engine::Trade;
 use crate::statistics::{self, Close, Statistics};
 use chart::{Chart, Line, Pick};
-use format::{dollars, number, percent, short_dollars};
+use format::{dollars, number, percent, short_dollars, short_percent};
 
 /// What the report shows.
 #[derive(Debug, Clone, PartialEq)]
@@ -197,17 +197,26 @@ fn charts(input: &ReportInput<'_>) -> Markup {
             }
             (equity_chart.draw())
         }
-        section {
-            h2 { "Drawdown" }
-            (chart("Fall from the peak at session closes",
-                vec![line("Drawdown", "fall", &falls, true, false)], 180.0,
-                |value| percent(Some(value), 0), |value| percent(Some(value), 2), true, Pick::Lowest))
+        // Beside a comparison that grew by a multiple its own ups and downs are not seen.
+        @if ratios && !input.benchmark.is_empty() {
+            section {
+                h2 { "Equity of the strategy alone" }
+                (chart("Equity of the strategy at session closes",
+                    vec![line("Strategy", "main", &equity, false, false)], 220.0,
+                    short_dollars, |value| dollars(Some(value), 0), false, Pick::Last))
+            }
         }
         section {
-            h2 { "Gross exposure" }
+            h2 { "Drawdown" span.aside { "below the peak so far" } }
+            (chart("Fall from the peak at session closes",
+                vec![line("Drawdown", "fall", &falls, true, false)], 180.0,
+                short_percent, |value| percent(Some(value), 2), true, Pick::Lowest))
+        }
+        section {
+            h2 { "Gross exposure" span.aside { "of equity" } }
             (chart("Gross notional over equity at session closes",
                 vec![line("Exposure", "third", &exposure, true, true)], 160.0,
-                |value| percent(Some(value), 0), |value| percent(Some(value), 1), true, Pick::Last))
+                short_percent, |value| percent(Some(value), 1), true, Pick::Last))
         }
         section {
             h2 { "Open positions" }

@@ -92,8 +92,8 @@ fn rows(trades: &[&Trade], open: bool) -> Markup {
                 tr {
                     th.text { "Ticker" } th.text { "Side" } th { "Entry" }
                     @if !open { th { "Exit" } }
-                    th { "Sessions" } th { "Shares" } th { "Entry price" }
-                    th { @if open { "Last price" } @else { "Exit price" } }
+                    th { "Sessions" } th { "Shares" } th { "Entry price, $" }
+                    th { @if open { "Last price, $" } @else { "Exit price, $" } }
                     th { "Profit" } th { "Return" } th { "Costs" }
                     @if !open { th.text { "Ended by" } }
                 }

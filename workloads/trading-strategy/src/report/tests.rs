@@ -135,3 +135,37 @@ fn the_elements_are_balanced() {
         assert_eq!(unbalanced(&stripped.replace("</html>", "")), None, "{count} sessions");
     }
 }
+
+#[test]
+fn a_strategy_beside_a_giant_is_also_drawn_alone() {
+    let closes = closes();
+    let statistics = compute(&Record {
+        initial_cash: 100_000.0,
+        closes: &closes,
+        trades: &[],
+        benchmark: &vec![100_000.0; closes.len()],
+        borrowing: 0.0,
+        traded_value: 0.0,
+        commission: 0.0,
+        slippage: 0.0,
+        dividends: 0.0,
+    });
+    let page = |end: f64| {
+        render(&ReportInput {
+            lead: String::new(),
+            initial_cash: 100_000.0,
+            closes: &closes,
+            benchmark: &vec![end; closes.len()],
+            benchmark_name: None,
+            statistics: &statistics,
+            trades: &[],
+            open: &[],
+            orders: &[],
+            warnings: &[],
+            settings: &[],
+            lineage: &[],
+        })
+    };
+    assert!(page(1_000_000.0).contains("Equity of the strategy alone"));
+    assert!(!page(120_000.0).contains("Equity of the strategy alone"));
+}
