@@ -50,19 +50,18 @@ pub fn component_image(component: &str, package: &str) -> Result<Image> {
 }
 
 impl Cluster {
-    /// Loads the six images, applies `config/default`, gives the operator its settings (`NAME=value`; a default
-    /// store and, where there is PostgreSQL, a default ledger are among them) and waits until it is ready.
+    /// Loads the six images, applies `config/default`, gives the operator its settings (name and value; a
+    /// default store and, where there is PostgreSQL, a default ledger are among them) and waits until it is ready.
     ///
     /// # Errors
     /// When a binary is not compiled, something is refused, or the operator does not come up within two minutes.
-    pub async fn install(&self, settings: &[&str]) -> Result<()> {
+    pub async fn install(&self, settings: &[(&str, &str)]) -> Result<()> {
         for (component, package) in COMPONENTS {
             self.load(&component_image(component, package)?).await?;
         }
-        let store = format!("ATS_DEFAULT_STORE_CLAIM={STORE_CLAIM}:/store");
-        let ledger = format!("ATS_DEFAULT_LEDGER_SECRET={LEDGER_SECRET}");
-        let mut all = vec![store.as_str()];
-        all.extend(self.postgres().is_ok().then_some(ledger.as_str()));
+        let store = format!("{STORE_CLAIM}:/store");
+        let mut all = vec![("ATS_DEFAULT_STORE_CLAIM", store.as_str())];
+        all.extend(self.postgres().is_ok().then_some(("ATS_DEFAULT_LEDGER_SECRET", LEDGER_SECRET)));
         all.extend(settings);
         // In one rollout: an operator that starts without its settings would judge what is applied by their absence,
         // and lead until it has ended.
@@ -122,15 +121,14 @@ impl Cluster {
     }
 }
 
-/// A kustomization for `folder` that adds `NAME=value` settings to the operator of a base.
-fn overlay(base: &Path, folder: &Path, settings: &[&str]) -> Result<Value> {
+/// A kustomization for `folder` that adds settings to the environment of a base's operator.
+fn overlay(base: &Path, folder: &Path, settings: &[(&str, &str)]) -> Result<Value> {
     // Kustomize takes no absolute path.
     let folder = folder.canonicalize().file("find", folder)?;
     let mut relative: PathBuf = folder.components().skip(1).map(|_| "..").collect();
     relative.extend(base.components().skip(1));
-    let variables = settings.iter().filter_map(|setting| setting.split_once('='));
     let variables: Vec<Value> =
-        variables.map(|(name, value)| json!({"name": name, "value": value})).collect();
+        settings.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
     let patch = json!({
         "apiVersion": "apps/v1",
         "kind": "Deployment",

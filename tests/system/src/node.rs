@@ -23,7 +23,11 @@ pub async fn installed() -> &'static Cluster {
             };
             let cluster = Cluster::whole_node(options).await.expect("the node starts");
             // A dead leader is replaced soon, and progress is written at once.
-            let settings = ["ATS_PROGRESS_SECONDS=1", "ATS_IMAGE_PULL_POLICY=Never", "ATS_LEASE_SECONDS=6"];
+            let settings = [
+                ("ATS_PROGRESS_SECONDS", "1"),
+                ("ATS_IMAGE_PULL_POLICY", "Never"),
+                ("ATS_LEASE_SECONDS", "6"),
+            ];
             cluster.install(&settings).await.expect("the operator is installed");
             cluster
         })

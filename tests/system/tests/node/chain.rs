@@ -35,9 +35,6 @@ async fn the_samples_come_to_the_same_digests_on_a_node_and_without_one_and_noth
     place.kubectl(&available).await;
     look(&place).await;
 
-    // The page's probes hold: it has its accounts, its files and an answer from the API server.
-    place.kubectl(&["wait", "--for=condition=Available", "--timeout=60s", "deployment/ats-monitoring"]).await;
-
     // The same files again: nothing to do, nothing written. Then a change that concerns no stage wakes every object.
     let mark = place.cluster.audit_mark().unwrap();
     place.apply_samples().await;

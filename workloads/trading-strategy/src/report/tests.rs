@@ -41,6 +41,12 @@ fn trade(ticker: &str, profit: i64) -> Trade {
 }
 
 fn page(closes: &[Close], trades: &[Trade]) -> String {
+    page_beside(100_500.0, closes, trades)
+}
+
+/// The report beside a benchmark that stands at one equity all the time.
+fn page_beside(benchmark: f64, closes: &[Close], trades: &[Trade]) -> String {
+    let benchmark = vec![benchmark; closes.len()];
     let results: Vec<_> = trades
         .iter()
         .map(|trade| crate::statistics::TradeResult {
@@ -56,7 +62,7 @@ fn page(closes: &[Close], trades: &[Trade]) -> String {
         initial_cash: 100_000.0,
         closes,
         trades: &results,
-        benchmark: &vec![100_500.0; closes.len()],
+        benchmark: &benchmark,
         borrowing: 0.0,
         traded_value: 10_000.0,
         commission: 4.0,
@@ -67,7 +73,7 @@ fn page(closes: &[Close], trades: &[Trade]) -> String {
         lead: "Rules over 2 tickers".to_owned(),
         initial_cash: 100_000.0,
         closes,
-        benchmark: &vec![100_500.0; closes.len()],
+        benchmark: &benchmark,
         benchmark_name: None,
         statistics: &statistics,
         trades,
@@ -138,34 +144,7 @@ fn the_elements_are_balanced() {
 
 #[test]
 fn a_strategy_beside_a_giant_is_also_drawn_alone() {
-    let closes = closes();
-    let statistics = compute(&Record {
-        initial_cash: 100_000.0,
-        closes: &closes,
-        trades: &[],
-        benchmark: &vec![100_000.0; closes.len()],
-        borrowing: 0.0,
-        traded_value: 0.0,
-        commission: 0.0,
-        slippage: 0.0,
-        dividends: 0.0,
-    });
-    let page = |end: f64| {
-        render(&ReportInput {
-            lead: String::new(),
-            initial_cash: 100_000.0,
-            closes: &closes,
-            benchmark: &vec![end; closes.len()],
-            benchmark_name: None,
-            statistics: &statistics,
-            trades: &[],
-            open: &[],
-            orders: &[],
-            warnings: &[],
-            settings: &[],
-            lineage: &[],
-        })
-    };
-    assert!(page(1_000_000.0).contains("Equity of the strategy alone"));
-    assert!(!page(120_000.0).contains("Equity of the strategy alone"));
+    let beside = |benchmark: f64| page_beside(benchmark, &closes(), &[]);
+    assert!(beside(1_000_000.0).contains("Equity of the strategy alone"));
+    assert!(!beside(120_000.0).contains("Equity of the strategy alone"));
 }
