@@ -1,9 +1,9 @@
 //! `TradingUniverse`: which tickers, from where, with which features.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use kube::{CustomResource, KubeSchema};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -42,6 +42,8 @@ use crate::{
     .message("set history.end, or a schedule that brings new sessions"))]
 #[x_kube(validation = Rule::new("!has(self.artifactStore) || !has(self.artifactStore.volumeClaim) || !has(self.source.files) || !has(self.source.files.volumeClaim) || self.artifactStore.volumeClaim.mountPath != self.source.files.volumeClaim.mountPath || self.artifactStore.volumeClaim.claimName == self.source.files.volumeClaim.claimName")
     .message("two claims cannot be mounted at one path: set another mountPath in artifactStore.volumeClaim or in source.files.volumeClaim"))]
+#[x_kube(validation = Rule::new("!has(self.membership) || has(self.source.files)")
+    .message("membership.file lies in the folder of source.files: set source.files, or leave membership out"))]
 pub struct TradingUniverseSpec {
     /// Symbols to acquire, 1 to 5000, each once; their order does not matter.
     #[schemars(length(min = 1, max = 5000), inner(length(min = 1, max = MAX_TICKER_LENGTH)))]
@@ -65,6 +67,10 @@ pub struct TradingUniverseSpec {
     /// What share of missing sessions is accepted, and what happens beyond it.
     #[serde(default)]
     pub quality: Quality,
+    /// Which tickers belonged to the universe when: a ticker counts on a date only when this table says so. Left out:
+    /// all tickers of the list count from their first bar on, a choice made with hindsight.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub membership: Option<Membership>,
     /// Which tickers are active and in focus at each date; left out: all that are listed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selection: Option<Selection>,
@@ -124,6 +130,40 @@ pub struct FilesSource {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct ColumnName(#[schemars(length(min = 1, max = 128))] pub String);
+
+/// A table beside the bars that says who belonged to the universe when: columns `ticker`, `from`, `to` (dates, both
+/// included; an empty `to`: still a member) and, where there is one, `id`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Membership {
+    /// Where the table lies.
+    pub file: TablePath,
+}
+
+/// A file inside the folder of `source.files`, its form told by its ending: `.csv`, `.csv.gz` or `.parquet`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TablePath(pub String);
+
+impl JsonSchema for TablePath {
+    fn schema_name() -> Cow<'static, str> {
+        "TablePath".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "maxLength": 256,
+            "x-kubernetes-validations": [{
+                "rule": r"self.matches('^[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*[.](csv|csv[.]gz|parquet)$')",
+                "message": "must be a path inside the folder of source.files that ends in .csv, .csv.gz or .parquet, such as tables/members.csv",
+            }],
+        })
+    }
+}
 
 /// The form of files of bars.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use ats_pipeline::spec::acquire::REVISION;
+use ats_pipeline::spec::acquire::{MEMBERSHIP, MEMBERSHIP_TABLE, REVISION};
 use ats_pipeline::spec::{AcquireSpec, AcquireUnitSpec, SourceSpec};
 use ats_pipeline::{Outcome, StageFile, StageKey, StageName, StageSpec};
 use ats_store::{OutputFile, StageContext, StageError, UnitOutput, UnitWork, run_units};
 use serde::Serialize;
 
-use crate::source::files::{Folder, TickerFiles};
+use crate::problem::Problem;
+use crate::source::files::membership::{self, membership};
+use crate::source::files::{Folder, SourceFile, TickerFiles};
 use crate::unit::{TickerOutput, UnitError, acquire};
 
 /// Runs stage `acquire` (this shard of it).
@@ -68,23 +70,78 @@ pub fn unit_key(
     StageKey::new(StageName::Acquire, REVISION, &UnitKeySpec { ticker, common }, &inputs, seed, rerun_nonce)
 }
 
+/// What decides the membership table's unit, beside the content of its file.
+#[derive(Serialize)]
+struct MembershipKeySpec<'a> {
+    unit: &'a str,
+    /// How the file is read.
+    form: &'a str,
+}
+
+/// What was read of a unit.
+enum Prepared {
+    /// The files of a ticker, where the source is files.
+    Ticker(Option<TickerFiles>),
+    /// The membership table.
+    Membership(SourceFile),
+}
+
+impl Tickers<'_> {
+    async fn prepare_membership(&self) -> Result<(StageKey, Prepared), StageError> {
+        let (Some(name), Some(folder)) = (&self.spec.membership, &self.folder) else {
+            return Err(StageError::bad_spec(
+                "a membership table lies in a source of files; this one has none",
+            ));
+        };
+        let file = folder.table(name, "membership.file").await?;
+        let spec = MembershipKeySpec { unit: MEMBERSHIP, form: file.form() };
+        let (inputs, nonce) = ([file.digest()], self.file.rerun_nonce.as_deref());
+        let key = StageKey::new(StageName::Acquire, REVISION, &spec, &inputs, self.file.seed, nonce)?;
+        Ok((key, Prepared::Membership(file)))
+    }
+}
+
+/// The unit of the membership table. A faulty one is nobody's alone: no ticker's standing can be told without it.
+fn membership_output(file: &SourceFile) -> Result<UnitOutput, StageError> {
+    let told = |Problem { message, .. }| StageError::data_refused(format!("spec.membership: {message}"));
+    let spans = membership(file).map_err(told)?;
+    let bytes = membership::to_parquet(&spans).map_err(|error| StageError::internal(error.to_string()))?;
+    let rows = spans.len() as u64;
+    let mut output = UnitOutput::done(vec![OutputFile {
+        name: MEMBERSHIP_TABLE.to_owned(),
+        bytes: bytes.into(),
+        rows: Some(rows),
+    }]);
+    output.counts.insert("spans".to_owned(), rows);
+    Ok(output)
+}
+
 impl UnitWork for Tickers<'_> {
-    type Prepared = Option<TickerFiles>;
+    type Prepared = Prepared;
 
     fn units(&self) -> Vec<String> {
-        self.spec.tickers.clone()
+        let membership = self.spec.membership.is_some().then(|| MEMBERSHIP.to_owned());
+        self.spec.tickers.iter().cloned().chain(membership).collect()
     }
 
     async fn prepare(&self, ticker: &str) -> Result<(StageKey, Self::Prepared), StageError> {
+        if ticker == MEMBERSHIP {
+            return self.prepare_membership().await;
+        }
         let files = match &self.folder {
             Some(folder) => Some(folder.read(ticker).await?),
             None => None,
         };
         let nonce = self.file.rerun_nonce.as_deref();
-        Ok((unit_key(&self.common, ticker, files.as_ref(), self.file.seed, nonce)?, files))
+        let key = unit_key(&self.common, ticker, files.as_ref(), self.file.seed, nonce)?;
+        Ok((key, Prepared::Ticker(files)))
     }
 
-    async fn compute(&self, ticker: &str, files: Self::Prepared) -> Result<UnitOutput, StageError> {
+    async fn compute(&self, ticker: &str, prepared: Self::Prepared) -> Result<UnitOutput, StageError> {
+        let files = match prepared {
+            Prepared::Membership(file) => return membership_output(&file),
+            Prepared::Ticker(files) => files,
+        };
         let (common, name) = (Arc::clone(&self.common), ticker.to_owned());
         // Parsing and compressing are work for a thread of their own.
         let output = tokio::task::spawn_blocking(move || acquire(&common, &name, files.as_ref()))

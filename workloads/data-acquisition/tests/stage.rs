@@ -28,7 +28,7 @@ const GOOD: &str = "date,open,high,low,close,volume
 
 fn stage(tickers: &[&str], common: AcquireUnitSpec, source: &Path, store: &Path, shards: u32) -> StageFile {
     let tickers = tickers.iter().map(|ticker| (*ticker).to_owned()).collect();
-    let spec = AcquireSpec { tickers, common };
+    let spec = AcquireSpec { tickers, membership: None, common };
     StageFile {
         version: 1,
         owner: Owner {
@@ -171,6 +171,118 @@ async fn a_spec_that_does_not_fit_is_refused() {
     file.source = Some(ats_pipeline::StoreLocation { uri: "ftp://somewhere/data".to_owned() });
     let error = run_here(&file, 0).await.unwrap_err();
     assert_eq!((error.category, error.category.exit_code()), (Category::BadSpec, ExitCode::BadSpec));
+}
+
+const TABLE: &str = "ticker,from,to
+AAA,2023-05-01,2024-01-02
+BBB,2023-05-01,
+AAA,2024-01-03,2024-12-31
+";
+
+fn with_table(tickers: &[&str], table: &str, source: &Path, store: &Path) -> StageFile {
+    let mut file = stage(tickers, january(), source, store, 1);
+    if let StageSpec::Acquire(spec) = &mut file.spec {
+        spec.membership = Some(table.to_owned());
+        file.key = StageKey::new(StageName::Acquire, REVISION, spec, &[], 0, None).unwrap();
+    }
+    file
+}
+
+#[tokio::test]
+async fn a_membership_table_is_a_unit_of_its_own() {
+    let (source, store) = (source(), tempfile::tempdir().unwrap());
+    write(&source, "bars/AAA.csv", GOOD);
+    write(&source, "bars/BBB.csv", GOOD);
+    write(&source, "members.csv", TABLE);
+    let file = with_table(&["AAA", "BBB"], "members.csv", source.path(), store.path());
+    let first = run_here(&file, 0).await.unwrap();
+    assert_eq!((first.computed, first.failures.len()), (3, 0));
+    let opened = Store::open(&file.store, &Settings::new()).unwrap();
+    let input = StageInput { stage: StageName::Acquire, key: file.key, digest: first.digest.unwrap() };
+    let dataset = opened.dataset(&input).await.unwrap();
+    let (folder, stored) = opened.unit_of(&dataset, "membership").await.unwrap().unwrap();
+    let bytes = folder.named(&stored.manifest, "membership.parquet").await.unwrap();
+    let frame = ats_columns::read_parquet("members", bytes, None).unwrap();
+    let tickers = ats_columns::column::strings("members", &frame, "ticker").unwrap();
+    assert_eq!(tickers, ["AAA", "AAA", "BBB"]);
+    let to = ats_columns::column::dates("members", &frame, "to").unwrap();
+    assert_eq!(to, [date(2024, 1, 2), date(2024, 12, 31), date(9999, 12, 31)]);
+
+    // Another table computes that unit alone, and another digest of the whole.
+    write(&source, "members.csv", &TABLE.replace("2024-12-31", "2024-11-29"));
+    let changed = run_here(&file, 0).await.unwrap();
+    assert_eq!((changed.computed, changed.reused), (1, 2));
+    assert_ne!(changed.digest, first.digest);
+}
+
+#[tokio::test]
+async fn a_faulty_membership_table_is_told() {
+    let (source, store) = (source(), tempfile::tempdir().unwrap());
+    write(&source, "bars/AAA.csv", GOOD);
+    let cases = [
+        ("empty", "ticker,from,to\n"),
+        ("no text at all", ""),
+        ("another column", "symbol,from,to\nAAA,2024-01-02,\n"),
+        ("reversed", "ticker,from,to\nAAA,2024-01-02,2023-12-29\n"),
+        ("overlapping", "ticker,from,to\nBBB,2020-01-01,\nAAA,2024-01-02,\nAAA,2023-12-29,2024-01-31\n"),
+        ("twice", "ticker,from,to\nAAA,2024-01-02,2024-01-02\nAAA,2024-01-02,2024-01-02\n"),
+        ("no date", "ticker,from,to\nAAA,2024-01-02,soon\n"),
+        ("no first date", "ticker,from,to\nAAA,,2024-01-02\n"),
+        ("no ticker", "ticker,from,to\naaa,2024-01-02,\n"),
+        (
+            "two companies",
+            "id,ticker,from,to\n17,AAA,2020-01-01,2021-01-01\n,BBB,2020-01-01,\n18,AAA,2022-01-03,\n",
+        ),
+    ];
+    let mut told = String::new();
+    for (name, text) in cases {
+        write(&source, "members.csv", text);
+        let file = with_table(&["AAA"], "members.csv", source.path(), store.path());
+        let error = run_here(&file, 0).await.unwrap_err();
+        assert_eq!(error.category, Category::DataRefused, "{name}");
+        told.push_str(&format!("{name}\n  {}\n", error.message));
+    }
+    insta::assert_snapshot!(told);
+    let file = with_table(&["AAA"], "tables/nowhere.csv", source.path(), store.path());
+    let error = run_here(&file, 0).await.unwrap_err();
+    assert_eq!(error.category, Category::SourceUnreadable);
+    let words =
+        "has no file tables/nowhere.csv, which spec.membership.file names; put it there, or correct the path";
+    assert!(error.message.contains(words), "{}", error.message);
+}
+
+/// The same table in three forms is the same output.
+#[tokio::test]
+async fn a_membership_table_may_be_parquet() {
+    use ats_columns::column::{dates_column, frame, strings_column};
+    use ats_columns::{Column, DataType};
+    let (source, store) = (source(), tempfile::tempdir().unwrap());
+    write(&source, "bars/AAA.csv", GOOD);
+    write(&source, "members.csv", TABLE);
+    // Texts with a null, dates, and a column of ids.
+    let to = [Some("2024-01-02"), None, Some("2024-12-31")];
+    let to = Column::new("to".into(), to);
+    let from = [date(2023, 5, 1), date(2023, 5, 1), date(2024, 1, 3)];
+    let columns = vec![
+        strings_column("id", &["1", "2", "1"]),
+        strings_column("ticker", &["AAA", "BBB", "AAA"]),
+        dates_column("from", &from),
+        to,
+    ];
+    let table = frame("members", columns).unwrap();
+    assert_eq!(table.dtypes()[3], DataType::String);
+    fs::write(source.path().join("members.parquet"), ats_columns::write_parquet(&table).unwrap()).unwrap();
+    let mut digests = Vec::new();
+    for name in ["members.csv", "members.parquet"] {
+        let file = with_table(&["AAA"], name, source.path(), store.path());
+        let outcome = run_here(&file, 0).await.unwrap();
+        let opened = Store::open(&file.store, &Settings::new()).unwrap();
+        let input = StageInput { stage: StageName::Acquire, key: file.key, digest: outcome.digest.unwrap() };
+        let dataset = opened.dataset(&input).await.unwrap();
+        let (_, stored) = opened.unit_of(&dataset, "membership").await.unwrap().unwrap();
+        digests.push(stored.manifest.files[0].digest);
+    }
+    assert_eq!(digests[0], digests[1]);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use ats_columns::column::{floats, timestamps};
 use ats_columns::evaluate::Column;
 use ats_columns::{Bars, read_parquet};
 use ats_expression::{Kind, Name, Ticker, Typed};
+use ats_pipeline::spec::acquire::MEMBERSHIP;
 use ats_pipeline::{DatasetManifest, Digest, StageInput, UnitManifest, UnitOutcome};
 use ats_store::{StageError, Store, UnitFolder};
 use bytes::Bytes;
@@ -59,7 +60,8 @@ impl Units {
     /// The tickers, sorted.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
-        self.dataset.units.iter().map(|unit| unit.unit.clone()).collect()
+        let units = self.dataset.units.iter().map(|unit| unit.unit.clone());
+        units.filter(|unit| unit != MEMBERSHIP).collect()
     }
 
     /// A ticker's unit.

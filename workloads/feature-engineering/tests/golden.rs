@@ -70,6 +70,7 @@ async fn the_output_changes_only_with_the_revision() {
             ("momentum_smooth", "ema(momentum_rank, 10)"),
             ("score", "zscore(rsi_14) + winsorize(versus, 0.1) - demean(range)"),
         ],
+        membership: false,
         selection: Some(SelectionSpec {
             max_active_tickers: 3,
             focus_universe_size: 2,

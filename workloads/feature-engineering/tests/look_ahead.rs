@@ -124,6 +124,7 @@ proptest! {
                 ("second", "zscore(delay(first, 1)) + if(condition, rank(series), first)"),
                 ("third", "sma(second, 3) > winsorize(first, 0.1)"),
             ],
+            membership: false,
             selection: Some(SelectionSpec {
                 max_active_tickers: 4,
                 focus_universe_size: 2,

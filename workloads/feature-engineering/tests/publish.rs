@@ -26,6 +26,7 @@ fn universe(tickers: &[&'static str]) -> Universe {
         end: date(2020, 6, 30),
         time_series: vec![],
         cross_section: vec![],
+        membership: false,
         selection: None,
         max_missing: "0.02",
         on_breach: OnBreach::Deactivate,

@@ -114,7 +114,11 @@ pub fn universe(
     let per_shard = universe.sharding.tickers_per_shard.unsigned_abs();
     let shards = shard::count(tickers.len(), per_shard);
     let parallelism = universe.sharding.parallelism.unsigned_abs().clamp(1, shards);
-    let acquire = AcquireSpec { tickers, common: universe.acquire_unit(as_of) };
+    let acquire = AcquireSpec {
+        tickers,
+        membership: universe.membership.clone(),
+        common: universe.acquire_unit(as_of),
+    };
     plan.push(Work {
         spec: StageSpec::Acquire(acquire),
         inputs: vec![],
@@ -145,6 +149,7 @@ pub fn universe(
             calendar: universe.calendar,
             adjustment: universe.adjustment,
             quality: universe.quality.clone(),
+            membership: universe.membership.is_some(),
             selection: universe.selection.clone(),
             time_series: universe.phase(Phase::TimeSeries),
             cross_section: universe.phase(Phase::CrossSectional),

@@ -49,7 +49,7 @@ impl Publisher<'_> {
             sessions: self.history.len(),
             max_missing_sessions: self.spec.quality.max_missing_sessions,
             on_breach: self.spec.quality.on_breach,
-            fixed_list: true,
+            fixed_list: self.members.is_list(),
             usable,
             bad: tickers.len() - usable,
             breached: missing.iter().filter(|missing| !missing.breaches.is_empty()).count(),
@@ -72,7 +72,7 @@ impl Publisher<'_> {
             adjustment: self.spec.adjustment,
             time_series: self.spec.time_series.clone(),
             cross_section: self.spec.cross_section.clone(),
-            fixed_list: true,
+            fixed_list: self.members.is_list(),
         }
     }
 

@@ -5,6 +5,7 @@
 
 pub mod cross;
 mod describe;
+pub mod members;
 pub mod missing;
 pub mod report;
 pub mod rows;
@@ -27,6 +28,7 @@ use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use self::cross::{Common, Plan, TickerInputs, apply};
+use self::members::Members;
 use self::missing::Missing;
 use self::rows::{ActiveRows, Instants};
 use self::selection::{Ranked, Span, Standing, rank, rebalances, spans, standings};
@@ -66,6 +68,7 @@ struct Publisher<'a> {
     graph: Arc<FeatureGraph>,
     /// Sessions of rankings, as places in the history.
     rebalances: Arc<[usize]>,
+    members: Members,
     benchmarks: Benchmarks,
     acquired: Units,
     featured: Units,
@@ -104,6 +107,10 @@ impl<'a> Publisher<'a> {
             .into_iter()
             .chain(graph.phase(ats_expression::Phase::CrossSectional).map(|feature| &feature.typed));
         let benchmarks = benchmarks(&acquired, &read.flat_map(Typed::tickers).collect()).await?;
+        let members = match spec.membership {
+            true => Members::open(&acquired, &spec.tickers, &history).await?,
+            false => Members::List,
+        };
         let rebalances = match &spec.selection {
             Some(selection) => rebalances(calendar, &history, selection.rebalance),
             None => Vec::new(),
@@ -115,6 +122,7 @@ impl<'a> Publisher<'a> {
             history,
             graph: Arc::new(graph),
             rebalances: rebalances.into(),
+            members,
             benchmarks,
             acquired,
             featured,
@@ -125,7 +133,11 @@ impl<'a> Publisher<'a> {
         let tickers =
             self.each(&(0..self.spec.tickers.len()).collect::<Vec<_>>(), |i| self.survey(i)).await?;
         self.check_usable(&tickers)?;
-        let missing: Vec<Missing> = tickers.iter().map(|ticker| self.judge(ticker)).collect();
+        let missing: Vec<Missing> = tickers
+            .iter()
+            .enumerate()
+            .map(|(i, ticker)| self.members.judged(i, self.judge(ticker)))
+            .collect();
         self.check_breaches(&missing)?;
 
         let rankings = self.rankings(&tickers);
@@ -269,11 +281,17 @@ impl<'a> Publisher<'a> {
             Ticker::Usable { survey, .. } => survey.ranking.get(i).copied().unwrap_or(f64::NAN),
             Ticker::Bad { .. } => f64::NAN,
         };
-        let ranking = |i: usize| rank(tickers.iter().map(|ticker| value(ticker, i)));
-        self.rebalances.iter().enumerate().map(|(i, session)| (*session, ranking(i))).collect()
+        // Only members are ranked.
+        let of_member = |(place, ticker): (usize, &Ticker), i: usize, session: usize| {
+            if self.members.has(place, session) { value(ticker, i) } else { f64::NAN }
+        };
+        let ranking =
+            |i, session| rank(tickers.iter().enumerate().map(|ticker| of_member(ticker, i, session)));
+        self.rebalances.iter().enumerate().map(|(i, session)| (*session, ranking(i, *session))).collect()
     }
 
-    /// What the ranking says (or, without one, that every listed ticker is in focus), less the breaches.
+    /// What the ranking says (or, without one, that every listed ticker is in focus), less the breaches and the
+    /// sessions at which a ticker does not belong to the universe.
     fn standings(
         &self,
         tickers: &[Ticker],
@@ -288,7 +306,8 @@ impl<'a> Publisher<'a> {
             }
             None => tickers.iter().map(|ticker| listed(ticker, sessions)).collect(),
         };
-        for (standings, missing) in standings.iter_mut().zip(missing) {
+        for (place, (standings, missing)) in standings.iter_mut().zip(missing).enumerate() {
+            self.members.clear(place, standings, Standing::Inactive);
             for breach in &missing.breaches {
                 standings[breach.from..=breach.to].fill(Standing::Inactive);
             }

@@ -5,10 +5,12 @@
 use std::collections::BTreeMap;
 
 use ats_calendar::{Calendar, Interval, Session};
-use ats_columns::{BarColumns, Bars, read_parquet};
+use ats_columns::column::{dates_column, frame, strings_column};
+use ats_columns::{BarColumns, Bars, read_parquet, write_parquet};
 use ats_crds::universe::{Adjustment, CalendarName, OnBreach};
 use ats_pipeline::contract::{Owner, VERSION};
 use ats_pipeline::manifest::UnitEntry;
+use ats_pipeline::spec::acquire::{MEMBERSHIP, MEMBERSHIP_TABLE};
 use ats_pipeline::spec::{FeaturesSpec, NamedExpression, PublishSpec, QualitySpec, SelectionSpec};
 use ats_pipeline::{
     DatasetManifest, Digest, Outcome, StageFile, StageInput, StageKey, StageName, StageSpec, StoreLocation,
@@ -43,8 +45,36 @@ impl World {
 
     /// Stores tickers as stage `acquire` does.
     pub async fn acquire(&self, tickers: &BTreeMap<&str, Found>) -> StageInput {
+        self.acquire_with(tickers, &[]).await
+    }
+
+    /// Stores tickers and a membership table (ticker, from, to) as stage `acquire` does.
+    pub async fn acquire_with(
+        &self,
+        tickers: &BTreeMap<&str, Found>,
+        members: &[(&str, Date, Date)],
+    ) -> StageInput {
         let store = &self.context.store;
         let mut units = Vec::new();
+        if !members.is_empty() {
+            let table = frame(
+                "members",
+                vec![
+                    strings_column("ticker", &members.iter().map(|row| row.0).collect::<Vec<_>>()),
+                    dates_column("from", &members.iter().map(|row| row.1).collect::<Vec<_>>()),
+                    dates_column("to", &members.iter().map(|row| row.2).collect::<Vec<_>>()),
+                ],
+            );
+            let bytes = write_parquet(&table.unwrap()).unwrap();
+            let digest = Digest::of(&bytes);
+            let key = StageKey::new(StageName::Acquire, 1, &MEMBERSHIP, &[digest], 0, None).unwrap();
+            let folder = store.unit(StageName::Acquire, key);
+            let mut manifest = UnitManifest::done(StageName::Acquire, key, MEMBERSHIP);
+            let rows = Some(members.len() as u64);
+            manifest.files.push(folder.put_file(MEMBERSHIP_TABLE, bytes.into(), rows).await.unwrap());
+            let digest = folder.finish(&manifest).await.unwrap().digest;
+            units.push(UnitEntry { unit: MEMBERSHIP.to_owned(), key, digest, done: true });
+        }
         for (ticker, found) in tickers {
             let bytes = match found {
                 Found::Bars(bars) => bars.to_parquet().unwrap(),
@@ -171,6 +201,7 @@ pub struct Universe {
     pub end: Date,
     pub time_series: Vec<(&'static str, &'static str)>,
     pub cross_section: Vec<(&'static str, &'static str)>,
+    pub membership: bool,
     pub selection: Option<SelectionSpec>,
     pub max_missing: &'static str,
     pub on_breach: OnBreach,
@@ -206,6 +237,7 @@ impl Universe {
                 max_missing_sessions: self.max_missing.parse().unwrap(),
                 on_breach: self.on_breach,
             },
+            membership: self.membership,
             selection: self.selection.clone(),
             time_series: named(&self.time_series),
             cross_section: named(&self.cross_section),

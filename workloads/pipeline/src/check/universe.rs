@@ -46,6 +46,8 @@ pub struct CheckedUniverse {
     pub schedule: Option<CheckedSchedule>,
     /// Bound on missing sessions.
     pub quality: QualitySpec,
+    /// Where the membership table lies inside the source.
+    pub membership: Option<String>,
     /// Which tickers are active.
     pub selection: Option<SelectionSpec>,
     /// The features, checked and in dependency order.
@@ -120,6 +122,7 @@ pub fn universe(spec: &TradingUniverseSpec) -> Result<CheckedUniverse, Vec<Probl
     let schedule = spec.schedule.as_ref().and_then(|schedule| {
         problems.take("spec.schedule", CheckedSchedule::new(&schedule.cron, &schedule.time_zone))
     });
+    let membership = membership(&mut problems, spec);
     let max_missing =
         problems.take("spec.quality.maxMissingSessions", spec.quality.max_missing_sessions.decimal());
     let graph = graph(&mut problems, spec);
@@ -149,6 +152,7 @@ pub fn universe(spec: &TradingUniverseSpec) -> Result<CheckedUniverse, Vec<Probl
             end,
             schedule,
             quality: QualitySpec { max_missing_sessions: max_missing?, on_breach: spec.quality.on_breach },
+            membership,
             selection,
             graph: graph?,
             sharding: spec.sharding.clone().unwrap_or_default(),
@@ -208,6 +212,17 @@ fn origin(problems: &mut Problems, spec: &TradingUniverseSpec) -> Option<Origin>
             None
         }
     }
+}
+
+fn membership(problems: &mut Problems, spec: &TradingUniverseSpec) -> Option<String> {
+    let file = &spec.membership.as_ref()?.file.0;
+    if spec.source.files.is_none() {
+        problems.add(
+            "spec.membership",
+            "membership.file lies in the folder of source.files: set source.files, or leave membership out",
+        );
+    }
+    Some(file.clone())
 }
 
 fn span(problems: &mut Problems, spec: &TradingUniverseSpec) -> Option<(Date, Option<Date>)> {

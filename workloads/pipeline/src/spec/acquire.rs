@@ -10,12 +10,25 @@ use serde::{Deserialize, Serialize};
 /// Raised when the stage may give another output for the same spec.
 pub const REVISION: u32 = 1;
 
+/// Name of the unit that holds the membership table. No ticker has lower-case letters.
+pub const MEMBERSHIP: &str = "membership";
+
+/// Name of the file in that unit: `ticker`, `from`, `to` (dates, both included), by ticker and date.
+pub const MEMBERSHIP_TABLE: &str = "membership.parquet";
+
+/// The last date of a span that has not ended.
+pub const MEMBERSHIP_OPEN: Date = jiff::civil::date(9999, 12, 31);
+
 /// All tickers of a universe.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AcquireSpec {
     /// Sorted; benchmarks that expressions name included.
     pub tickers: Vec<String>,
+    /// Where the membership table lies inside the source. Not there in a universe that is a list, whose keys stay as
+    /// they were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub membership: Option<String>,
     /// What every ticker's unit shares.
     #[serde(flatten)]
     pub common: AcquireUnitSpec,

@@ -32,6 +32,10 @@ pub struct PublishSpec {
     pub adjustment: Adjustment,
     /// What share of missing sessions is accepted.
     pub quality: QualitySpec,
+    /// Whether stage `acquire` holds a membership table. Left out where it does not, so that such keys stay as they
+    /// were.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub membership: bool,
     /// Which tickers are active; none: all that are listed.
     pub selection: Option<SelectionSpec>,
     /// The time-series features, whose expressions decide the types of names.

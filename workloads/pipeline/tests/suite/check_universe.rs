@@ -74,6 +74,10 @@ fn problems_of_a_universe() {
             json!({"artifactStore": {"volumeClaim": {"claimName": "artifacts", "mountPath": "/data/"}}}),
         ),
         (
+            "a membership table beside made-up bars",
+            json!({"source": {"files": null, "synthetic": {"seed": 1}}, "membership": {"file": "members.csv"}}),
+        ),
+        (
             "several at once",
             json!({"tickers": ["x"], "history": {"start": "soon"}, "features": [{"name": "a", "expression": "nothing"}]}),
         ),

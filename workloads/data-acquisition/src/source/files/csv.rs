@@ -10,6 +10,7 @@ use flate2::read::MultiGzDecoder;
 
 use super::columns::{ColumnNames, NUMBERS, WhenColumn, position};
 use super::folder::SourceFile;
+use super::membership::{self, Row};
 use super::value;
 use crate::problem::{Problem, ProblemKind};
 use crate::row::{RawBar, When};
@@ -68,6 +69,34 @@ pub fn actions(file: &SourceFile) -> Result<Vec<Action>, Problem> {
         Ok(())
     })?;
     Ok(actions)
+}
+
+/// The rows of a membership table: `ticker`, `from`, `to` and, where there is one, `id`.
+///
+/// # Errors
+/// As for [`bars`].
+pub(super) fn membership(file: &SourceFile) -> Result<Vec<Row>, Problem> {
+    let text = unpacked(file)?;
+    let text = without_mark(&text);
+    let mut reader = reader(text);
+    let header = header(file, text, &mut reader)?;
+    let find = |name| position(&header, name).ok_or_else(|| membership::no_column(&file.name, name, &header));
+    let (ticker, from, to) = (find("ticker")?, find("from")?, find("to")?);
+    let id = position(&header, "id");
+    let mut rows = Vec::new();
+    each_line(file, text, &mut reader, |line, record| {
+        let field = |index: usize| record.get(index).unwrap_or_default();
+        let until = field(to);
+        rows.push(Row {
+            line,
+            ticker: field(ticker).to_owned(),
+            id: id.map(field).filter(|id| !id.is_empty()).map(str::to_owned),
+            from: value::date(field(from))?,
+            to: if until.is_empty() { None } else { Some(value::date(until)?) },
+        });
+        Ok(())
+    })?;
+    Ok(rows)
 }
 
 fn unpacked(file: &SourceFile) -> Result<Cow<'_, [u8]>, Problem> {

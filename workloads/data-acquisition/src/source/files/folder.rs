@@ -12,6 +12,7 @@ use crate::problem::{Problem, ProblemKind};
 #[derive(Debug, Clone)]
 pub struct Folder {
     store: Store,
+    uri: String,
     extensions: &'static [&'static str],
 }
 
@@ -56,6 +57,18 @@ pub enum SourceError {
         /// The source.
         uri: String,
     },
+    /// There is no such table in it.
+    #[error(
+        "the source {uri} has no file {name}, which spec.{field} names; put it there, or correct the path"
+    )]
+    NoTable {
+        /// The source.
+        uri: String,
+        /// The table's place inside it.
+        name: String,
+        /// The field that names it.
+        field: &'static str,
+    },
     /// There is nothing in it.
     #[error("the source {uri} has no files in its folder `bars`; it must hold bars/TICKER.{extension}")]
     Empty {
@@ -90,15 +103,22 @@ impl From<SourceError> for StageError {
         let category = match error {
             SourceError::Location(_) => Category::BadSpec,
             SourceError::Unavailable(_) => Category::Unavailable,
-            SourceError::Refused(_) | SourceError::NoFolder { .. } | SourceError::Empty { .. } => {
-                Category::SourceUnreadable
-            }
+            SourceError::Refused(_)
+            | SourceError::NoFolder { .. }
+            | SourceError::NoTable { .. }
+            | SourceError::Empty { .. } => Category::SourceUnreadable,
         };
         Self::new(category, error.to_string())
     }
 }
 
 impl SourceFile {
+    /// The ending that tells a table's form.
+    pub fn form(&self) -> &'static str {
+        let endings = ["csv", "csv.gz", "parquet"];
+        endings.into_iter().find(|ending| self.name.ends_with(&format!(".{ending}"))).unwrap_or("csv")
+    }
+
     /// The digest of its content.
     pub fn digest(&self) -> Digest {
         Digest::of(&self.bytes)
@@ -150,7 +170,7 @@ impl Folder {
             let extension = extensions.first().copied().unwrap_or_default();
             return Err(SourceError::Empty { uri: uri(), extension });
         }
-        Ok(Self { store, extensions })
+        Ok(Self { store, uri: uri(), extensions })
     }
 
     /// The files of a ticker. A ticker without files is no error here.
@@ -164,6 +184,20 @@ impl Folder {
             bars: self.first("bars", ticker).await?,
             actions: self.first("actions", ticker).await?,
         })
+    }
+
+    /// A table at a place inside the folder; `field` of the spec names it.
+    ///
+    /// # Errors
+    /// When it is not there, and when the source does not answer or refuses.
+    pub async fn table(&self, name: &str, field: &'static str) -> Result<SourceFile, SourceError> {
+        match self.store.find(name).await? {
+            Some(bytes) => Ok(SourceFile { name: name.to_owned(), bytes }),
+            None => {
+                let (uri, name) = (self.uri.clone(), name.to_owned());
+                Err(SourceError::NoTable { uri, name, field })
+            }
+        }
     }
 
     async fn first(&self, folder: &str, ticker: &str) -> Result<Option<SourceFile>, SourceError> {

@@ -6,6 +6,7 @@
 pub mod columns;
 pub mod csv;
 pub mod folder;
+pub mod membership;
 pub mod parquet;
 mod value;
 

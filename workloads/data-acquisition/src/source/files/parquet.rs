@@ -7,6 +7,7 @@ use jiff::civil::Date;
 
 use super::columns::{ColumnNames, NUMBERS, WhenColumn, position};
 use super::folder::SourceFile;
+use super::membership::{self, Row};
 use super::value;
 use crate::problem::{Problem, ProblemKind};
 use crate::row::{RawBar, When};
@@ -62,6 +63,28 @@ pub fn actions(file: &SourceFile) -> Result<Vec<Action>, Problem> {
     Ok(actions)
 }
 
+/// The rows of a membership table: `ticker`, `from`, `to` and, where there is one, `id`.
+///
+/// # Errors
+/// As for [`bars`].
+pub(super) fn membership(file: &SourceFile) -> Result<Vec<Row>, Problem> {
+    let table = Table::read(file)?;
+    let find = |name| {
+        position(&table.header, name).ok_or_else(|| membership::no_column(&file.name, name, &table.header))
+    };
+    let tickers = table.texts(find("ticker")?)?;
+    let from = table.dates(find("from")?)?;
+    let to = table.dates_or_null(find("to")?)?;
+    let ids = match position(&table.header, "id") {
+        Some(index) => table.texts_or_null(index)?,
+        None => vec![None; tickers.len()],
+    };
+    let rows = tickers.into_iter().zip(ids).zip(from).zip(to).enumerate();
+    Ok(rows
+        .map(|(row, (((ticker, id), from), to))| Row { line: row as u64 + 1, ticker, id, from, to })
+        .collect())
+}
+
 struct Table<'a> {
     file: &'a str,
     frame: DataFrame,
@@ -97,30 +120,44 @@ impl<'a> Table<'a> {
         )
     }
 
-    /// A whole number of each row, by a cast; a null is an error.
+    /// A whole number of each row, by a cast.
     fn whole<T>(
         &self,
         column: &Column,
         want: &str,
         of: impl Fn(i64) -> Option<T>,
-    ) -> Result<Vec<T>, Problem> {
+    ) -> Result<Vec<Option<T>>, Problem> {
         let column = column.cast(&DataType::Int64).map_err(|_| self.wrong(column, want))?;
         let values = column.i64().map_err(|_| self.wrong(&column, want))?;
-        let rows = values.iter().enumerate().map(|(row, value)| {
-            value.and_then(&of).ok_or_else(|| self.at(row, &format!("`{}` is not {want}", column.name())))
-        });
-        rows.collect()
+        let read = |(row, value): (usize, Option<i64>)| match value.map(&of) {
+            Some(None) => Err(self.at(row, &format!("`{}` is not {want}", column.name()))),
+            Some(found) => Ok(found),
+            None => Ok(None),
+        };
+        values.iter().enumerate().map(read).collect()
+    }
+
+    /// The values of a column that has no nulls.
+    fn complete<T>(&self, index: usize, values: Vec<Option<T>>) -> Result<Vec<T>, Problem> {
+        let name = self.column(index)?.name();
+        let rows = values.into_iter().enumerate();
+        rows.map(|(row, value)| value.ok_or_else(|| self.at(row, &format!("`{name}` is null")))).collect()
     }
 
     fn dates(&self, index: usize) -> Result<Vec<Date>, Problem> {
+        self.complete(index, self.dates_or_null(index)?)
+    }
+
+    fn dates_or_null(&self, index: usize) -> Result<Vec<Option<Date>>, Problem> {
         let column = self.column(index)?;
         match column.dtype() {
             DataType::Date => self.whole(column, "a date", |days| {
                 ats_columns::column::date_from_days(i32::try_from(days).ok()?)
             }),
             DataType::Datetime(..) => {
-                let instants = self.instants(index)?;
-                Ok(instants.into_iter().map(|at| at.to_zoned(jiff::tz::TimeZone::UTC).date()).collect())
+                let date = |at: Timestamp| at.to_zoned(jiff::tz::TimeZone::UTC).date();
+                let instants = self.instants_or_null(index)?;
+                Ok(instants.into_iter().map(|at| at.map(date)).collect())
             }
             DataType::String => self.parsed(column, value::date),
             _ => Err(self.wrong(column, "a date")),
@@ -128,6 +165,10 @@ impl<'a> Table<'a> {
     }
 
     fn instants(&self, index: usize) -> Result<Vec<Timestamp>, Problem> {
+        self.complete(index, self.instants_or_null(index)?)
+    }
+
+    fn instants_or_null(&self, index: usize) -> Result<Vec<Option<Timestamp>>, Problem> {
         let column = self.column(index)?;
         match column.dtype() {
             DataType::Datetime(unit, _) => {
@@ -156,15 +197,22 @@ impl<'a> Table<'a> {
     }
 
     fn texts(&self, index: usize) -> Result<Vec<String>, Problem> {
+        self.complete(index, self.texts_or_null(index)?)
+    }
+
+    fn texts_or_null(&self, index: usize) -> Result<Vec<Option<String>>, Problem> {
         self.parsed(self.column(index)?, |text| Ok(text.to_owned()))
     }
 
-    fn parsed<T>(&self, column: &Column, of: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, Problem> {
+    fn parsed<T>(
+        &self,
+        column: &Column,
+        of: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Vec<Option<T>>, Problem> {
         let texts = column.str().map_err(|_| self.wrong(column, "text"))?;
-        let rows = texts.iter().enumerate().map(|(row, text)| match text {
-            Some(text) => of(text).map_err(|words| self.at(row, &words)),
-            None => Err(self.at(row, &format!("`{}` is null", column.name()))),
-        });
-        rows.collect()
+        let read = |(row, text): (usize, Option<&str>)| {
+            text.map(|text| of(text).map_err(|words| self.at(row, &words))).transpose()
+        };
+        texts.iter().enumerate().map(read).collect()
     }
 }
