@@ -1,13 +1,19 @@
 //! `ModelTrainingJob`: one trained, validated, addressable model for each dataset.
 
+mod algorithm;
+
 use std::collections::BTreeMap;
+
+pub use algorithm::{
+    Algorithm, DecisionTree, ElasticNet, GradientBoosting, Kernel, Logistic, RandomForest, SupportVector,
+};
 
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    GateOperator, GateValue, NonNegativeDecimal, ObjectReference, PositiveDecimal, RunSettings, UnitFraction,
+    GateOperator, GateValue, NonNegativeDecimal, ObjectReference, PositiveDecimal, RunSettings,
     status::ModelStatus,
 };
 
@@ -181,81 +187,6 @@ pub struct TripleBarrier {
     pub profit_taking: PositiveDecimal,
     /// The lower barrier, in multiples of the trailing 21-bar volatility.
     pub stop_loss: PositiveDecimal,
-}
-
-/// How the model learns: exactly one member is set.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("[has(self.elasticNet), has(self.logistic), has(self.randomForest)].filter(x, x).size() == 1")
-    .message("set exactly one of elasticNet, logistic and randomForest"))]
-pub struct Algorithm {
-    /// Linear regression with L1 and L2 penalties.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub elastic_net: Option<ElasticNet>,
-    /// Logistic regression with an L2 penalty; for `forwardDirection`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub logistic: Option<Logistic>,
-    /// A forest of randomised trees; regression, or classification for `forwardDirection`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub random_forest: Option<RandomForest>,
-}
-
-/// Elastic net, minimising `1/(2n) |y - Xw|^2 + penalty (l1Ratio |w|_1 + (1 - l1Ratio)/2 |w|^2)`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ElasticNet {
-    /// Overall strength (scikit-learn's `alpha`).
-    #[serde(default = "default_penalty")]
-    pub penalty: NonNegativeDecimal,
-    /// Share of the L1 part.
-    #[serde(default = "default_l1_ratio")]
-    pub l1_ratio: UnitFraction,
-}
-
-fn default_penalty() -> NonNegativeDecimal {
-    NonNegativeDecimal::new("0.001")
-}
-
-fn default_l1_ratio() -> UnitFraction {
-    UnitFraction::new("0.5")
-}
-
-/// Logistic regression.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-pub struct Logistic {
-    /// Strength of the L2 penalty.
-    #[serde(default = "default_penalty")]
-    pub penalty: NonNegativeDecimal,
-}
-
-/// Random forest.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct RandomForest {
-    /// Number of trees.
-    #[serde(default = "default_trees")]
-    #[schemars(range(min = 1, max = 2000))]
-    pub trees: i32,
-    /// Greatest depth of a tree.
-    #[serde(default = "default_max_depth")]
-    #[schemars(range(min = 1, max = 32))]
-    pub max_depth: i32,
-    /// Fewest rows in a leaf.
-    #[serde(default = "default_min_samples_leaf")]
-    #[schemars(range(min = 1, max = 100_000))]
-    pub min_samples_leaf: i32,
-}
-
-fn default_trees() -> i32 {
-    100
-}
-
-fn default_max_depth() -> i32 {
-    6
-}
-
-fn default_min_samples_leaf() -> i32 {
-    20
 }
 
 /// Specifications to try.

@@ -104,10 +104,14 @@ pub struct FoldCard {
 pub struct FeatureCard {
     /// The feature.
     pub feature: String,
-    /// Mean rise of the out-of-sample mean squared error when the feature is shuffled.
+    /// Mean rise of the out-of-sample mean squared error when the feature is shuffled; for a margin, which has none, of
+    /// the share of wrong signs.
     pub permutation: Option<f64>,
-    /// The coefficient of the model fitted on everything, for scaled features; none for a forest.
+    /// The coefficient of the model fitted on everything, for scaled features; none for trees and curves.
     pub coefficient: Option<f64>,
+    /// For trees, the feature's share of what all splits of the model fitted on everything lower its training error by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gain: Option<f64>,
 }
 
 impl Card {
@@ -138,8 +142,10 @@ impl Card {
             ("rankIc".to_owned(), figures.rank_ic),
             ("sharpe".to_owned(), figures.sharpe),
         ]);
-        if self.score == Score::ProbabilityMinusHalf {
+        if self.score != Score::Value {
             metrics.insert("accuracy".to_owned(), figures.accuracy);
+        }
+        if self.score == Score::ProbabilityMinusHalf {
             metrics.insert("logLoss".to_owned(), figures.log_loss);
         }
         if figures.constant_prediction {

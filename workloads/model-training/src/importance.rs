@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::{Matrix, pick};
-use crate::metric::mean_squared_error;
+use crate::metric::{Score, mean, mean_squared_error};
 use crate::model::Pipeline;
 use crate::random::SplitMix64;
 
@@ -19,7 +19,8 @@ pub struct Importance {
     /// The feature.
     pub feature: String,
     /// Mean rise of the out-of-sample mean squared error when the feature's values are shuffled over the rows
-    /// (Breiman 2001): above 0 when the feature helps. None without rows that have an outcome.
+    /// (Breiman 2001): above 0 when the feature helps. Of margins, which have no squared error, the rise of the share
+    /// of wrong signs. None without rows that have an outcome.
     pub permutation: Option<f64>,
 }
 
@@ -38,7 +39,13 @@ pub fn permutation(
     let outcomes = pick(&matrix.label, &rows);
     let error = |columns: Vec<Vec<f64>>| {
         let predictions = pipeline.predict(columns, rows.len());
-        mean_squared_error(pipeline.score, predictions.into_iter().zip(outcomes.iter().copied()))
+        let pairs = predictions.into_iter().zip(outcomes.iter().copied());
+        match pipeline.score {
+            Score::Margin => {
+                mean(&pairs.map(|(p, y)| f64::from((p >= 0.0) != (y > 0.0))).collect::<Vec<f64>>())
+            }
+            score => mean_squared_error(score, pairs),
+        }
     };
     let base = error(columns.clone());
     let importance = |feature: usize| {

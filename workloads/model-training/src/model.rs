@@ -6,7 +6,7 @@ use ats_crds::model::{FeatureScaling, LabelScaling};
 use ats_pipeline::spec::AlgorithmSpec;
 use serde::{Deserialize, Serialize};
 
-use crate::algorithm::estimator::{exact, exact_list};
+use crate::algorithm::estimator::{exact, exact_list, exact_list_option};
 use crate::algorithm::{Estimator, TrainingRows, build};
 use crate::dataset::{Matrix, pick, z_score};
 use crate::error::TrainingError;
@@ -59,6 +59,9 @@ pub struct Pipeline {
     pub estimator: Estimator,
     /// False when the solver stopped at its limit of iterations.
     pub converged: bool,
+    /// For trees, each feature's share of what their splits lower the weighted squared error by.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "exact_list_option")]
+    pub gain: Option<Vec<f64>>,
 }
 
 impl Pipeline {
@@ -91,11 +94,12 @@ impl Pipeline {
         for value in &mut label {
             *value = match score {
                 Score::Value => *value / label_scale,
-                Score::ProbabilityMinusHalf if *value > 0.0 => 1.0,
-                Score::ProbabilityMinusHalf => 0.0,
+                Score::ProbabilityMinusHalf | Score::Margin if *value > 0.0 => 1.0,
+                Score::ProbabilityMinusHalf | Score::Margin => 0.0,
             };
         }
-        let training = TrainingRows { names: &matrix.features, columns: &columns, label: &label, score };
+        let training =
+            TrainingRows { names: &matrix.features, columns: &columns, label: &label, weights: None, score };
         let fitted = algorithm.fit(&training, recipe.seed)?;
         Ok(Self {
             standardization,
@@ -103,6 +107,7 @@ impl Pipeline {
             score,
             estimator: fitted.estimator,
             converged: fitted.converged,
+            gain: fitted.gain,
         })
     }
 

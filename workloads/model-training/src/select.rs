@@ -257,6 +257,7 @@ fn importance(
                 feature: matrix.features[feature].clone(),
                 permutation: (rows > 0.0).then(|| total / rows),
                 coefficient: pipeline.estimator.coefficients().map(|coefficients| coefficients[feature]),
+                gain: pipeline.gain.as_ref().and_then(|gain| gain.get(feature).copied()),
             }
         })
         .collect();
@@ -289,7 +290,7 @@ fn notes(figures: &Figures, plan: &Plan, converged: bool) -> Vec<String> {
     }
     if !converged {
         notes.push(
-            "A fit stopped at its limit of iterations: raise the penalty or drop collinear features."
+            "A fit stopped at its limit of iterations: raise the penalty, lower the cost or drop collinear features."
                 .to_owned(),
         );
     }

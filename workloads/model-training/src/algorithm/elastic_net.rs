@@ -11,9 +11,9 @@ use linfa_linalg::cholesky::{Cholesky, SolveC};
 use ndarray::{Array1, Array2, ShapeBuilder};
 
 use super::estimator::Linear;
-use super::{Algorithm, Estimator, Fitted, TrainingRows, check_rows, check_scales};
+use super::{Algorithm, Estimator, Fitted, TrainingRows, check_rows, check_scales, weighted_mean};
 use crate::error::TrainingError;
-use crate::metric::{Score, mean};
+use crate::metric::Score;
 
 const NAME: &str = "elasticNet";
 /// Relative change of the coefficients, and duality gap over the label's sum of squares, at which the solver stops.
@@ -44,15 +44,24 @@ impl Algorithm for ElasticNet {
         check_rows(NAME, rows)?;
         check_scales(NAME, rows)?;
         let fail = |message: String| TrainingError::Fit { algorithm: NAME, message };
-        let means: Vec<f64> = rows.columns.iter().map(|column| mean(column).unwrap_or(0.0)).collect();
-        let label_mean = mean(rows.label).unwrap_or(0.0);
+        let means: Vec<f64> = rows.columns.iter().map(|column| weighted_mean(column, rows.weights)).collect();
+        let label_mean = weighted_mean(rows.label, rows.weights);
+        // A weight of a squared error is the square of what multiplies the row.
+        let centred = |column: &[f64], mean: f64| -> Vec<f64> {
+            match rows.weights {
+                None => column.iter().map(|value| value - mean).collect(),
+                Some(weights) => {
+                    column.iter().zip(weights).map(|(value, w)| (value - mean) * w.sqrt()).collect()
+                }
+            }
+        };
         let mut values = Vec::with_capacity(rows.label.len() * rows.columns.len());
         for (column, mean) in rows.columns.iter().zip(&means) {
-            values.extend(column.iter().map(|value| value - mean));
+            values.extend(centred(column, *mean));
         }
         let x = Array2::from_shape_vec((rows.label.len(), rows.columns.len()).f(), values)
             .map_err(|error| fail(error.to_string()))?;
-        let y: Array1<f64> = rows.label.iter().map(|value| value - label_mean).collect();
+        let y = Array1::from(centred(rows.label, label_mean));
         let (coefficients, converged) =
             if self.penalty * self.l1_ratio > 0.0 { self.descend(x, y)? } else { self.solve(&x, &y)? };
         if coefficients.iter().any(|value| !value.is_finite()) {
@@ -60,7 +69,7 @@ impl Algorithm for ElasticNet {
         }
         let shift: f64 = coefficients.iter().zip(&means).map(|(coefficient, mean)| coefficient * mean).sum();
         let linear = Linear { intercept: label_mean - shift, coefficients };
-        Ok(Fitted { estimator: Estimator::Linear(linear), converged })
+        Ok(Fitted { estimator: Estimator::Linear(linear), converged, gain: None })
     }
 }
 

@@ -17,6 +17,10 @@ pub enum Estimator {
     Logistic(Linear),
     /// The mean over trees, plus `offset`.
     Forest(Forest),
+    /// `start` and the sum over trees; for directions the logistic function of that, plus `offset`.
+    Boosted(Boosted),
+    /// `intercept + sum of coefficient x exp(-gamma |x - vector|^2)`.
+    SupportVectors(SupportVectors),
 }
 
 /// A linear predictor.
@@ -38,6 +42,36 @@ pub struct Forest {
     pub offset: f64,
     /// The trees.
     pub trees: Vec<Tree>,
+}
+
+/// Trees that are added up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Boosted {
+    /// The value before the first tree.
+    #[serde(with = "exact")]
+    pub start: f64,
+    /// For directions -0.5, added to the probability; 0 for values, which pass no logistic function.
+    #[serde(with = "exact")]
+    pub offset: f64,
+    /// The trees, their leaves multiplied by the learning rate.
+    pub trees: Vec<Tree>,
+}
+
+/// The rows that a support vector machine rests on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SupportVectors {
+    /// What multiplies the squared distance.
+    #[serde(with = "exact")]
+    pub gamma: f64,
+    /// The value far from every vector.
+    #[serde(with = "exact")]
+    pub intercept: f64,
+    /// One for each vector.
+    #[serde(with = "exact_list")]
+    pub coefficients: Vec<f64>,
+    /// A column for each feature, with a value for each vector.
+    #[serde(with = "exact_lists")]
+    pub vectors: Vec<Vec<f64>>,
 }
 
 /// A binary tree, one entry a node; node 0 is the root.
@@ -69,13 +103,16 @@ impl Estimator {
                 Err(TrainingError::Model(format!("{found} coefficients for {features} features")))
             }
             Self::Linear(_) | Self::Logistic(_) => Ok(()),
-            Self::Forest(forest) if forest.trees.is_empty() => {
+            Self::Forest(Forest { trees, .. }) | Self::Boosted(Boosted { trees, .. }) if trees.is_empty() => {
                 Err(TrainingError::Model("a forest without trees".to_owned()))
             }
-            Self::Forest(forest) => forest.trees.iter().enumerate().try_for_each(|(place, tree)| {
-                tree.check(features)
-                    .map_err(|problem| TrainingError::Model(format!("tree {place}: {problem}")))
-            }),
+            Self::Forest(Forest { trees, .. }) | Self::Boosted(Boosted { trees, .. }) => {
+                trees.iter().enumerate().try_for_each(|(place, tree)| {
+                    tree.check(features)
+                        .map_err(|problem| TrainingError::Model(format!("tree {place}: {problem}")))
+                })
+            }
+            Self::SupportVectors(machine) => machine.check(features).map_err(TrainingError::Model),
         }
     }
 
@@ -88,6 +125,8 @@ impl Estimator {
                 linear.predict(columns, rows).into_iter().map(|x| logistic(x) - 0.5).collect()
             }
             Self::Forest(forest) => (0..rows).map(|row| forest.predict(columns, row)).collect(),
+            Self::Boosted(boosted) => (0..rows).map(|row| boosted.predict(columns, row)).collect(),
+            Self::SupportVectors(machine) => (0..rows).map(|row| machine.predict(columns, row)).collect(),
         }
     }
 
@@ -96,7 +135,7 @@ impl Estimator {
     pub fn coefficients(&self) -> Option<&[f64]> {
         match self {
             Self::Linear(linear) | Self::Logistic(linear) => Some(&linear.coefficients),
-            Self::Forest(_) => None,
+            Self::Forest(_) | Self::Boosted(_) | Self::SupportVectors(_) => None,
         }
     }
 }
@@ -122,8 +161,41 @@ impl Forest {
     }
 }
 
-impl Tree {
+impl Boosted {
     fn predict(&self, columns: &[Vec<f64>], row: usize) -> f64 {
+        let margin = self.trees.iter().fold(self.start, |sum, tree| sum + tree.predict(columns, row));
+        if self.offset == 0.0 { margin } else { logistic(margin) + self.offset }
+    }
+}
+
+impl SupportVectors {
+    fn predict(&self, columns: &[Vec<f64>], row: usize) -> f64 {
+        let mut prediction = self.intercept;
+        for (place, coefficient) in self.coefficients.iter().enumerate() {
+            let pairs = columns.iter().zip(&self.vectors).map(|(column, vector)| column[row] - vector[place]);
+            prediction += coefficient * libm::exp(-self.gamma * pairs.map(|d| d * d).sum::<f64>());
+        }
+        prediction
+    }
+
+    fn check(&self, features: usize) -> Result<(), String> {
+        if self.vectors.len() != features {
+            return Err(format!("support vectors of {} features for {features}", self.vectors.len()));
+        }
+        if self.vectors.iter().any(|column| column.len() != self.coefficients.len()) {
+            return Err(format!(
+                "its {} coefficients do not fit its support vectors",
+                self.coefficients.len()
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Tree {
+    /// The value of the leaf that a row falls into.
+    #[must_use]
+    pub fn predict(&self, columns: &[Vec<f64>], row: usize) -> f64 {
         let mut node = 0;
         while let Ok(feature) = usize::try_from(self.feature[node]) {
             let left = columns[feature][row] <= self.threshold[node];
@@ -213,5 +285,55 @@ pub mod exact_list {
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
         let texts = Vec::<String>::deserialize(deserializer)?;
         texts.iter().map(|text| super::exact::parse(text).map_err(D::Error::custom)).collect()
+    }
+}
+
+/// A list of numbers, or none, as their shortest exact texts.
+pub mod exact_list_option {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(transparent)]
+    struct List(#[serde(with = "super::exact_list")] Vec<f64>);
+
+    /// Writes the numbers.
+    ///
+    /// # Errors
+    /// The serialiser's.
+    pub fn serialize<S: Serializer>(list: &Option<Vec<f64>>, serializer: S) -> Result<S::Ok, S::Error> {
+        list.clone().map(List).serialize(serializer)
+    }
+
+    /// Reads the numbers.
+    ///
+    /// # Errors
+    /// Text that is not a finite number.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<f64>>, D::Error> {
+        Ok(Option::<List>::deserialize(deserializer)?.map(|list| list.0))
+    }
+}
+
+/// Lists of numbers as their shortest exact texts.
+pub mod exact_lists {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(transparent)]
+    struct List(#[serde(with = "super::exact_list")] Vec<f64>);
+
+    /// Writes the lists.
+    ///
+    /// # Errors
+    /// The serialiser's.
+    pub fn serialize<S: Serializer>(lists: &[Vec<f64>], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(lists.iter().map(|list| List(list.clone())))
+    }
+
+    /// Reads the lists.
+    ///
+    /// # Errors
+    /// Text that is not a finite number.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Vec<f64>>, D::Error> {
+        Ok(Vec::<List>::deserialize(deserializer)?.into_iter().map(|list| list.0).collect())
     }
 }

@@ -10,7 +10,7 @@ use linfa_linalg::cholesky::SolveC;
 use ndarray::Array2;
 
 use super::estimator::{Linear, logistic};
-use super::{Algorithm, Estimator, Fitted, TrainingRows, check_rows, check_scales};
+use super::{Algorithm, Estimator, Fitted, TrainingRows, check_directions, check_rows, check_scales};
 use crate::error::TrainingError;
 use crate::metric::{Score, mean};
 
@@ -39,8 +39,8 @@ impl Algorithm for Logistic {
             return Ok(Score::ProbabilityMinusHalf);
         }
         Err(TrainingError::Specification(
-            "algorithm.logistic learns a direction; set label.forwardDirection, or choose elasticNet or \
-             randomForest for this label"
+            "algorithm.logistic learns a direction; set label.forwardDirection, or choose another algorithm, such as \
+             elasticNet or randomForest, for this label"
                 .to_owned(),
         ))
     }
@@ -48,11 +48,7 @@ impl Algorithm for Logistic {
     fn fit(&self, rows: &TrainingRows<'_>, _seed: u64) -> Result<Fitted, TrainingError> {
         check_rows(NAME, rows)?;
         check_scales(NAME, rows)?;
-        let up = rows.label.iter().filter(|value| **value > 0.0).count();
-        if up == 0 || up == rows.label.len() {
-            let message = "all training rows have one direction; lengthen the training span".to_owned();
-            return Err(TrainingError::Fit { algorithm: NAME, message });
-        }
+        check_directions(NAME, rows)?;
         // Centred columns make the intercept nearly independent of the coefficients.
         let means: Vec<f64> = rows.columns.iter().map(|column| mean(column).unwrap_or(0.0)).collect();
         let columns: Vec<Vec<f64>> = rows
@@ -61,7 +57,8 @@ impl Algorithm for Logistic {
             .zip(&means)
             .map(|(column, mean)| column.iter().map(|value| value - mean).collect())
             .collect();
-        let problem = Problem { columns: &columns, label: rows.label, penalty: self.penalty };
+        let problem =
+            Problem { columns: &columns, label: rows.label, weights: rows.weights, penalty: self.penalty };
         let (linear, converged) = problem.solve()?;
         if problem.value(&linear) < SEPARATED {
             let message =
@@ -71,13 +68,14 @@ impl Algorithm for Logistic {
         let shift: f64 =
             linear.coefficients.iter().zip(&means).map(|(coefficient, mean)| coefficient * mean).sum();
         let linear = Linear { intercept: linear.intercept - shift, coefficients: linear.coefficients };
-        Ok(Fitted { estimator: Estimator::Logistic(linear), converged })
+        Ok(Fitted { estimator: Estimator::Logistic(linear), converged, gain: None })
     }
 }
 
 struct Problem<'a> {
     columns: &'a [Vec<f64>],
     label: &'a [f64],
+    weights: Option<&'a [f64]>,
     penalty: f64,
 }
 
@@ -128,18 +126,24 @@ impl Problem<'_> {
         let loss: f64 = predictors
             .iter()
             .zip(self.label)
-            .map(|(z, label)| {
+            .enumerate()
+            .map(|(row, (z, label))| {
                 let margin = if *label > 0.0 { *z } else { -*z };
                 // ln(1 + e^-m) without overflow.
-                if margin >= 0.0 {
+                let loss = if margin >= 0.0 {
                     libm::log1p(libm::exp(-margin))
                 } else {
                     libm::log1p(libm::exp(margin)) - margin
-                }
+                };
+                self.weigh(row, loss)
             })
             .sum();
         let squares: f64 = point.coefficients.iter().map(|w| w * w).sum();
         loss / self.label.len() as f64 + 0.5 * self.penalty * squares
+    }
+
+    fn weigh(&self, row: usize, value: f64) -> f64 {
+        self.weights.map_or(value, |weights| weights[row] * value)
     }
 
     /// Its slope, as one column, and curvature; entry 0 is the intercept's.
@@ -151,9 +155,14 @@ impl Problem<'_> {
         let column = |j: usize| if j == 0 { &ones } else { &self.columns[j - 1] };
         let mut gradient = Array2::zeros((size, 1));
         let mut hessian = Array2::zeros((size, size));
-        let residual: Vec<f64> =
-            ups.iter().zip(self.label).map(|(up, label)| up - if *label > 0.0 { 1.0 } else { 0.0 }).collect();
-        let weight: Vec<f64> = ups.iter().map(|up| up * (1.0 - up)).collect();
+        let residual: Vec<f64> = ups
+            .iter()
+            .zip(self.label)
+            .enumerate()
+            .map(|(row, (up, label))| self.weigh(row, up - if *label > 0.0 { 1.0 } else { 0.0 }))
+            .collect();
+        let weight: Vec<f64> =
+            ups.iter().enumerate().map(|(row, up)| self.weigh(row, up * (1.0 - up))).collect();
         for i in 0..size {
             let a = column(i);
             gradient[(i, 0)] = a.iter().zip(&residual).map(|(a, r)| a * r).sum::<f64>() / rows as f64;

@@ -3,10 +3,15 @@
 //! [`Algorithm::fit`] learns an [`Estimator`] from columns that are scaled already. An estimator is plain data: it is
 //! written into `model.json` and predicts without the library that learned it.
 
+pub mod decision_tree;
+pub mod dual;
 pub mod elastic_net;
 pub mod estimator;
+pub mod gradient_boosting;
 pub mod logistic;
 pub mod random_forest;
+pub mod support_vector;
+pub mod tree;
 
 use std::fmt::Display;
 
@@ -28,6 +33,8 @@ pub struct TrainingRows<'a> {
     pub columns: &'a [Vec<f64>],
     /// What is learned: for a classifier 1 (up) and 0.
     pub label: &'a [f64],
+    /// How much each row counts, 1 on average; none: all alike.
+    pub weights: Option<&'a [f64]>,
     /// What the estimator's predictions shall mean: what [`Algorithm::score`] answered.
     pub score: Score,
 }
@@ -39,6 +46,8 @@ pub struct Fitted {
     pub estimator: Estimator,
     /// False when the solver stopped at its limit of iterations: the estimator is usable and not exact.
     pub converged: bool,
+    /// For trees, each feature's share of what their splits lower the weighted squared error by.
+    pub gain: Option<Vec<f64>>,
 }
 
 /// A way to learn.
@@ -75,6 +84,16 @@ pub fn build(specification: &AlgorithmSpec) -> Result<Box<dyn Algorithm>, Traini
             Err(invalid(specification, name, &value, &format!("a whole number from 1 to {most}")))
         }
     };
+    let above_zero = |name: &str, value: Decimal, most: f64| match value.to_f64() {
+        Some(number) if number > 0.0 && number <= most => Ok(number),
+        _ => Err(invalid(specification, name, &value, &format!("above 0 and at most {most}"))),
+    };
+    let growth = |max_depth: u32, min_samples_leaf: u32| {
+        Ok::<_, TrainingError>(tree::Growth {
+            max_depth: count("maxDepth", max_depth, 32)?,
+            min_samples_leaf: count("minSamplesLeaf", min_samples_leaf, 100_000)?,
+        })
+    };
     Ok(match specification {
         AlgorithmSpec::ElasticNet { penalty, l1_ratio } => Box::new(elastic_net::ElasticNet {
             penalty: number("penalty", *penalty, f64::MAX)?,
@@ -83,19 +102,49 @@ pub fn build(specification: &AlgorithmSpec) -> Result<Box<dyn Algorithm>, Traini
         AlgorithmSpec::Logistic { penalty } => {
             Box::new(logistic::Logistic { penalty: number("penalty", *penalty, f64::MAX)? })
         }
+        AlgorithmSpec::DecisionTree { max_depth, min_samples_leaf } => {
+            Box::new(decision_tree::DecisionTree { growth: growth(*max_depth, *min_samples_leaf)? })
+        }
         AlgorithmSpec::RandomForest { trees, max_depth, min_samples_leaf } => {
             Box::new(random_forest::RandomForest {
                 trees: count("trees", *trees, 2000)?,
-                max_depth: count("maxDepth", *max_depth, 32)?,
-                min_samples_leaf: count("minSamplesLeaf", *min_samples_leaf, 100_000)?,
+                growth: growth(*max_depth, *min_samples_leaf)?,
             })
         }
+        AlgorithmSpec::GradientBoosting { trees, learning_rate, max_depth, min_samples_leaf, subsample } => {
+            Box::new(gradient_boosting::GradientBoosting {
+                trees: count("trees", *trees, 2000)?,
+                learning_rate: above_zero("learningRate", *learning_rate, 1.0)?,
+                growth: growth(*max_depth, *min_samples_leaf)?,
+                subsample: above_zero("subsample", *subsample, 1.0)?,
+            })
+        }
+        AlgorithmSpec::SupportVector { cost, epsilon, gamma } => Box::new(support_vector::SupportVector {
+            cost: above_zero("cost", *cost, f64::MAX)?,
+            epsilon: epsilon.map_or(Ok(0.0), |epsilon| number("epsilon", epsilon, f64::MAX))?,
+            gamma: gamma.map(|gamma| above_zero("gamma", gamma, f64::MAX)).transpose()?,
+        }),
     })
 }
 
 fn invalid(specification: &AlgorithmSpec, name: &str, value: &dyn Display, expected: &str) -> TrainingError {
     let algorithm = specification.name();
     TrainingError::Specification(format!("algorithm.{algorithm}.{name} is {value}; it must be {expected}"))
+}
+
+/// What is added to a mean of labels so that it means what a score says.
+fn offset(score: Score) -> f64 {
+    if score == Score::ProbabilityMinusHalf { -0.5 } else { 0.0 }
+}
+
+/// Checks that there are rows of both directions.
+fn check_directions(algorithm: &'static str, rows: &TrainingRows<'_>) -> Result<(), TrainingError> {
+    let up = rows.label.iter().filter(|value| **value > 0.0).count();
+    if up == 0 || up == rows.label.len() {
+        let message = "all training rows have one direction; lengthen the training span".to_owned();
+        return Err(TrainingError::Fit { algorithm, message });
+    }
+    Ok(())
 }
 
 /// Checks what every algorithm needs: rows, columns of one length, finite values.
@@ -115,7 +164,24 @@ fn check_rows(algorithm: &'static str, rows: &TrainingRows<'_>) -> Result<(), Tr
     if rows.label.iter().any(|value| !value.is_finite()) {
         return fail("the label is not a number on every training row".to_owned());
     }
+    if let Some(weights) = rows.weights
+        && (weights.len() != rows.label.len()
+            || weights.iter().any(|weight| !(*weight > 0.0 && weight.is_finite())))
+    {
+        return fail("the weights are not numbers above 0, one a training row".to_owned());
+    }
     Ok(())
+}
+
+/// The weighted mean of a column; without weights the mean.
+fn weighted_mean(column: &[f64], weights: Option<&[f64]>) -> f64 {
+    match weights {
+        None => crate::metric::mean(column).unwrap_or(0.0),
+        Some(weights) => {
+            let products: f64 = column.iter().zip(weights).map(|(value, weight)| value * weight).sum();
+            products / weights.iter().sum::<f64>()
+        }
+    }
 }
 
 /// Checks that a penalty treats the features alike: it says little when their scales differ by many orders.

@@ -5,8 +5,8 @@
 //! | IC, rank IC | for each date the Pearson, Spearman (average ranks) correlation of prediction and outcome across names; mean over dates with five names or more |
 //! | ICIR | mean over sample deviation of the rank IC over non-overlapping dates |
 //! | hit rate | share of predictions with the outcome's sign, over outcomes that have one |
-//! | mean squared error | regression: of prediction and outcome; classification: of P(up) and 0 or 1 (Brier score) |
-//! | accuracy, log loss | classification: of P(up) >= 0.5, of P(up) |
+//! | mean squared error | regression: of prediction and outcome; classification: of P(up) and 0 or 1 (Brier score); margins have none |
+//! | accuracy, log loss | classification: of P(up) >= 0.5 or margin >= 0, of P(up) |
 //! | Sharpe | equal-weight top minus bottom quintile, non-overlapping, costless: mean over sample deviation, a period or a year |
 //! | probabilistic, deflated Sharpe | Bailey and Lopez de Prado 2012, 2014 |
 //!
@@ -31,6 +31,8 @@ pub enum Score {
     Value,
     /// The probability that the label is above zero, less one half.
     ProbabilityMinusHalf,
+    /// Above 0 where the label is thought to be above zero, the farther the surer; no probability.
+    Margin,
 }
 
 /// Predictions beside what happened, ascending by instant and ticker; all slices have one length.
@@ -187,10 +189,12 @@ impl Figures {
             .collect();
         self.hit_rate = share(&signed);
         self.mean_squared_error = mean_squared_error(scale.score, pairs());
-        if scale.score == Score::ProbabilityMinusHalf {
+        if scale.score != Score::Value {
             let right: Vec<bool> =
                 pairs().map(|(prediction, outcome)| (prediction >= 0.0) == (outcome > 0.0)).collect();
             self.accuracy = share(&right);
+        }
+        if scale.score == Score::ProbabilityMinusHalf {
             let losses: Vec<f64> = pairs()
                 .map(|(prediction, outcome)| {
                     let up = prediction + 0.5;
@@ -204,12 +208,15 @@ impl Figures {
     }
 }
 
-/// Mean squared error of (prediction, outcome) pairs, for probabilities the Brier score; none of no pairs.
+/// Mean squared error of (prediction, outcome) pairs, for probabilities the Brier score; none of no pairs, and of margins.
 pub fn mean_squared_error(score: Score, pairs: impl Iterator<Item = (f64, f64)>) -> Option<f64> {
+    if score == Score::Margin {
+        return None;
+    }
     let errors: Vec<f64> = pairs
         .map(|(prediction, outcome)| match score {
-            Score::Value => prediction - outcome,
             Score::ProbabilityMinusHalf => prediction + 0.5 - if outcome > 0.0 { 1.0 } else { 0.0 },
+            Score::Value | Score::Margin => prediction - outcome,
         })
         .map(|error| error * error)
         .collect();

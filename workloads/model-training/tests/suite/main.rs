@@ -16,6 +16,7 @@ mod labels;
 mod market_data;
 mod matrix;
 mod metrics;
+mod real_bars;
 mod selection;
 mod stage;
 mod support;

@@ -147,6 +147,60 @@ fn no_prediction_knows_a_later_bar() {
     }
 }
 
+/// One of each algorithm, small.
+fn one_of_each() -> Vec<AlgorithmSpec> {
+    let boosting = |subsample: i64| AlgorithmSpec::GradientBoosting {
+        trees: 20,
+        learning_rate: Decimal::new(1, 1),
+        max_depth: 3,
+        min_samples_leaf: 5,
+        subsample: Decimal::new(subsample, 1),
+    };
+    let machine = |gamma| AlgorithmSpec::SupportVector {
+        cost: Decimal::new(1, 1),
+        epsilon: Some(Decimal::new(1, 1)),
+        gamma,
+    };
+    let mut all = nets(&["0.01"]);
+    all.extend(forests()[..1].iter().cloned());
+    all.push(AlgorithmSpec::DecisionTree { max_depth: 3, min_samples_leaf: 5 });
+    all.extend([boosting(10), boosting(5), machine(Some(Decimal::ONE)), machine(None)]);
+    all
+}
+
+#[test]
+fn every_algorithm_finds_the_signal_whatever_the_number_of_threads() {
+    let matrix = matrix(&market(8, 160, 5), &two_bars(), FeatureScaling::CrossSectionalZScore);
+    let plan = plan(two_bars());
+    for trial in one_of_each() {
+        let of = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| run(&matrix, &plan, std::slice::from_ref(&trial), SearchMetric::RankIc)).unwrap()
+        };
+        let one = of(1);
+        assert!(one.card.figures.rank_ic.unwrap() > 0.1, "{trial:?}: {:?}", one.card.figures);
+        assert!(one.card.converged, "{trial:?}");
+        assert_eq!(one.card.importance[0].feature, "signal", "{trial:?}");
+        assert_eq!(bytes(&one), bytes(&of(2)), "{trial:?}");
+        let json = one.model.to_json().unwrap();
+        assert_eq!(Model::from_json(&json).unwrap(), one.model, "{trial:?}");
+    }
+}
+
+/// A machine's score of a direction is no probability: it has a sign, and neither squared error nor log loss.
+#[test]
+fn a_margin_is_no_probability() {
+    let label = Label { kind: LabelKind::ForwardDirection, horizon: 2, entry: LabelEntry::NextOpen };
+    let matrix = matrix(&market(8, 160, 5), &label, FeatureScaling::CrossSectionalZScore);
+    let machine =
+        AlgorithmSpec::SupportVector { cost: Decimal::ONE, epsilon: None, gamma: Some(Decimal::ONE) };
+    let card = run(&matrix, &plan(label), &[machine], SearchMetric::HitRate).unwrap().card;
+    let metrics = card.metrics();
+    assert!(metrics["accuracy"].unwrap() > 0.5 && metrics["hitRate"].unwrap() > 0.5, "{metrics:?}");
+    assert!(metrics["meanSquaredError"].is_none() && !metrics.contains_key("logLoss"), "{metrics:?}");
+    assert_eq!(card.importance[0].feature, "signal");
+}
+
 #[test]
 fn features_scaled_by_a_billionth_give_the_same_model() {
     let rows = |scale: f64| {
@@ -158,14 +212,17 @@ fn features_scaled_by_a_billionth_give_the_same_model() {
     };
     for scaling in [FeatureScaling::CrossSectionalZScore, FeatureScaling::Standardize] {
         let plan = Plan { features: scaling, ..plan(two_bars()) };
-        let predictions = |scale| {
-            let matrix = Matrix::new(&crate::support::feature_names(), rows(scale), scaling).unwrap();
-            run(&matrix, &plan, &nets(&["0.01"]), SearchMetric::RankIc).unwrap().predictions.prediction
-        };
-        let (one, tiny) = (predictions(1.0), predictions(1e-9));
-        assert!(one.iter().any(|value| *value != one[0]));
-        for (found, expected) in tiny.iter().zip(&one) {
-            assert!((found - expected).abs() < 1e-10, "{found} is not {expected}");
+        for trial in one_of_each() {
+            let predictions = |scale| {
+                let matrix = Matrix::new(&crate::support::feature_names(), rows(scale), scaling).unwrap();
+                let trials = std::slice::from_ref(&trial);
+                run(&matrix, &plan, trials, SearchMetric::RankIc).unwrap().predictions.prediction
+            };
+            let (one, tiny) = (predictions(1.0), predictions(1e-9));
+            assert!(one.iter().any(|value| *value != one[0]));
+            for (found, expected) in tiny.iter().zip(&one) {
+                assert!((found - expected).abs() < 1e-5, "{trial:?}: {found} is not {expected}");
+            }
         }
     }
 }

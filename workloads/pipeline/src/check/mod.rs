@@ -7,6 +7,7 @@ mod expression;
 mod model;
 mod source;
 mod strategy;
+mod trials;
 mod universe;
 
 use std::fmt;

@@ -1,21 +1,17 @@
 //! Checks of a `ModelTrainingJob` against the universe that it learns from.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use ats_crds::{
     ModelTrainingJobSpec, Reason,
-    model::{Algorithm, Label, ModelMetric, SearchMetric, Validation},
+    model::{Label, ModelMetric, SearchMetric, Validation},
 };
-use rust_decimal::{Decimal, prelude::ToPrimitive};
 
-use super::{CheckedUniverse, Problem, Problems, bound, instead, source};
+use super::{CheckedUniverse, Problem, Problems, bound, instead, source, trials};
 use crate::{
     Digest,
     gate::Gate,
-    spec::{
-        AlgorithmSpec, CombinatorialSpec, LabelSpec, PurgedKFoldSpec, TrainSpec, TrialSpec, ValidationSpec,
-        WalkForwardSpec,
-    },
+    spec::{CombinatorialSpec, LabelSpec, PurgedKFoldSpec, TrainSpec, ValidationSpec, WalkForwardSpec},
 };
 
 /// A model whose every field is sound.
@@ -42,14 +38,8 @@ pub fn model(spec: &ModelTrainingJobSpec, universe: &CheckedUniverse) -> Result<
     source::store(&mut problems, &spec.run);
     let features = features(&mut problems, spec, universe);
     let label = label(&mut problems, &spec.label);
-    let trials = trials(&mut problems, spec);
-    let classification = matches!(label, Some(LabelSpec::ForwardDirection { .. }));
-    if spec.algorithm.logistic.is_some() && !classification {
-        problems.add(
-            "spec.algorithm.logistic",
-            "logistic regression needs label.forwardDirection; for a return use elasticNet or randomForest",
-        );
-    }
+    let trials = trials::trials(&mut problems, spec);
+    trials::fit_for(&mut problems, spec, universe);
     let pinned = match &spec.dataset.digest {
         Some(digest) => problems.take("spec.dataset.digest", digest.parse::<Digest>()),
         None => None,
@@ -224,126 +214,4 @@ fn validation(problems: &mut Problems, validation: &Validation) -> Option<Valida
             None
         }
     }
-}
-
-/// The algorithm's parameters as decimals, by their names in the API.
-fn parameters(
-    problems: &mut Problems,
-    algorithm: &Algorithm,
-) -> Option<(&'static str, BTreeMap<&'static str, Decimal>)> {
-    let whole = |value: i32| Decimal::from(value);
-    match (&algorithm.elastic_net, &algorithm.logistic, &algorithm.random_forest) {
-        (Some(net), None, None) => {
-            let penalty = problems.take("spec.algorithm.elasticNet.penalty", net.penalty.decimal());
-            let l1_ratio = problems.take("spec.algorithm.elasticNet.l1Ratio", net.l1_ratio.decimal());
-            Some(("elasticNet", BTreeMap::from([("penalty", penalty?), ("l1Ratio", l1_ratio?)])))
-        }
-        (None, Some(logistic), None) => {
-            let penalty = problems.take("spec.algorithm.logistic.penalty", logistic.penalty.decimal())?;
-            Some(("logistic", BTreeMap::from([("penalty", penalty)])))
-        }
-        (None, None, Some(forest)) => Some((
-            "randomForest",
-            BTreeMap::from([
-                ("trees", whole(forest.trees)),
-                ("maxDepth", whole(forest.max_depth)),
-                ("minSamplesLeaf", whole(forest.min_samples_leaf)),
-            ]),
-        )),
-        _ => {
-            problems.add("spec.algorithm", "set exactly one of elasticNet, logistic and randomForest");
-            None
-        }
-    }
-}
-
-/// Every combination of the grid, each once, in the order of names and values.
-fn trials(problems: &mut Problems, spec: &ModelTrainingJobSpec) -> Option<Vec<TrialSpec>> {
-    let (name, base) = parameters(problems, &spec.algorithm)?;
-    let mut combinations = vec![base.clone()];
-    if let Some(search) = &spec.search {
-        let mut grid = Vec::new();
-        for (parameter, values) in &search.grid {
-            let path = format!("spec.search.grid.{parameter}");
-            let Some(known) = base.keys().copied().find(|known| known == parameter) else {
-                let instead = instead(parameter, base.keys().copied());
-                problems.add(path, format!("{name} has no parameter {parameter:?}; {instead}"));
-                return None;
-            };
-            let mut numbers = BTreeSet::new();
-            for value in &values.0 {
-                numbers.insert(problems.take(&path, value.decimal())?);
-            }
-            grid.push((known, numbers));
-        }
-        // Counted before they are made: a grid may name more combinations than fit into memory.
-        let count = grid.iter().fold(1usize, |count, (_, numbers)| count.saturating_mul(numbers.len()));
-        if count > search.max_trials.max(1) as usize {
-            problems.add(
-                "spec.search",
-                format!(
-                    "the grid has {count} combinations, maxTrials allows {}: take fewer values or raise it",
-                    search.max_trials
-                ),
-            );
-            return None;
-        }
-        for (known, numbers) in &grid {
-            combinations = combinations
-                .iter()
-                .flat_map(|combination| {
-                    numbers.iter().map(move |number| {
-                        let mut next = combination.clone();
-                        next.insert(known, *number);
-                        next
-                    })
-                })
-                .collect();
-        }
-    }
-    let searched =
-        |parameter: &str| spec.search.as_ref().is_some_and(|search| search.grid.contains_key(parameter));
-    combinations
-        .iter()
-        .map(|combination| algorithm(problems, name, combination, &searched))
-        .collect::<Option<Vec<_>>>()
-}
-
-/// One combination as a trial; `searched` says whether a parameter's values come from the grid.
-fn algorithm(
-    problems: &mut Problems,
-    name: &str,
-    values: &BTreeMap<&'static str, Decimal>,
-    searched: &dyn Fn(&str) -> bool,
-) -> Option<TrialSpec> {
-    let decimal = |parameter: &str| values.get(parameter).copied().unwrap_or_default();
-    let mut whole = |parameter: &str, greatest: u32| {
-        let value = decimal(parameter);
-        let number = value.to_u32().filter(|number| value.is_integer() && (1..=greatest).contains(number));
-        if number.is_none() {
-            let path = match searched(parameter) {
-                true => format!("spec.search.grid.{parameter}"),
-                false => format!("spec.algorithm.{name}.{parameter}"),
-            };
-            problems.add(path, format!("{value} is not a whole number from 1 to {greatest}"));
-        }
-        number
-    };
-    let algorithm = match name {
-        "elasticNet" => {
-            let l1_ratio = decimal("l1Ratio");
-            if l1_ratio > Decimal::ONE {
-                problems.add("spec.search.grid.l1Ratio", format!("{l1_ratio} is not a fraction from 0 to 1"));
-                return None;
-            }
-            AlgorithmSpec::ElasticNet { penalty: decimal("penalty"), l1_ratio }
-        }
-        "logistic" => AlgorithmSpec::Logistic { penalty: decimal("penalty") },
-        _ => AlgorithmSpec::RandomForest {
-            trees: whole("trees", 2000)?,
-            max_depth: whole("maxDepth", 32)?,
-            min_samples_leaf: whole("minSamplesLeaf", 100_000)?,
-        },
-    };
-    Some(TrialSpec { algorithm })
 }

@@ -5,6 +5,7 @@
 //! output changed and the revision did not.
 
 pub mod acquire;
+pub mod algorithm;
 pub mod backtest;
 pub mod features;
 pub mod publish;
@@ -15,13 +16,13 @@ use ats_crds::status::StageName;
 use serde::{Deserialize, Serialize};
 
 pub use acquire::{AcquireSpec, AcquireUnitSpec, SourceSpec};
+pub use algorithm::AlgorithmSpec;
 pub use backtest::{BacktestSpec, SignalSpec, SizingSpec, StopSpec, StrategyCore, TakeProfitSpec, TradeSpec};
 pub use features::{FeaturesSpec, NamedExpression};
 pub use publish::{PublishSpec, QualitySpec, SelectionSpec};
 pub use select::SelectSpec;
 pub use train::{
-    AlgorithmSpec, CombinatorialSpec, LabelSpec, PurgedKFoldSpec, TrainSpec, TrialSpec, ValidationSpec,
-    WalkForwardSpec,
+    CombinatorialSpec, LabelSpec, PurgedKFoldSpec, TrainSpec, TrialSpec, ValidationSpec, WalkForwardSpec,
 };
 
 /// The spec of any stage.

@@ -1,8 +1,6 @@
 //! Stage `train`: every trial on every fold. Unit: trial and fold, named by the trial's parameters and the fold:
 //! `elasticNet-l1Ratio-0.5-penalty-0.001-fold-007`.
 
-use std::collections::BTreeMap;
-
 use ats_calendar::Interval;
 use ats_crds::{
     model::{FeatureScaling, LabelEntry, LabelScaling},
@@ -11,10 +9,13 @@ use ats_crds::{
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use super::AlgorithmSpec;
+
 /// Raised when the stage may give another output for the same spec.
 ///
-/// 2: units are named by the trial's parameters, not by its place in the grid.
-pub const REVISION: u32 = 2;
+/// 2: units are named by the trial's parameters, not by its place in the grid. 3: the depth of a forest's trees counts
+/// splits.
+pub const REVISION: u32 = 3;
 
 /// What decides all predictions of all trials.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,59 +68,6 @@ impl TrialSpec {
             name.push_str(&format!("-{parameter}-{value}"));
         }
         format!("{name}-fold-{fold:03}")
-    }
-}
-
-/// An algorithm with all of its parameters.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
-pub enum AlgorithmSpec {
-    /// Elastic net.
-    ElasticNet {
-        /// Overall strength.
-        penalty: Decimal,
-        /// Share of the L1 part.
-        l1_ratio: Decimal,
-    },
-    /// Logistic regression.
-    Logistic {
-        /// Strength of the L2 penalty.
-        penalty: Decimal,
-    },
-    /// Random forest.
-    RandomForest {
-        /// Number of trees.
-        trees: u32,
-        /// Greatest depth.
-        max_depth: u32,
-        /// Fewest rows in a leaf.
-        min_samples_leaf: u32,
-    },
-}
-
-impl AlgorithmSpec {
-    /// The API's name of the algorithm.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::ElasticNet { .. } => "elasticNet",
-            Self::Logistic { .. } => "logistic",
-            Self::RandomForest { .. } => "randomForest",
-        }
-    }
-
-    /// The parameters by name, as text.
-    pub fn parameters(&self) -> BTreeMap<&'static str, String> {
-        match self {
-            Self::ElasticNet { penalty, l1_ratio } => {
-                BTreeMap::from([("penalty", penalty.to_string()), ("l1Ratio", l1_ratio.to_string())])
-            }
-            Self::Logistic { penalty } => BTreeMap::from([("penalty", penalty.to_string())]),
-            Self::RandomForest { trees, max_depth, min_samples_leaf } => BTreeMap::from([
-                ("trees", trees.to_string()),
-                ("maxDepth", max_depth.to_string()),
-                ("minSamplesLeaf", min_samples_leaf.to_string()),
-            ]),
-        }
     }
 }
 

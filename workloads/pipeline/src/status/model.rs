@@ -41,7 +41,10 @@ pub fn algorithm(algorithm: &Algorithm) -> &'static str {
     match algorithm {
         Algorithm { elastic_net: Some(_), .. } => "elasticNet",
         Algorithm { logistic: Some(_), .. } => "logistic",
+        Algorithm { decision_tree: Some(_), .. } => "decisionTree",
         Algorithm { random_forest: Some(_), .. } => "randomForest",
+        Algorithm { gradient_boosting: Some(_), .. } => "gradientBoosting",
+        Algorithm { support_vector: Some(_), .. } => "supportVector",
         _ => "none",
     }
 }

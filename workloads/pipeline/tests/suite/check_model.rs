@@ -47,6 +47,37 @@ fn problems_of_a_model() {
         ),
         ("no tree", forest(json!({"trees": 0}))),
         (
+            "a parameter of another algorithm in the grid",
+            json!({"algorithm": {"elasticNet": null, "gradientBoosting": {}}, "search": {"grid": {"penalty": ["1"]}}}),
+        ),
+        (
+            "nothing of a tree is added, and no row is drawn",
+            json!({"algorithm": {"elasticNet": null, "gradientBoosting": {"learningRate": "0", "subsample": "2"}}, "search": null}),
+        ),
+        (
+            "nothing of a tree is added in the grid",
+            json!({"algorithm": {"elasticNet": null, "gradientBoosting": {}}, "search": {"grid": {"penalty": null, "learningRate": ["0", "0.1"]}}}),
+        ),
+        (
+            "no split",
+            json!({"algorithm": {"elasticNet": null, "decisionTree": {"maxDepth": 0}}, "search": null}),
+        ),
+        (
+            "a machine that costs nothing",
+            json!({
+                "algorithm": {"elasticNet": null, "supportVector": {"cost": "0", "gamma": "0", "epsilon": "-1"}},
+                "search": null,
+            }),
+        ),
+        (
+            "a tube and a squared error of a direction, and a width of a plane",
+            json!({
+                "label": {"forwardReturn": null, "forwardDirection": {"horizonBars": 5}},
+                "algorithm": {"elasticNet": null, "supportVector": {"kernel": "Linear", "epsilon": "0.1", "gamma": "1"}},
+                "search": {"grid": {"penalty": null, "epsilon": ["0.1", "0.2"]}, "metric": "MeanSquaredError"},
+            }),
+        ),
+        (
             "a negative penalty and too great a share",
             json!({"algorithm": {"elasticNet": {"penalty": "-1", "l1Ratio": "2"}}}),
         ),
