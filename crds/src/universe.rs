@@ -42,6 +42,8 @@ use crate::{
     .message("set history.end, or a schedule that brings new sessions"))]
 #[x_kube(validation = Rule::new("!has(self.artifactStore) || !has(self.artifactStore.volumeClaim) || !has(self.source.files) || !has(self.source.files.volumeClaim) || self.artifactStore.volumeClaim.mountPath != self.source.files.volumeClaim.mountPath || self.artifactStore.volumeClaim.claimName == self.source.files.volumeClaim.claimName")
     .message("two claims cannot be mounted at one path: set another mountPath in artifactStore.volumeClaim or in source.files.volumeClaim"))]
+#[x_kube(validation = Rule::new("!has(self.columns) || self.columns.size() == 0 || has(self.source.files)")
+    .message("files of columns lie in the folder of source.files: set source.files, or leave columns out"))]
 #[x_kube(validation = Rule::new("!has(self.membership) || has(self.source.files)")
     .message("membership.file lies in the folder of source.files: set source.files, or leave membership out"))]
 pub struct TradingUniverseSpec {
@@ -74,6 +76,10 @@ pub struct TradingUniverseSpec {
     /// Which tickers are active and in focus at each date; left out: all that are listed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selection: Option<Selection>,
+    /// Numbers of your own, 32 at most, joined as they were known. Each is a feature by its name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    pub columns: Vec<OwnColumn>,
     /// Columns to compute, 200 at most; their order does not matter.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 200))]
@@ -137,6 +143,22 @@ pub struct ColumnName(#[schemars(length(min = 1, max = 128))] pub String);
 pub struct Membership {
     /// Where the table lies.
     pub file: TablePath,
+}
+
+/// A column of a table beside the bars, whose rows hold `ticker`, `known_at` (an instant) and the column. A bar has the
+/// value of the ticker's last row that was known when the bar was complete.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+pub struct OwnColumn {
+    /// The name that expressions, rules and models use.
+    #[schemars(length(min = 1, max = 63))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z][a-z0-9_]*$')")
+        .message("must be lower-case letters, digits and underscores, and begin with a letter"))]
+    pub name: String,
+    /// Where the table lies.
+    pub file: TablePath,
+    /// The column's name in the table, where it differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<ColumnName>,
 }
 
 /// A file inside the folder of `source.files`, its form told by its ending: `.csv`, `.csv.gz` or `.parquet`.

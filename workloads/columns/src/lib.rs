@@ -13,12 +13,14 @@
 pub mod actions;
 pub mod adjust;
 pub mod bars;
+mod coarse;
 pub mod column;
 pub mod cross_section;
 pub mod error;
 pub mod evaluate;
 pub mod kernels;
 pub mod kleene;
+pub mod own;
 pub mod parquet;
 pub mod segments;
 pub mod stream;

@@ -7,11 +7,12 @@
 
 mod compile;
 
-use ats_calendar::{Calendar, Session};
+use ats_calendar::{Calendar, Interval, Session};
 use ats_expression::{Arithmetic, Column as BarColumn, Compare, Extreme, Logic, Map, Name, Ticker, Typed};
 
 use crate::adjust::Adjustment;
 use crate::bars::Bars;
+use crate::coarse::Coarsening;
 use crate::error::ColumnsError;
 use crate::evaluate::EvaluateError;
 use crate::evaluate::scalar;
@@ -123,6 +124,7 @@ enum Slot {
 enum Step {
     Column(BarColumn),
     ColumnOf(Ticker, BarColumn),
+    CoarseColumn(BarColumn, Coarsening<'static>),
     Negate(NumberSlot),
     Arithmetic(Arithmetic, NumberSlot, NumberSlot),
     If(BooleanSlot, NumberSlot, NumberSlot),
@@ -160,7 +162,7 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// Named expressions in their order; each may use those before it by name.
+    /// Named expressions over bars of one length, in their order; each may use those before it by name.
     ///
     /// # Errors
     /// An expression that uses a feature which is not before it, or a function across tickers: those wait for the
@@ -168,9 +170,10 @@ impl Stream {
     pub fn new<'e>(
         expressions: impl IntoIterator<Item = (&'e Name, &'e Typed)>,
         adjustment: Adjustment,
+        interval: Interval,
         calendar: &'static Calendar,
     ) -> Result<Self, EvaluateError> {
-        compile::stream(expressions, adjustment, calendar)
+        compile::stream(expressions, adjustment, interval, calendar)
     }
 
     /// The values at the next bar, in the order of the expressions. `other` gives another ticker's bar at the same
@@ -222,6 +225,7 @@ impl Stream {
             match step {
                 Step::Kernel { kernel, .. } => kernel.restart(),
                 Step::Cross(crossing, ..) => crossing.restart(),
+                Step::CoarseColumn(_, state) => state.restart(),
                 _ => {}
             }
         }
@@ -247,6 +251,10 @@ impl Step {
                 let theirs = other(ticker).filter(|theirs| theirs.timestamp == bar.timestamp);
                 numbers[to] = theirs.map_or(f64::NAN, |theirs| theirs.column(*column, adjustment));
                 return;
+            }
+            Self::CoarseColumn(column, state) => {
+                let value = bar.column(*column, adjustment);
+                state.push(bar.session, bar.timestamp, value)
             }
             Self::Kernel { reads, row, outputs, kernel } => {
                 for (value, read) in row.iter_mut().zip(reads.iter()) {

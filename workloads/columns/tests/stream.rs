@@ -3,7 +3,7 @@
 
 mod support;
 
-use ats_calendar::{Calendar, Session};
+use ats_calendar::{Calendar, Interval, Session};
 use ats_columns::{Adjustment, Bar, Bars, Stream, evaluate_all};
 use ats_expression::testing::Generator;
 use ats_expression::{Name, Scope, Ticker, Typed, check, parse};
@@ -43,7 +43,7 @@ fn streamed(
     adjustment: Adjustment,
 ) -> Vec<Vec<f64>> {
     let named = expressions.iter().map(|(name, typed)| (name, typed));
-    let mut stream = Stream::new(named, adjustment, Calendar::xnys()).unwrap();
+    let mut stream = Stream::new(named, adjustment, Interval::D1, Calendar::xnys()).unwrap();
     let others: Vec<Bar> = (0..other.len()).map(|row| Bar::of(other, row).unwrap()).collect();
     let mut columns = vec![Vec::new(); expressions.len()];
     for row in 0..own.len() {
@@ -58,11 +58,10 @@ fn streamed(
 }
 
 fn whole(expressions: &[(Name, Typed)], own: &Bars, other: &Bars, adjustment: Adjustment) -> Vec<Vec<f64>> {
-    let inputs = ats_columns::Inputs::new(own, adjustment, Calendar::xnys()).unwrap().with_benchmark(
-        Ticker::new(other.ticker()).unwrap(),
-        other,
-        adjustment,
-    );
+    let inputs = ats_columns::Inputs::new(own, adjustment, Calendar::xnys())
+        .unwrap()
+        .with_interval(Interval::D1, Calendar::xnys())
+        .with_benchmark(Ticker::new(other.ticker()).unwrap(), other, adjustment);
     let mut columns = Vec::new();
     let named: Vec<_> = expressions.iter().map(|(name, typed)| (name, typed)).collect();
     evaluate_all(named, &inputs, |_, values| columns.push(values.to_floats().to_vec())).unwrap();
@@ -93,6 +92,9 @@ fn every_function() -> Vec<String> {
         all.push(format!("beta(\"SPY\", {n})"));
     }
     all.extend(["obv", "day_of_week + month", "sign(close - open)", "log(raw_volume)"].map(str::to_owned));
+    for column in ats_expression::Column::ALL {
+        all.extend(["1d", "1w"].map(|interval| format!("returns({column}@{interval}, 3)")));
+    }
     all.extend(["exp", "abs", "sqrt"].map(|function| format!("{function}(returns(close, 1))")));
     all.push("if(close > open, min(close, open), max(close, high))".to_owned());
     all.push("clip(returns(close, 1), -0.01, 0.01)".to_owned());
@@ -160,7 +162,7 @@ fn features_are_read_by_name_and_errors_told() {
 
     let alone = |expressions: &[(Name, Typed)]| {
         let named = expressions.iter().map(|(name, typed)| (name, typed));
-        Stream::new(named, Adjustment::None, Calendar::xnys()).map(|_| ())
+        Stream::new(named, Adjustment::None, Interval::D1, Calendar::xnys()).map(|_| ())
     };
     let told = |error: Result<(), ats_columns::EvaluateError>| error.unwrap_err().to_string();
     assert_eq!(told(alone(&expressions[2..])), "a stream: the feature `up` is used before it has values");
@@ -175,7 +177,7 @@ fn a_bar_that_does_not_come_next_is_refused_and_changes_nothing() {
     let own = history("IBM", 5, &[]);
     let sma = [(Name::new("sma_3").unwrap(), support::typed("sma(close, 3)"))];
     let named = || sma.iter().map(|(name, typed)| (name, typed));
-    let mut stream = Stream::new(named(), Adjustment::None, Calendar::xnys()).unwrap();
+    let mut stream = Stream::new(named(), Adjustment::None, Interval::D1, Calendar::xnys()).unwrap();
     let mut push = |bar: &Bar| stream.push(bar, |_| None).map(|values| values[0].to_float());
     let bars: Vec<Bar> = (0..3).map(|row| Bar::of(&own, row).unwrap()).collect();
     assert!(push(&bars[0]).unwrap().is_nan() && push(&bars[1]).unwrap().is_nan());

@@ -1,15 +1,18 @@
 //! The stage: every ticker of this shard, one in memory for each job at a time.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use ats_calendar::Calendar;
 use ats_pipeline::spec::acquire::{MEMBERSHIP, MEMBERSHIP_TABLE, REVISION};
 use ats_pipeline::spec::{AcquireSpec, AcquireUnitSpec, SourceSpec};
-use ats_pipeline::{Outcome, StageFile, StageKey, StageName, StageSpec};
+use ats_pipeline::{Digest, Outcome, StageFile, StageKey, StageName, StageSpec};
 use ats_store::{OutputFile, StageContext, StageError, UnitOutput, UnitWork, run_units};
 use serde::Serialize;
 
 use crate::problem::Problem;
 use crate::source::files::membership::{self, membership};
+use crate::source::files::own::{self, OwnColumns};
 use crate::source::files::{Folder, SourceFile, TickerFiles};
 use crate::unit::{TickerOutput, UnitError, acquire};
 
@@ -36,7 +39,41 @@ pub async fn run(file: &StageFile, context: &StageContext) -> Result<Outcome, St
             Some(Folder::open(location, &context.source_settings, *format).await?)
         }
     };
-    run_units(&Tickers { file, spec, common: Arc::new(spec.common.clone()), folder }, file, context).await
+    let own = own_columns(spec, folder.as_ref()).await?;
+    run_units(&Tickers { file, spec, common: Arc::new(spec.common.clone()), folder, own }, file, context)
+        .await
+}
+
+/// The user's own columns of all tickers: a table is one file, so a shard reads it once.
+async fn own_columns(
+    spec: &AcquireSpec,
+    folder: Option<&Folder>,
+) -> Result<Option<Arc<OwnColumns>>, StageError> {
+    if spec.columns.is_empty() {
+        return Ok(None);
+    }
+    let Some(folder) = folder else {
+        return Err(StageError::bad_spec("columns lie in a source of files; this one has none"));
+    };
+    let mut files = BTreeMap::new();
+    for column in &spec.columns {
+        if !files.contains_key(&column.file) {
+            files.insert(column.file.clone(), folder.table(&column.file, "columns[].file").await?);
+        }
+    }
+    let (spec, calendar) = (spec.clone(), spec.common.calendar);
+    let read = move || {
+        let refused = |text: String| StageError::data_refused(format!("spec.columns: {text}"));
+        let calendar = Calendar::by_name(calendar.as_str()).map_err(|error| refused(error.to_string()))?;
+        let last = calendar.session_on_or_before(spec.common.end).and_then(|session| calendar.close(session));
+        let end = last.map_err(|error| refused(error.to_string()))?.as_microsecond();
+        OwnColumns::read(&spec.columns, &files, &spec.tickers, end)
+            .map_err(|problem| refused(problem.message))
+    };
+    let read = tokio::task::spawn_blocking(read)
+        .await
+        .map_err(|error| StageError::internal(format!("spec.columns: {error}")))?;
+    Ok(Some(Arc::new(read?)))
 }
 
 struct Tickers<'a> {
@@ -44,6 +81,8 @@ struct Tickers<'a> {
     spec: &'a AcquireSpec,
     common: Arc<AcquireUnitSpec>,
     folder: Option<Folder>,
+    /// The user's own columns, where there are any.
+    own: Option<Arc<OwnColumns>>,
 }
 
 /// What decides a ticker's output, beside the content of its files.
@@ -52,6 +91,10 @@ struct UnitKeySpec<'a> {
     ticker: &'a str,
     #[serde(flatten)]
     common: &'a AcquireUnitSpec,
+    /// The user's own columns of this ticker, where the universe has any. Left out where not, so that such keys stay as
+    /// they were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    columns: Option<Digest>,
 }
 
 /// The key of a ticker's unit: the digests of its files are its inputs, so a changed file computes that ticker again
@@ -63,11 +106,14 @@ pub fn unit_key(
     common: &AcquireUnitSpec,
     ticker: &str,
     files: Option<&TickerFiles>,
+    columns: Option<Digest>,
     seed: i64,
     rerun_nonce: Option<&str>,
 ) -> Result<StageKey, ats_pipeline::KeyError> {
-    let inputs = files.map(TickerFiles::digests).unwrap_or_default();
-    StageKey::new(StageName::Acquire, REVISION, &UnitKeySpec { ticker, common }, &inputs, seed, rerun_nonce)
+    let mut inputs = files.map(TickerFiles::digests).unwrap_or_default();
+    inputs.extend(columns);
+    let spec = UnitKeySpec { ticker, common, columns };
+    StageKey::new(StageName::Acquire, REVISION, &spec, &inputs, seed, rerun_nonce)
 }
 
 /// What decides the membership table's unit, beside the content of its file.
@@ -133,7 +179,8 @@ impl UnitWork for Tickers<'_> {
             None => None,
         };
         let nonce = self.file.rerun_nonce.as_deref();
-        let key = unit_key(&self.common, ticker, files.as_ref(), self.file.seed, nonce)?;
+        let columns = self.own.as_ref().map(|own| own::digest(own.of(ticker)));
+        let key = unit_key(&self.common, ticker, files.as_ref(), columns, self.file.seed, nonce)?;
         Ok((key, Prepared::Ticker(files)))
     }
 
@@ -142,9 +189,13 @@ impl UnitWork for Tickers<'_> {
             Prepared::Membership(file) => return membership_output(&file),
             Prepared::Ticker(files) => files,
         };
-        let (common, name) = (Arc::clone(&self.common), ticker.to_owned());
+        let (common, name, own) = (Arc::clone(&self.common), ticker.to_owned(), self.own.clone());
+        let work = move || {
+            let own = own.as_ref().map(|own| own.of(&name));
+            acquire(&common, &name, files.as_ref(), own)
+        };
         // Parsing and compressing are work for a thread of their own.
-        let output = tokio::task::spawn_blocking(move || acquire(&common, &name, files.as_ref()))
+        let output = tokio::task::spawn_blocking(work)
             .await
             .map_err(|error| StageError::internal(format!("{ticker}: {error}")))?
             .map_err(|error| stage_error(&error))?;

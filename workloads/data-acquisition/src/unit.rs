@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use ats_calendar::{Calendar, CalendarError};
 use ats_columns::ColumnsError;
+use ats_columns::own::OwnColumn;
+use ats_pipeline::spec::acquire::OWN_COLUMNS;
 use ats_pipeline::spec::{AcquireUnitSpec, SourceSpec};
 use bytes::Bytes;
 
@@ -78,7 +80,8 @@ pub enum UnitError {
     },
 }
 
-/// The output of a ticker. `files` is what the source has of it, where the source is files.
+/// The output of a ticker. `files` is what the source has of it, where the source is files; `own` the user's own columns
+/// of it, where the universe has any.
 ///
 /// # Errors
 /// Only what is not the ticker's fault: its own problems are an output.
@@ -86,6 +89,7 @@ pub fn acquire(
     spec: &AcquireUnitSpec,
     ticker: &str,
     files: Option<&TickerFiles>,
+    own: Option<&[OwnColumn]>,
 ) -> Result<TickerOutput, UnitError> {
     let request = Request {
         calendar: Calendar::by_name(spec.calendar.as_str())?,
@@ -110,12 +114,12 @@ pub fn acquire(
         })
     });
     match checked {
-        Ok(checked) => done(ticker, &checked),
+        Ok(checked) => done(ticker, &checked, own),
         Err(problem) => Ok(TickerOutput::Bad(problem)),
     }
 }
 
-fn done(ticker: &str, checked: &Checked) -> Result<TickerOutput, UnitError> {
+fn done(ticker: &str, checked: &Checked, own: Option<&[OwnColumn]>) -> Result<TickerOutput, UnitError> {
     let columns = |source| UnitError::Columns { ticker: ticker.to_owned(), source };
     let bars = checked.bars.to_parquet().map_err(columns)?;
     let actions = checked.actions.to_parquet().map_err(columns)?;
@@ -123,7 +127,15 @@ fn done(ticker: &str, checked: &Checked) -> Result<TickerOutput, UnitError> {
         .map_err(|source| UnitError::Json { ticker: ticker.to_owned(), source })?;
     let sessions =
         [("firstSession", checked.quality.first_session), ("lastSession", checked.quality.last_session)];
-    Ok(TickerOutput::Done {
+    let own = match own {
+        Some(own) => Some(OutputFile {
+            name: OWN_COLUMNS,
+            bytes: ats_columns::own::to_parquet(own).map_err(columns)?.into(),
+            rows: Some(own.iter().map(|column| column.values.len() as u64).sum()),
+        }),
+        None => None,
+    };
+    let mut output = TickerOutput::Done {
         files: vec![
             OutputFile {
                 name: ACTIONS,
@@ -138,5 +150,9 @@ fn done(ticker: &str, checked: &Checked) -> Result<TickerOutput, UnitError> {
             .into_iter()
             .filter_map(|(name, session)| Some((name.to_owned(), session?.to_string())))
             .collect(),
-    })
+    };
+    if let TickerOutput::Done { files, .. } = &mut output {
+        files.extend(own);
+    }
+    Ok(output)
 }

@@ -37,7 +37,7 @@ const ACTIONS: &str = "ex_date,kind,value
 ";
 
 fn describe(text: &mut String, name: &str, spec: &AcquireUnitSpec, files: Option<&TickerFiles>) {
-    let key = unit_key(spec, name, files, 7, None).unwrap();
+    let key = unit_key(spec, name, files, None, 7, None).unwrap();
     writeln!(text, "{name}: key {key}").unwrap();
     let TickerOutput::Done { files, counts, notes } = acquire(spec, name, files).unwrap() else {
         panic!("{name} has usable data")
@@ -81,7 +81,8 @@ fn the_quality_record_reads_well() {
         bars: Some(file("bars/GOLD.csv", BARS)),
         actions: Some(file("actions/GOLD.csv", ACTIONS)),
     };
-    let output = acquire(&daily_files(date(2024, 1, 1), date(2024, 1, 31)), "GOLD", Some(&files)).unwrap();
+    let output =
+        acquire(&daily_files(date(2024, 1, 1), date(2024, 1, 31)), "GOLD", Some(&files), None).unwrap();
     let TickerOutput::Done { files, .. } = output else { panic!("GOLD has usable data") };
     let record = files.iter().find(|file| file.name == "quality.json").unwrap();
     let record: serde_json::Value = serde_json::from_slice(&record.bytes).unwrap();

@@ -28,7 +28,7 @@ const GOOD: &str = "date,open,high,low,close,volume
 
 fn stage(tickers: &[&str], common: AcquireUnitSpec, source: &Path, store: &Path, shards: u32) -> StageFile {
     let tickers = tickers.iter().map(|ticker| (*ticker).to_owned()).collect();
-    let spec = AcquireSpec { tickers, membership: None, common };
+    let spec = AcquireSpec { tickers, membership: None, columns: Vec::new(), common };
     StageFile {
         version: 1,
         owner: Owner {
@@ -249,6 +249,68 @@ async fn a_faulty_membership_table_is_told() {
     let words =
         "has no file tables/nowhere.csv, which spec.membership.file names; put it there, or correct the path";
     assert!(error.message.contains(words), "{}", error.message);
+}
+
+fn with_columns(tickers: &[&str], source: &Path, store: &Path) -> StageFile {
+    let mut file = stage(tickers, january(), source, store, 1);
+    if let StageSpec::Acquire(spec) = &mut file.spec {
+        spec.columns = vec![ats_pipeline::spec::OwnColumnSpec {
+            name: "mood".to_owned(),
+            file: "news.csv".to_owned(),
+            column: "Mood".to_owned(),
+        }];
+        file.key = StageKey::new(StageName::Acquire, REVISION, spec, &[], 0, None).unwrap();
+    }
+    file
+}
+
+#[tokio::test]
+async fn a_changed_row_of_an_own_column_computes_its_ticker_alone() {
+    let (source, store) = (source(), tempfile::tempdir().unwrap());
+    write(&source, "bars/AAA.csv", GOOD);
+    write(&source, "bars/BBB.csv", GOOD);
+    let table = "ticker,known_at,Mood
+BBB,2024-01-03T21:00:00Z,0.5
+AAA,2024-01-02T21:00:00Z,0.25
+AAA,2024-01-01T12:00:00Z,
+ZZZ,2024-01-01T12:00:00Z,9
+";
+    write(&source, "news.csv", table);
+    let file = with_columns(&["AAA", "BBB"], source.path(), store.path());
+    let first = run_here(&file, 0).await.unwrap();
+    assert_eq!((first.computed, first.failures.len()), (2, 0));
+    // A row that no bar of the history can see, and one of another ticker, change nothing.
+    write(&source, "news.csv", &format!("{table}AAA,2024-02-01T00:00:00Z,1\nYYY,2024-01-01T12:00:00Z,9\n"));
+    let same = run_here(&file, 0).await.unwrap();
+    assert_eq!((same.computed, same.reused, same.digest), (0, 2, first.digest));
+    write(&source, "news.csv", &table.replace("0.25", "0.75"));
+    let changed = run_here(&file, 0).await.unwrap();
+    assert_eq!((changed.computed, changed.reused), (1, 1));
+
+    let opened = Store::open(&file.store, &Settings::new()).unwrap();
+    let input = StageInput { stage: StageName::Acquire, key: file.key, digest: changed.digest.unwrap() };
+    let dataset = opened.dataset(&input).await.unwrap();
+    let (folder, stored) = opened.unit_of(&dataset, "AAA").await.unwrap().unwrap();
+    let bytes = folder.named(&stored.manifest, "columns.parquet").await.unwrap();
+    let found = ats_columns::own::from_parquet("AAA", bytes).unwrap();
+    assert_eq!((found.len(), found[0].name.as_str()), (1, "mood"));
+    assert!(found[0].values[0].is_nan() && found[0].values[1] == 0.75, "{found:?}");
+
+    for (text, words) in [
+        ("ticker,known_at,mood\n", "there is no column `Mood`; the columns are: ticker, known_at, mood"),
+        ("ticker,Mood\n", "there is no column `known_at`"),
+        ("ticker,known_at,Mood\nAAA,2024-01-02,1\n", "line 2: `2024-01-02` is not an instant"),
+        ("ticker,known_at,Mood\nAAA,2024-01-02T00:00:00Z,good\n", "line 2: Mood `good` is not a number"),
+        (
+            "ticker,known_at,Mood\nAAA,2024-01-02T00:00:00Z,1\nAAA,2024-01-02T00:00:00Z,2\n",
+            "lines 2 and 3: AAA has two rows that became known at 2024-01-02T00:00:00Z",
+        ),
+    ] {
+        write(&source, "news.csv", text);
+        let error = run_here(&file, 0).await.unwrap_err();
+        assert_eq!(error.category, Category::DataRefused);
+        assert!(error.message.contains(words), "{}", error.message);
+    }
 }
 
 /// The same table in three forms is the same output.

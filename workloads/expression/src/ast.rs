@@ -20,6 +20,19 @@ impl Expression {
         &self.source
     }
 
+    /// The name of the column of a user's own that the expression is: `own("name")`, the form in which such a column
+    /// stands among features.
+    #[must_use]
+    pub fn own_column(&self) -> Option<&str> {
+        match &self.root.node {
+            AstNode::Call { name, arguments, .. } if name == "own" => match arguments.as_slice() {
+                [Ast { node: AstNode::Text(column), .. }] => Some(column),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// Every name that stands for a value (columns, features and what is neither), with its place, in order of
     /// appearance.
     #[must_use]
@@ -58,6 +71,13 @@ pub(crate) enum AstNode {
         name_span: Range<usize>,
         ticker: String,
         ticker_span: Range<usize>,
+    },
+    /// A name of a coarser bar: `close@1w`.
+    AtInterval {
+        name: String,
+        name_span: Range<usize>,
+        interval: String,
+        interval_span: Range<usize>,
     },
     Negate(Box<Ast>),
     Not(Box<Ast>),
@@ -98,7 +118,7 @@ impl Binary {
 impl Ast {
     fn collect_names<'a>(&'a self, found: &mut Vec<(&'a str, Range<usize>)>) {
         match &self.node {
-            AstNode::Number(_) | AstNode::Text(_) | AstNode::At { .. } => {}
+            AstNode::Number(_) | AstNode::Text(_) | AstNode::At { .. } | AstNode::AtInterval { .. } => {}
             AstNode::Name(name) => found.push((name, self.span.clone())),
             AstNode::Negate(input) | AstNode::Not(input) | AstNode::Field { base: input, .. } => {
                 input.collect_names(found);

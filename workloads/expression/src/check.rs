@@ -16,7 +16,7 @@ use crate::parser::MAX_LENGTH;
 use crate::scope::Scope;
 use crate::typed::{Boolean, Constant, Kind, Node, Number, Typed};
 use crate::unit::Unit;
-use crate::vocabulary::{Arithmetic, Column};
+use crate::vocabulary::{Arithmetic, Coarse, Column};
 
 use self::arguments::Call;
 use self::value::{Checked, Value};
@@ -89,6 +89,9 @@ impl Checker<'_> {
             AstNode::Name(name) => self.name(name, ast),
             AstNode::At { name, name_span, ticker, ticker_span } => {
                 self.column_of(name, name_span, ticker, ticker_span)
+            }
+            AstNode::AtInterval { name, name_span, interval, interval_span } => {
+                self.coarse_column(name, name_span, interval, interval_span)
             }
             AstNode::Negate(input) => {
                 let value = self.number(input, || "after `-`".to_owned())?;
@@ -185,6 +188,31 @@ impl Checker<'_> {
         };
         let unit = Unit::of(*column).of_ticker(&ticker);
         Ok(Checked::Number(Value::new(Number::ColumnOf { column: *column, ticker }, unit)))
+    }
+
+    /// A column of a coarser bar.
+    fn coarse_column(
+        &self,
+        name: &str,
+        name_span: &Range<usize>,
+        interval: &str,
+        interval_span: &Range<usize>,
+    ) -> Result<Checked, ExpressionError> {
+        let Some(column) = Column::ALL.iter().find(|column| column.text() == name) else {
+            let message = format!("expected a column before `@`, found `{}`", shorten(name));
+            let error = self.error(Category::Name, name_span.clone(), message);
+            return Err(error.help(
+                "of a coarser interval only the columns of its bars can be read, such as `close@1w`; write the \
+                 function around them",
+            ));
+        };
+        let Some(coarse) = Coarse::ALL.iter().find(|coarse| coarse.text() == interval) else {
+            let message = format!("expected `1d` or `1w` after `@`, found `{}`", shorten(interval));
+            let error = self.error(Category::Range, interval_span.clone(), message);
+            return Err(error.help("coarser bars are a session (`1d`) and the sessions of a week (`1w`)"));
+        };
+        let node = Number::CoarseColumn { column: *column, interval: *coarse };
+        Ok(Checked::Number(Value::new(node, Unit::of(*column))))
     }
 
     fn binary(

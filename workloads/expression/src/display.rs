@@ -49,6 +49,8 @@ impl fmt::Display for Number {
             Self::Constant(constant) => constant.fmt(f),
             Self::Column(column) => column.fmt(f),
             Self::ColumnOf { column, ticker } => write!(f, "{column}@\"{ticker}\""),
+            Self::CoarseColumn { column, interval } => write!(f, "{column}@{interval}"),
+            Self::Own(name) => write!(f, "own(\"{name}\")"),
             Self::Feature(name) => name.fmt(f),
             Self::Negate(input) => {
                 f.write_str("-")?;

@@ -210,7 +210,10 @@ impl Builder {
                 if !feature.uses.iter().all(|used| sound.contains(used)) {
                     continue;
                 }
-                match check(expression, &self.scope) {
+                let own = expression.own_column().is_some_and(|column| column == feature.name.as_str());
+                let found =
+                    if own { Ok(Typed::own(feature.name.clone())) } else { check(expression, &self.scope) };
+                match found {
                     Ok(typed) => {
                         sound.insert(at);
                         self.scope.insert(feature.name.clone(), typed.facts());

@@ -9,6 +9,8 @@ pub(crate) enum Token {
     Number(f64),
     Text(String),
     Name(String),
+    /// What stands behind `@` and begins with a digit: `1w`.
+    Interval(String),
     /// An operator or a mark.
     Mark(&'static str),
     End,
@@ -43,9 +45,10 @@ const FOREIGN: [(&str, &str); 13] = [
 
 pub(crate) fn tokens(source: &str) -> Result<Vec<Lexeme>, ExpressionError> {
     let mut lexer = Lexer { source, at: 0 };
-    let mut lexemes = Vec::new();
+    let mut lexemes: Vec<Lexeme> = Vec::new();
     loop {
-        let lexeme = lexer.next()?;
+        let behind_at = lexemes.last().is_some_and(|before| before.token == Token::Mark("@"));
+        let lexeme = lexer.next(behind_at)?;
         let end = lexeme.token == Token::End;
         lexemes.push(lexeme);
         if end {
@@ -60,13 +63,16 @@ struct Lexer<'a> {
 }
 
 impl Lexer<'_> {
-    fn next(&mut self) -> Result<Lexeme, ExpressionError> {
+    fn next(&mut self, behind_at: bool) -> Result<Lexeme, ExpressionError> {
         self.take_while(|c| c.is_ascii_whitespace());
         let start = self.at;
         let Some(first) = self.rest().chars().next() else {
             return Ok(Lexeme { token: Token::End, span: start..start });
         };
         let token = match first {
+            '0'..='9' if behind_at => {
+                Token::Interval(self.take_while(|c| c.is_ascii_alphanumeric() || c == '_').to_owned())
+            }
             '0'..='9' => self.number(start)?,
             'a'..='z' | 'A'..='Z' | '_' => {
                 Token::Name(self.take_while(|c| c.is_ascii_alphanumeric() || c == '_').to_owned())

@@ -34,7 +34,7 @@ pub use scope::Scope;
 pub use typed::{Boolean, Constant, Facts, History, Kind, Node, Number, Period, Typed};
 pub use unit::Unit;
 pub use vocabulary::{
-    Arithmetic, Bars, BollingerOutput, Calendar, Column, Compare, Cross, CrossSection, Extreme, Logic,
-    MacdOutput, Map, PairWindow, StochasticOutput, Window,
+    Arithmetic, Bars, BollingerOutput, Calendar, Coarse, Column, Compare, Cross, CrossSection, Extreme,
+    Logic, MacdOutput, Map, PairWindow, StochasticOutput, Window,
 };
 pub use walk::Any;

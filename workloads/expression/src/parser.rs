@@ -146,21 +146,31 @@ impl Parser<'_> {
             Token::Mark("+") => {
                 Err(self.unexpected("an expression").help("there is no unary `+`: leave it out"))
             }
-            Token::Mark(_) | Token::End => Err(self.unexpected("an expression")),
+            // An interval stands behind `@` alone.
+            Token::Interval(_) | Token::Mark(_) | Token::End => Err(self.unexpected("an expression")),
         }
     }
 
-    /// A name and the ticker behind its `@`.
+    /// A name and the ticker or the interval behind its `@`.
     fn at_ticker(&mut self, name: String, name_span: Range<usize>) -> Result<Ast, ExpressionError> {
         self.at += 1;
         let ticker_span = self.span();
         let ticker = match self.peek().clone() {
             Token::Text(ticker) => ticker,
+            Token::Interval(interval) => {
+                self.at += 1;
+                let (span, interval_span) = (name_span.start..ticker_span.end, ticker_span);
+                return self.node(span, 0, AstNode::AtInterval { name, name_span, interval, interval_span });
+            }
             Token::Name(ticker) => {
-                let help = format!("write `{name}@\"{ticker}\"`");
+                let help = match ticker.as_str() {
+                    "d" | "day" | "daily" => format!("write `{name}@1d`"),
+                    "w" | "week" | "weekly" => format!("write `{name}@1w`"),
+                    _ => format!("write `{name}@\"{ticker}\"`"),
+                };
                 return Err(self.unexpected("a ticker in quotes after `@`").help(help));
             }
-            _ => return Err(self.unexpected("a ticker in quotes after `@`")),
+            _ => return Err(self.unexpected("a ticker in quotes or an interval after `@`")),
         };
         self.at += 1;
         let span = name_span.start..ticker_span.end;

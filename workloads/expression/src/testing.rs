@@ -85,8 +85,10 @@ impl Generator {
         ]
         .boxed();
         let column = prop::sample::select(vec!["open", "high", "low", "close"]).prop_map(str::to_owned);
+        let coarse = prop::sample::select(vec!["open@1w", "high@1w", "low@1w", "close@1w", "close@1d"])
+            .prop_map(str::to_owned);
         let price =
-            prop_oneof![4 => column, 1 => self.call("atr", 1), 1 => self.call("vwap", 1), 1 => self.call("roll_spread", 2)]
+            prop_oneof![4 => column, 1 => coarse, 1 => self.call("atr", 1), 1 => self.call("vwap", 1), 1 => self.call("roll_spread", 2)]
                 .boxed();
         let boolean =
             (price.clone(), compare(), price.clone()).prop_map(|(a, op, b)| format!("{a} {op} {b}")).boxed();

@@ -12,8 +12,8 @@ use crate::error::{Category, ExpressionError};
 use crate::names::{Name, Ticker};
 use crate::unit::Unit;
 use crate::vocabulary::{
-    Arithmetic, Bars, BollingerOutput, Calendar, Column, Compare, Cross, CrossSection, Extreme, Logic,
-    MacdOutput, Map, PairWindow, StochasticOutput, Window,
+    Arithmetic, Bars, BollingerOutput, Calendar, Coarse, Column, Compare, Cross, CrossSection, Extreme,
+    Logic, MacdOutput, Map, PairWindow, StochasticOutput, Window,
 };
 
 /// A checked expression with what was derived about it in its scope.
@@ -77,6 +77,17 @@ pub enum Number {
         /// Whose.
         ticker: Ticker,
     },
+    /// `close@1w`: a column of the last coarser bar that is complete when the ticker's own bar is; null where the
+    /// ticker had no bar in it.
+    CoarseColumn {
+        /// Which column.
+        column: Column,
+        /// Of which bars.
+        interval: Coarse,
+    },
+    /// `own("name")`: a column of the user's own, joined as it was known. It stands alone, as the whole of the feature
+    /// of that name.
+    Own(Name),
     /// The value of an earlier feature of kind number.
     Feature(Name),
     /// `-x`.
@@ -333,6 +344,17 @@ impl Period {
 }
 
 impl Typed {
+    /// A column of the user's own.
+    pub(crate) fn own(name: Name) -> Self {
+        let facts = Facts {
+            kind: Kind::Number,
+            unit: Unit::PLAIN,
+            cross_sectional: false,
+            history: History::default(),
+        };
+        Self { node: Node::Number(Number::Own(name)), facts }
+    }
+
     /// The tree, for an evaluator.
     #[must_use]
     pub const fn node(&self) -> &Node {

@@ -52,6 +52,16 @@ closed!(
 );
 
 closed!(
+    /// Bars made of the ticker's own ones: `close@1w`.
+    Coarse {
+        /// A session.
+        Day = "1d",
+        /// The sessions from Monday to Sunday.
+        Week = "1w",
+    }
+);
+
+closed!(
     /// Arithmetic on two numbers.
     Arithmetic {
         /// `a + b`

@@ -74,6 +74,8 @@ impl<'a> Any<'a> {
                 Number::Constant(_)
                 | Number::Column(_)
                 | Number::ColumnOf { .. }
+                | Number::CoarseColumn { .. }
+                | Number::Own(_)
                 | Number::Feature(_)
                 | Number::Stochastic { .. }
                 | Number::Bars { .. }
@@ -118,7 +120,7 @@ impl<'a> Any<'a> {
 fn columns_of(number: &Number) -> Vec<Column> {
     use Column::{Close, High, Low, Open, RawClose, RawVolume, Volume};
     match number {
-        Number::Column(column) => vec![*column],
+        Number::Column(column) | Number::CoarseColumn { column, .. } => vec![*column],
         Number::Stochastic { .. } => vec![High, Low, Close],
         Number::Obv => vec![Close, Volume],
         Number::Beta { .. } => vec![Close],
@@ -133,6 +135,7 @@ fn columns_of(number: &Number) -> Vec<Column> {
         },
         Number::Constant(_)
         | Number::ColumnOf { .. }
+        | Number::Own(_)
         | Number::Feature(_)
         | Number::Negate(_)
         | Number::Arithmetic { .. }

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ats_calendar::Calendar;
+use ats_calendar::{Calendar, Interval};
 use ats_columns::column::{floats_column, frame, strings_column, timestamps_column};
+use ats_columns::own::{OwnColumn, as_known};
 use ats_columns::{Adjustment, Bars, Inputs, evaluate_all, write_parquet};
-use ats_expression::{FeatureGraph, Phase};
+use ats_expression::{FeatureGraph, Node, Number, Phase};
 use ats_pipeline::spec::FeaturesSpec;
+use ats_pipeline::spec::acquire::OWN_COLUMNS;
 use ats_pipeline::spec::features::REVISION;
 use ats_pipeline::{Digest, Outcome, StageFile, StageKey, StageName};
 use ats_store::{OutputFile, StageContext, StageError, UnitOutput, UnitWork, run_units};
@@ -57,6 +59,9 @@ struct UnitKeySpec<'a> {
     spec: &'a FeaturesSpec,
     bars: Digest,
     benchmarks: &'a BTreeMap<String, Digest>,
+    /// The user's own columns, where the universe has any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    columns: Option<Digest>,
 }
 
 /// The digest of a ticker's bars, or of the reason why it has none.
@@ -80,8 +85,13 @@ impl UnitWork for Tickers<'_> {
     async fn prepare(&self, ticker: &str) -> Result<(StageKey, Unit), StageError> {
         let unit = self.acquired.unit(ticker).await?;
         let bars = digest(&unit)?;
-        let inputs: Vec<Digest> = std::iter::once(bars).chain(self.digests.values().copied()).collect();
-        let spec = UnitKeySpec { ticker, spec: self.spec, bars, benchmarks: &self.digests };
+        let columns = match &unit {
+            Unit::Done { manifest, .. } => manifest.file(OWN_COLUMNS).map(|file| file.digest),
+            Unit::Bad { .. } => None,
+        };
+        let benchmarks = self.digests.values().copied();
+        let inputs: Vec<Digest> = std::iter::once(bars).chain(benchmarks).chain(columns).collect();
+        let spec = UnitKeySpec { ticker, spec: self.spec, bars, benchmarks: &self.digests, columns };
         let nonce = self.file.rerun_nonce.as_deref();
         let key = StageKey::new(StageName::Features, REVISION, &spec, &inputs, self.file.seed, nonce)?;
         Ok((key, unit))
@@ -99,27 +109,45 @@ impl UnitWork for Tickers<'_> {
         let benchmarks = Arc::clone(self.benchmarks.get_or_try_init(read).await?);
         let bytes = folder.named(&manifest, BARS).await?;
         let (graph, calendar, name) = (Arc::clone(&self.graph), self.calendar, ticker.to_owned());
-        let adjustment = scope::adjustment(self.spec.adjustment);
+        let own = match manifest.file(OWN_COLUMNS) {
+            Some(_) => Some(folder.named(&manifest, OWN_COLUMNS).await?),
+            None => None,
+        };
+        let (adjustment, interval) = (scope::adjustment(self.spec.adjustment), self.spec.interval);
         scope::blocking(move || {
             let bars = Bars::from_parquet(&name, bytes)?;
-            features(&bars, &graph, &benchmarks, adjustment, calendar)
+            let own = own.map(|bytes| ats_columns::own::from_parquet(&name, bytes)).transpose()?;
+            let own = own.unwrap_or_default();
+            features(&bars, &own, &graph, &benchmarks, adjustment, interval, calendar)
         })
         .await
     }
 }
 
-/// The features of one ticker: a file with a column for each and a row for each bar. Pure.
+/// The features of one ticker: a file with a column for each and a row for each bar. `own` are the user's own columns;
+/// one that is not there is null at every bar. Pure.
 ///
 /// # Errors
 /// When a benchmark is missing, or a bar's date is not a session of the calendar.
 pub fn features(
     bars: &Bars,
+    own: &[OwnColumn],
     graph: &FeatureGraph,
     benchmarks: &Benchmarks,
     adjustment: Adjustment,
+    interval: Interval,
     calendar: &Calendar,
 ) -> Result<UnitOutput, FeatureError> {
-    let mut inputs = Inputs::new(bars, adjustment, calendar)?;
+    let mut inputs = Inputs::new(bars, adjustment, calendar)?.with_interval(interval, calendar);
+    for feature in graph.features() {
+        if let Node::Number(Number::Own(name)) = feature.typed.node() {
+            let values = match own.iter().find(|column| column.name == name.as_str()) {
+                Some(column) => as_known(column, bars, interval, calendar)?,
+                None => vec![f64::NAN; bars.len()],
+            };
+            inputs = inputs.with_own(name.clone(), values)?;
+        }
+    }
     for (ticker, benchmark) in benchmarks {
         inputs = inputs.with_benchmark(ticker.clone(), benchmark, adjustment);
     }

@@ -117,6 +117,7 @@ pub fn universe(
     let acquire = AcquireSpec {
         tickers,
         membership: universe.membership.clone(),
+        columns: universe.columns.clone(),
         common: universe.acquire_unit(as_of),
     };
     plan.push(Work {

@@ -210,10 +210,11 @@ impl Rules {
         core: &StrategyCore,
         market: &'a Market,
         history: &'a TickerHistory,
-        calendar: &Calendar,
+        calendar: &'a Calendar,
     ) -> Result<Inputs<'a>, SignalError> {
         let adjustment = adjustment(core);
-        let mut inputs = Inputs::new(&history.bars, adjustment, calendar)?;
+        let mut inputs =
+            Inputs::new(&history.bars, adjustment, calendar)?.with_interval(core.interval, calendar);
         for (name, values) in &history.features {
             inputs =
                 inputs.with_feature(name.clone(), values.clone()).map_err(missing("universe features"))?;

@@ -65,8 +65,16 @@ pub async fn case(folder: &Path, size: &Size, jobs: usize) -> Result<Run> {
     let (began, used) = (Instant::now(), cpu());
     let work = || -> std::result::Result<(), String> {
         while let Some(bars) = bars.get(next.fetch_add(1, Ordering::Relaxed)) {
-            features(bars, &graph, &Benchmarks::new(), Adjustment::SplitsAndDividends, Calendar::xnys())
-                .map_err(|error| error.to_string())?;
+            features(
+                bars,
+                &[],
+                &graph,
+                &Benchmarks::new(),
+                Adjustment::SplitsAndDividends,
+                ats_calendar::Interval::D1,
+                Calendar::xnys(),
+            )
+            .map_err(|error| error.to_string())?;
         }
         Ok(())
     };

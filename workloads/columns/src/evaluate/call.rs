@@ -126,6 +126,8 @@ impl<'e> Call<'e> {
             Number::Constant(_)
             | Number::Column(_)
             | Number::ColumnOf { .. }
+            | Number::CoarseColumn { .. }
+            | Number::Own(_)
             | Number::Feature(_)
             | Number::Negate(_)
             | Number::Arithmetic { .. }

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
-use ats_calendar::Calendar;
-use ats_expression::{Column as BarColumn, Name, Number, Ticker};
+use ats_calendar::{Calendar, Interval};
+use ats_expression::{Coarse, Column as BarColumn, Name, Number, Ticker};
 
 use super::EvaluateError;
 use super::values::Column;
 use crate::adjust::{Adjustment, Prices};
 use crate::bars::Bars;
+use crate::coarse::Coarsening;
 use crate::error::ColumnsError;
 use crate::segments::{MAX_GAP_SESSIONS, segments};
 
@@ -19,7 +20,10 @@ pub struct Inputs<'a> {
     bars: &'a Bars,
     prices: Prices<'a>,
     segments: Vec<Range<usize>>,
+    /// How long the bars are and where they trade, for columns of a coarser interval.
+    length: Option<(Interval, &'a Calendar)>,
     features: BTreeMap<Name, Column>,
+    own: BTreeMap<Name, Vec<f64>>,
     others: BTreeMap<Ticker, Other<'a>>,
     cross_section: HashMap<Number, Vec<f64>>,
 }
@@ -43,10 +47,20 @@ impl<'a> Inputs<'a> {
             bars,
             prices: Prices::new(bars, adjustment),
             segments: segments(bars.ticker(), calendar, bars.session(), MAX_GAP_SESSIONS)?,
+            length: None,
             features: BTreeMap::new(),
+            own: BTreeMap::new(),
             others: BTreeMap::new(),
             cross_section: HashMap::new(),
         })
+    }
+
+    /// Says how long the bars are, which columns of a coarser interval (`close@1w`) need: a week is seen from the bar on
+    /// that completes it.
+    #[must_use]
+    pub fn with_interval(mut self, interval: Interval, calendar: &'a Calendar) -> Self {
+        self.length = Some((interval, calendar));
+        self
     }
 
     /// Adds the values of an earlier feature, one for each bar.
@@ -56,6 +70,16 @@ impl<'a> Inputs<'a> {
     pub fn with_feature(mut self, name: Name, values: Column) -> Result<Self, EvaluateError> {
         self.check_length(values.len(), || format!("the feature `{name}`"))?;
         self.features.insert(name, values);
+        Ok(self)
+    }
+
+    /// Adds the values of a column of the user's own, one for each bar ([`crate::own::as_known`]).
+    ///
+    /// # Errors
+    /// Another number of values than bars.
+    pub fn with_own(mut self, name: Name, values: Vec<f64>) -> Result<Self, EvaluateError> {
+        self.check_length(values.len(), || format!("the column `{name}`"))?;
+        self.own.insert(name, values);
         Ok(self)
     }
 
@@ -130,11 +154,30 @@ impl<'a> Inputs<'a> {
         self.features.get(name)
     }
 
+    pub(super) fn own(&self, name: &Name) -> Option<&[f64]> {
+        self.own.get(name).map(Vec::as_slice)
+    }
+
     /// A column of another ticker, aligned to the bars.
     pub(super) fn column_of(&self, ticker: &Ticker, column: BarColumn) -> Option<Vec<f64>> {
         let other = self.others.get(ticker)?;
         let values = column_of(other.bars, &other.prices, column);
         Some(other.joined.iter().map(|row| row.map_or(f64::NAN, |row| values[row])).collect())
+    }
+
+    /// A column of coarser bars at each bar.
+    pub(super) fn coarse_column(&self, coarse: Coarse, column: BarColumn) -> Option<Vec<f64>> {
+        let (interval, calendar) = self.length?;
+        let values = self.column(column);
+        let mut state = Coarsening::new(calendar, interval, coarse, column);
+        let mut found = Vec::with_capacity(values.len());
+        for segment in &self.segments {
+            state.restart();
+            for row in segment.clone() {
+                found.push(state.push(self.bars.session()[row], self.bars.timestamp()[row], values[row]));
+            }
+        }
+        Some(found)
     }
 
     pub(super) fn cross_section(&self, node: &Number) -> Option<&[f64]> {

@@ -51,6 +51,22 @@ pub enum EvaluateError {
         /// The benchmark.
         benchmark: Ticker,
     },
+    /// A column of the user's own whose values are not an input.
+    #[error("{ticker}: the values of the column `{name}` are missing")]
+    Own {
+        /// The ticker that was evaluated.
+        ticker: String,
+        /// The column.
+        name: Name,
+    },
+    /// A column of a coarser interval, and nobody said how long the bars are.
+    #[error("{ticker}: `{column}` needs the length of the bars, which is not there")]
+    Interval {
+        /// The ticker that was evaluated.
+        ticker: String,
+        /// The column, as it is written.
+        column: String,
+    },
     /// A function across tickers whose values are not an input.
     #[error("{ticker}: `{function}` needs the values of all active tickers, which are not there")]
     CrossSection {

@@ -29,6 +29,18 @@ impl<'e, 'i> Evaluator<'e, 'i> {
             Number::ColumnOf { column, ticker } => {
                 return Ok(Values::Shared(Arc::new(self.column_of(ticker, *column)?)));
             }
+            Number::Own(name) => {
+                return self.inputs.own(name).map(Values::Borrowed).ok_or_else(|| EvaluateError::Own {
+                    ticker: self.inputs.ticker().to_owned(),
+                    name: name.clone(),
+                });
+            }
+            Number::CoarseColumn { column, interval } => {
+                self.inputs.coarse_column(*interval, *column).ok_or_else(|| EvaluateError::Interval {
+                    ticker: self.inputs.ticker().to_owned(),
+                    column: number.to_string(),
+                })?
+            }
             Number::Feature(name) => {
                 return match self.feature(name)? {
                     Column::Number(values) => Ok(Values::Shared(Arc::clone(values))),

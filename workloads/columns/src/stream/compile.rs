@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use ats_calendar::Calendar;
+use ats_calendar::{Calendar, Interval};
 use ats_expression::{Boolean, Column as BarColumn, Name, Node, Number, Ticker, Typed};
 
 use super::{BooleanSlot, NumberSlot, Slot, Step, Stream};
 use crate::adjust::Adjustment;
+use crate::coarse::Coarsening;
 use crate::evaluate::EvaluateError;
 use crate::evaluate::booleans::direction_of;
 use crate::evaluate::call::{Call, Operand, Several};
@@ -18,9 +19,10 @@ const ANY: &str = "a stream";
 pub(super) fn stream<'e>(
     expressions: impl IntoIterator<Item = (&'e Name, &'e Typed)>,
     adjustment: Adjustment,
+    interval: Interval,
     calendar: &'static Calendar,
 ) -> Result<Stream, EvaluateError> {
-    let mut compiler = Compiler::default();
+    let mut compiler = Compiler::new(interval, calendar);
     let mut roots = Vec::new();
     for (name, typed) in expressions {
         let slot = match typed.node() {
@@ -42,8 +44,9 @@ pub(super) fn stream<'e>(
 }
 
 /// The maps are only looked up, never walked: their order decides nothing.
-#[derive(Default)]
 struct Compiler<'e> {
+    interval: Interval,
+    calendar: &'static Calendar,
     steps: Vec<(usize, Step)>,
     /// The first values of the number slots: those of constants stay.
     numbers: Vec<f64>,
@@ -57,6 +60,22 @@ struct Compiler<'e> {
 }
 
 impl<'e> Compiler<'e> {
+    fn new(interval: Interval, calendar: &'static Calendar) -> Self {
+        Self {
+            interval,
+            calendar,
+            steps: Vec::new(),
+            numbers: Vec::new(),
+            booleans: 0,
+            features: BTreeMap::new(),
+            known_numbers: HashMap::new(),
+            known_booleans: HashMap::new(),
+            calls: HashMap::new(),
+            columns: BTreeMap::new(),
+            others: BTreeMap::new(),
+        }
+    }
+
     fn number(&mut self, number: &'e Number) -> Result<NumberSlot, EvaluateError> {
         if let Some(slot) = self.known_numbers.get(number) {
             return Ok(*slot);
@@ -74,6 +93,14 @@ impl<'e> Compiler<'e> {
             }
             Number::Column(column) => return Ok(self.column(*column)),
             Number::ColumnOf { column, ticker } => return Ok(self.column_of(ticker, *column)),
+            Number::Own(name) => {
+                // A stream is given bars; what else was known when is read from files.
+                return Err(EvaluateError::Own { ticker: ANY.to_owned(), name: name.clone() });
+            }
+            Number::CoarseColumn { column, interval } => {
+                let state = Coarsening::new(self.calendar, self.interval, *interval, *column);
+                Step::CoarseColumn(*column, state)
+            }
             Number::Feature(name) => {
                 return match self.feature(name)? {
                     Slot::Number(slot) => Ok(slot),

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(dead_code, reason = "each test file uses a part")]
 
-use ats_calendar::{Calendar, Session};
+use ats_calendar::{Calendar, Interval, Session};
 use ats_columns::evaluate::Column;
 use ats_columns::{Adjustment, BarColumns, Bars, Inputs, evaluate};
 use ats_expression::{Scope, Ticker, Typed, check, parse};
@@ -69,7 +69,9 @@ pub fn walk(ticker: &str, sessions: &[Session], seed: u64) -> Bars {
 }
 
 pub fn inputs(bars: &Bars) -> Inputs<'_> {
-    Inputs::new(bars, Adjustment::SplitsAndDividends, Calendar::xnys()).unwrap()
+    Inputs::new(bars, Adjustment::SplitsAndDividends, Calendar::xnys())
+        .unwrap()
+        .with_interval(Interval::D1, Calendar::xnys())
 }
 
 pub fn with_benchmark<'a>(bars: &'a Bars, benchmark: &'a Bars) -> Inputs<'a> {

@@ -4,7 +4,7 @@
 //! functions. They are therefore computed in waves: all functions whose arguments are known at once. In each wave
 //! one ticker after the other is evaluated, and only the values at its active rows are kept.
 
-use ats_calendar::Calendar;
+use ats_calendar::{Calendar, Interval};
 use ats_columns::cross_section::{demean, rank, winsorize, zscore};
 use ats_columns::evaluate::{Column, evaluate_number};
 use ats_columns::{Adjustment, Bars, Inputs, evaluate};
@@ -142,6 +142,8 @@ pub struct Common {
     pub benchmarks: Benchmarks,
     /// How prices are adjusted.
     pub adjustment: Adjustment,
+    /// Length of a bar.
+    pub interval: Interval,
     /// The exchange.
     pub calendar: &'static Calendar,
 }
@@ -154,7 +156,8 @@ impl Common {
     /// # Errors
     /// When an input is missing.
     pub fn evaluate(&self, ticker: &TickerInputs, known: &[Vec<f64>]) -> Result<Vec<Vec<f64>>, FeatureError> {
-        let mut inputs = Inputs::new(&ticker.bars, self.adjustment, self.calendar)?;
+        let mut inputs = Inputs::new(&ticker.bars, self.adjustment, self.calendar)?
+            .with_interval(self.interval, self.calendar);
         for (name, benchmark) in &self.benchmarks {
             inputs = inputs.with_benchmark(name.clone(), benchmark, self.adjustment);
         }

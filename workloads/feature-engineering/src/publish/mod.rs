@@ -191,11 +191,12 @@ impl<'a> Publisher<'a> {
             let (graph, at, calendar) =
                 (Arc::clone(&self.graph), Arc::clone(&self.rebalances), self.calendar);
             let (benchmarks, adjustment) = (self.benchmarks.clone(), scope::adjustment(self.spec.adjustment));
+            let interval = self.spec.interval;
             blocking(move || {
                 let bars = Bars::from_parquet(&name, bars)?;
                 let features = read(&bars, stored.as_ref(), &wanted)?;
                 let Some(typed) = graph.ranking() else { return Ok(Survey::default()) };
-                let ranking = Ranking { typed, at: &at, benchmarks: &benchmarks, adjustment };
+                let ranking = Ranking { typed, at: &at, benchmarks: &benchmarks, adjustment, interval };
                 Survey::of_bars(&bars, features, &ranking, calendar, &history)
             })
             .await?
@@ -325,6 +326,7 @@ impl<'a> Publisher<'a> {
             plan,
             benchmarks: self.benchmarks.clone(),
             adjustment: scope::adjustment(self.spec.adjustment),
+            interval: self.spec.interval,
             calendar: self.calendar,
         });
         // Tickers that are never active take no part.

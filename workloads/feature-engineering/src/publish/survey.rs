@@ -1,6 +1,6 @@
 //! What `publish` keeps of each ticker's bars.
 
-use ats_calendar::{Calendar, Session};
+use ats_calendar::{Calendar, Interval, Session};
 use ats_columns::column::sessions as sessions_of;
 use ats_columns::evaluate::{Column, evaluate};
 use ats_columns::{Adjustment, Bars, Inputs, read_parquet};
@@ -32,6 +32,8 @@ pub struct Ranking<'a> {
     pub benchmarks: &'a Benchmarks,
     /// How prices are adjusted.
     pub adjustment: Adjustment,
+    /// Length of a bar.
+    pub interval: Interval,
 }
 
 impl Survey {
@@ -57,7 +59,8 @@ impl Survey {
         history: &[Session],
     ) -> Result<Self, FeatureError> {
         let present = places(bars.ticker(), bars.session(), history)?;
-        let mut inputs = Inputs::new(bars, ranking.adjustment, calendar)?;
+        let mut inputs =
+            Inputs::new(bars, ranking.adjustment, calendar)?.with_interval(ranking.interval, calendar);
         for (ticker, benchmark) in ranking.benchmarks {
             inputs = inputs.with_benchmark(ticker.clone(), benchmark, ranking.adjustment);
         }

@@ -14,7 +14,7 @@ use super::{Problem, Problems, Volume, expression, source};
 use crate::{
     contract::StoreLocation,
     schedule::CheckedSchedule,
-    spec::{AcquireUnitSpec, NamedExpression, QualitySpec, SelectionSpec, SourceSpec},
+    spec::{AcquireUnitSpec, NamedExpression, OwnColumnSpec, QualitySpec, SelectionSpec, SourceSpec},
 };
 
 /// A universe whose every field is sound.
@@ -48,6 +48,8 @@ pub struct CheckedUniverse {
     pub quality: QualitySpec,
     /// Where the membership table lies inside the source.
     pub membership: Option<String>,
+    /// Columns of the user's own, by name.
+    pub columns: Vec<OwnColumnSpec>,
     /// Which tickers are active.
     pub selection: Option<SelectionSpec>,
     /// The features, checked and in dependency order.
@@ -123,9 +125,10 @@ pub fn universe(spec: &TradingUniverseSpec) -> Result<CheckedUniverse, Vec<Probl
         problems.take("spec.schedule", CheckedSchedule::new(&schedule.cron, &schedule.time_zone))
     });
     let membership = membership(&mut problems, spec);
+    let columns = own_columns(&mut problems, spec);
     let max_missing =
         problems.take("spec.quality.maxMissingSessions", spec.quality.max_missing_sessions.decimal());
-    let graph = graph(&mut problems, spec);
+    let graph = graph(&mut problems, spec, &columns);
     let selection = graph.as_ref().and_then(|graph| selection(&mut problems, spec, graph));
     let benchmarks = graph.as_ref().map(|graph| {
         graph
@@ -153,6 +156,7 @@ pub fn universe(spec: &TradingUniverseSpec) -> Result<CheckedUniverse, Vec<Probl
             schedule,
             quality: QualitySpec { max_missing_sessions: max_missing?, on_breach: spec.quality.on_breach },
             membership,
+            columns,
             selection,
             graph: graph?,
             sharding: spec.sharding.clone().unwrap_or_default(),
@@ -225,6 +229,45 @@ fn membership(problems: &mut Problems, spec: &TradingUniverseSpec) -> Option<Str
     Some(file.clone())
 }
 
+/// The columns of the user's own, by name.
+fn own_columns(problems: &mut Problems, spec: &TradingUniverseSpec) -> Vec<OwnColumnSpec> {
+    if !spec.columns.is_empty() && spec.source.files.is_none() {
+        problems.add(
+            "spec.columns",
+            "files of columns lie in the folder of source.files: set source.files, or leave columns out",
+        );
+    }
+    let mut columns: Vec<OwnColumnSpec> = Vec::new();
+    for (index, column) in spec.columns.iter().enumerate() {
+        let (path, name) = (format!("spec.columns[{index}].name"), &column.name);
+        if columns.iter().any(|other| other.name == *name) {
+            problems.add(path, format!("the name `{name}` is there twice: give one of the columns another"));
+            continue;
+        }
+        if let Some(place) = spec.features.iter().position(|feature| feature.name == *name) {
+            problems.add(
+                path,
+                format!(
+                    "the name `{name}` is that of spec.features[{place}], too: a column is a feature itself"
+                ),
+            );
+            continue;
+        }
+        if let Err(error) = ats_expression::Name::new(name) {
+            problems.add(path, error.to_string());
+            continue;
+        }
+        let theirs = column.column.as_ref().map_or(name, |theirs| &theirs.0);
+        columns.push(OwnColumnSpec {
+            name: name.clone(),
+            file: column.file.0.clone(),
+            column: theirs.clone(),
+        });
+    }
+    columns.sort();
+    columns
+}
+
 fn span(problems: &mut Problems, spec: &TradingUniverseSpec) -> Option<(Date, Option<Date>)> {
     let start = problems.date("spec.history.start", &spec.history.start.0)?;
     let end = match &spec.history.end {
@@ -257,14 +300,35 @@ fn span(problems: &mut Problems, spec: &TradingUniverseSpec) -> Option<(Date, Op
     }
 }
 
-fn graph(problems: &mut Problems, spec: &TradingUniverseSpec) -> Option<FeatureGraph> {
+fn graph(
+    problems: &mut Problems,
+    spec: &TradingUniverseSpec,
+    columns: &[OwnColumnSpec],
+) -> Option<FeatureGraph> {
+    for (index, feature) in spec.features.iter().enumerate() {
+        let own = ats_expression::parse(&feature.expression).ok();
+        if let Some(column) = own.as_ref().and_then(ats_expression::Expression::own_column) {
+            problems.add_as(
+                format!("spec.features[{index}].expression"),
+                ats_crds::Reason::InvalidExpression,
+                format!(
+                    "a column of your own is declared in spec.columns and used by its name: write `{column}`"
+                ),
+            );
+            return None;
+        }
+    }
     // By name, so that the order in which a user lists features is in no key.
     let mut listed: Vec<usize> = (0..spec.features.len()).collect();
     listed.sort_by_key(|index| spec.features.get(*index).map(|feature| &feature.name));
+    let own: Vec<(&str, String)> =
+        columns.iter().map(|column| (column.name.as_str(), format!("own(\"{}\")", column.name))).collect();
+    // Columns come last, so that the places of the features stay those of `listed`; they have no errors of their own.
     let features: Vec<(&str, &str)> = listed
         .iter()
         .filter_map(|index| spec.features.get(*index))
         .map(|feature| (feature.name.as_str(), feature.expression.as_str()))
+        .chain(own.iter().map(|(name, expression)| (*name, expression.as_str())))
         .collect();
     let ranking = spec.selection.as_ref().map(|selection| selection.rank_by.as_str());
     match FeatureGraph::new(&features, ranking) {

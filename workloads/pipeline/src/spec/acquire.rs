@@ -16,6 +16,9 @@ pub const MEMBERSHIP: &str = "membership";
 /// Name of the file in that unit: `ticker`, `from`, `to` (dates, both included), by ticker and date.
 pub const MEMBERSHIP_TABLE: &str = "membership.parquet";
 
+/// Name of the file in a ticker's unit that holds the user's own columns: `column`, `known_at`, `value`.
+pub const OWN_COLUMNS: &str = "columns.parquet";
+
 /// The last date of a span that has not ended.
 pub const MEMBERSHIP_OPEN: Date = jiff::civil::date(9999, 12, 31);
 
@@ -29,9 +32,24 @@ pub struct AcquireSpec {
     /// they were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub membership: Option<String>,
+    /// Columns of the user's own, by name. Not there in a universe without, whose keys stay as they were.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<OwnColumnSpec>,
     /// What every ticker's unit shares.
     #[serde(flatten)]
     pub common: AcquireUnitSpec,
+}
+
+/// A column of the user's own.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OwnColumnSpec {
+    /// Its name in expressions.
+    pub name: String,
+    /// Where its table lies inside the source.
+    pub file: String,
+    /// Its name in the table.
+    pub column: String,
 }
 
 /// What decides a ticker's bars, beside its name and the content of its files.

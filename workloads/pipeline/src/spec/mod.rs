@@ -15,7 +15,7 @@ pub mod train;
 use ats_crds::status::StageName;
 use serde::{Deserialize, Serialize};
 
-pub use acquire::{AcquireSpec, AcquireUnitSpec, SourceSpec};
+pub use acquire::{AcquireSpec, AcquireUnitSpec, OwnColumnSpec, SourceSpec};
 pub use algorithm::AlgorithmSpec;
 pub use backtest::{BacktestSpec, SignalSpec, SizingSpec, StopSpec, StrategyCore, TakeProfitSpec, TradeSpec};
 pub use features::{FeaturesSpec, NamedExpression};

@@ -78,6 +78,18 @@ fn problems_of_a_universe() {
             json!({"source": {"files": null, "synthetic": {"seed": 1}}, "membership": {"file": "members.csv"}}),
         ),
         (
+            "own columns without files, of one name, of a feature's name, of a column's name",
+            json!({
+                "source": {"files": null, "synthetic": {"seed": 1}},
+                "features": [{"name": "a", "expression": "close / open"}],
+                "columns": [
+                    {"name": "mood", "file": "news.csv"}, {"name": "mood", "file": "b.csv"},
+                    {"name": "a", "file": "news.csv"}, {"name": "close", "file": "news.csv"},
+                ],
+            }),
+        ),
+        ("an own column without its declaration", feature("own(\"mood\")")),
+        (
             "several at once",
             json!({"tickers": ["x"], "history": {"start": "soon"}, "features": [{"name": "a", "expression": "nothing"}]}),
         ),

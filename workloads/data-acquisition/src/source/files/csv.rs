@@ -11,6 +11,7 @@ use flate2::read::MultiGzDecoder;
 use super::columns::{ColumnNames, NUMBERS, WhenColumn, position};
 use super::folder::SourceFile;
 use super::membership::{self, Row};
+use super::own;
 use super::value;
 use crate::problem::{Problem, ProblemKind};
 use crate::row::{RawBar, When};
@@ -93,6 +94,35 @@ pub(super) fn membership(file: &SourceFile) -> Result<Vec<Row>, Problem> {
             id: id.map(field).filter(|id| !id.is_empty()).map(str::to_owned),
             from: value::date(field(from))?,
             to: if until.is_empty() { None } else { Some(value::date(until)?) },
+        });
+        Ok(())
+    })?;
+    Ok(rows)
+}
+
+/// The rows of a table of the user's own: `ticker`, `known_at` and these columns.
+///
+/// # Errors
+/// As for [`bars`].
+pub(super) fn own(file: &SourceFile, names: &[&str]) -> Result<Vec<own::Row>, Problem> {
+    let text = unpacked(file)?;
+    let text = without_mark(&text);
+    let mut reader = reader(text);
+    let header = header(file, text, &mut reader)?;
+    let places = own::places(&file.name, &header, names)?;
+    let mut rows = Vec::new();
+    each_line(file, text, &mut reader, |line, record| {
+        let field = |index: usize| record.get(index).unwrap_or_default();
+        let mut values = Vec::with_capacity(names.len());
+        for (name, index) in names.iter().zip(&places.values) {
+            let text = field(*index);
+            values.push(value::number(text).ok_or_else(|| format!("{name} `{text}` is not a number"))?);
+        }
+        rows.push(own::Row {
+            line,
+            ticker: field(places.ticker).to_owned(),
+            known_at: value::instant(field(places.known_at))?.as_microsecond(),
+            values,
         });
         Ok(())
     })?;

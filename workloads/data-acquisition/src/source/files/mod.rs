@@ -7,6 +7,7 @@ pub mod columns;
 pub mod csv;
 pub mod folder;
 pub mod membership;
+pub mod own;
 pub mod parquet;
 mod value;
 

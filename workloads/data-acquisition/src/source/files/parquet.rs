@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use super::columns::{ColumnNames, NUMBERS, WhenColumn, position};
 use super::folder::SourceFile;
 use super::membership::{self, Row};
+use super::own;
 use super::value;
 use crate::problem::{Problem, ProblemKind};
 use crate::row::{RawBar, When};
@@ -82,6 +83,29 @@ pub(super) fn membership(file: &SourceFile) -> Result<Vec<Row>, Problem> {
     let rows = tickers.into_iter().zip(ids).zip(from).zip(to).enumerate();
     Ok(rows
         .map(|(row, (((ticker, id), from), to))| Row { line: row as u64 + 1, ticker, id, from, to })
+        .collect())
+}
+
+/// The rows of a table of the user's own: `ticker`, `known_at` and these columns.
+///
+/// # Errors
+/// As for [`bars`].
+pub(super) fn own(file: &SourceFile, names: &[&str]) -> Result<Vec<own::Row>, Problem> {
+    let table = Table::read(file)?;
+    let places = own::places(&file.name, &table.header, names)?;
+    let (tickers, known_at) = (table.texts(places.ticker)?, table.instants(places.known_at)?);
+    let mut columns = Vec::with_capacity(names.len());
+    for index in places.values {
+        columns.push(table.numbers(index)?);
+    }
+    let rows = tickers.into_iter().zip(known_at).enumerate();
+    Ok(rows
+        .map(|(row, (ticker, known_at))| own::Row {
+            line: row as u64 + 1,
+            ticker,
+            known_at: known_at.as_microsecond(),
+            values: columns.iter().map(|column| column[row]).collect(),
+        })
         .collect())
 }
 
