@@ -39,7 +39,7 @@ const ACTIONS: &str = "ex_date,kind,value
 fn describe(text: &mut String, name: &str, spec: &AcquireUnitSpec, files: Option<&TickerFiles>) {
     let key = unit_key(spec, name, files, None, 7, None).unwrap();
     writeln!(text, "{name}: key {key}").unwrap();
-    let TickerOutput::Done { files, counts, notes } = acquire(spec, name, files).unwrap() else {
+    let TickerOutput::Done { files, counts, notes } = acquire(spec, name, files, None).unwrap() else {
         panic!("{name} has usable data")
     };
     for file in files {

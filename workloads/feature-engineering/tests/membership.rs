@@ -157,10 +157,11 @@ proptest! {
     /// ticker with a bar is active.
     #[test]
     fn the_published_table_is_the_given_one_less_what_is_not_listed(
-        cuts in prop::collection::btree_set(0usize..60, 2..9),
+        cuts in prop::collection::btree_set(0usize..38, 2..9),
         late in 0usize..30,
     ) {
-        let cuts: Vec<usize> = cuts.into_iter().collect();
+        // Even ones, so that no two spans touch: those would be one row.
+        let cuts: Vec<usize> = cuts.into_iter().map(|cut| 2 * cut).collect();
         let all = days();
         let table: Vec<(&str, Date, Date)> = cuts
             .chunks_exact(2)
