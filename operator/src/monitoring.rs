@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     build::{accounts, deployment::ANNOTATION_HASH, monitoring as build},
     context::Context,
-    controller::apply::{apply_deployment, create, delete},
+    controller::apply::{apply_whole, create, delete},
     error::Error,
     options::SecretKey,
     world::accounts as names,
@@ -93,8 +93,8 @@ async fn set_up(context: &Context, namespace: &str, known: Option<&Deployment>) 
     create::<ServiceAccount>(writer, namespace, "serviceaccounts", &account).await?;
     let binding = accounts::binding(namespace, names::MONITORING);
     create::<RoleBinding>(writer, namespace, "rolebindings", &binding).await?;
-    create::<Service>(writer, namespace, "services", &build::service(namespace)).await?;
-    apply_deployment(writer, namespace, &wanted).await
+    apply_whole::<Service>(writer, namespace, "services", &build::service(namespace)).await?;
+    apply_whole::<Deployment>(writer, namespace, "deployments", &wanted).await
 }
 
 /// The ledgers that strategies of a namespace name. A strategy that no longer trades keeps its books.

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, str::FromStr, time::Duration};
 
 use ats_crds::{STORE_PATH, StoreClaim, status::StageName};
-use ats_pipeline::check;
+use ats_pipeline::{check, contract};
 use clap::{Args, ValueEnum};
 
 /// A component that runs in an image of its own.
@@ -192,6 +192,9 @@ pub struct Options {
     /// Seconds between two writes of progress to a status.
     #[arg(long, env = "ATS_PROGRESS_SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(0..=600))]
     pub progress_seconds: u64,
+    /// Which logs the pods that the operator makes write, as `tracing` filters them; left out: each image's own default.
+    #[arg(long, env = "ATS_WORKLOAD_LOG_LEVEL", value_name = "FILTER")]
+    pub workload_log_level: Option<String>,
     /// Make a monitoring Deployment in each namespace that has objects.
     #[arg(long, env = "ATS_MONITORING", default_value_t = true, action = clap::ArgAction::Set)]
     pub monitoring: bool,
@@ -204,6 +207,12 @@ pub struct Options {
 }
 
 impl Options {
+    /// Variables of every pod that the operator makes: name and value.
+    pub fn workload_environment(&self) -> Vec<(String, String)> {
+        let level = self.workload_log_level.iter();
+        level.map(|level| (contract::LOG_LEVEL_VARIABLE.to_owned(), level.clone())).collect()
+    }
+
     /// How long a request may take.
     pub fn api_timeout(&self) -> Duration {
         Duration::from_secs(self.api_timeout_seconds)
@@ -232,6 +241,13 @@ mod tests {
             options(&["--image-prefix", "registry/ats/", "--image-tag", "7", "--image-monitoring", "m:1"]);
         assert_eq!(options.images.of(Component::ModelTraining), "registry/ats/model-training:7");
         assert_eq!(options.images.of(Component::Monitoring), "m:1");
+    }
+
+    #[test]
+    fn pods_log_what_the_operator_is_told() {
+        assert_eq!(options(&[]).workload_environment(), []);
+        let told = options(&["--workload-log-level=debug"]).workload_environment();
+        assert_eq!(told, [("ATS_LOG_LEVEL".to_owned(), "debug".to_owned())]);
     }
 
     #[test]

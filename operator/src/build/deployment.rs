@@ -16,7 +16,7 @@ use serde::Serialize;
 use super::{
     job::owner,
     labels::{self, Parent, STATE},
-    pod::Workload,
+    pod::{Workload, probe},
 };
 use crate::{
     options::{Component, Options, SecretKey},
@@ -100,7 +100,7 @@ pub fn deployment(
         source_secret: None,
         ledger: Some(ledger.clone()),
         ledger_optional: false,
-        environment: Vec::new(),
+        environment: options.workload_environment(),
         account: accounts::TRADING.to_owned(),
         api_access: true,
         page: None,
@@ -110,6 +110,10 @@ pub fn deployment(
     let mut template = workload.to_template();
     if let Some(pod) = &mut template.spec {
         pod.termination_grace_period_seconds = Some(GRACE_SECONDS);
+        // A process that answers nobody any more is started again; whether it trades, its heartbeat tells.
+        for container in &mut pod.containers {
+            container.liveness_probe = Some(probe("/healthz", 20));
+        }
     }
     let mut spec = DeploymentSpec {
         replicas: None,

@@ -60,7 +60,7 @@ pub fn workload(
         source_secret: place.source.secret.clone().filter(|_| reads_source),
         ledger: None,
         ledger_optional: false,
-        environment: Vec::new(),
+        environment: options.workload_environment(),
         account: accounts::STAGE.to_owned(),
         api_access: false,
         page: None,

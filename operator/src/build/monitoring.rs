@@ -8,8 +8,8 @@ use k8s_openapi::{
     api::{
         apps::v1::{Deployment, DeploymentSpec},
         core::v1::{
-            HTTPGetAction, KeyToPath, Probe, ProjectedVolumeSource, SecretProjection, Service, ServicePort,
-            ServiceSpec, Volume, VolumeMount, VolumeProjection,
+            KeyToPath, ProjectedVolumeSource, SecretProjection, Service, ServicePort, ServiceSpec, Volume,
+            VolumeMount, VolumeProjection,
         },
     },
     apimachinery::pkg::{
@@ -21,7 +21,7 @@ use k8s_openapi::{
 use super::{
     deployment::{ANNOTATION_HASH, hash},
     labels::{self, LABEL_COMPONENT, LABEL_MANAGED_BY},
-    pod::{Workload, resources},
+    pod::{Workload, probe, resources},
 };
 use crate::{
     options::{Component, Options, SecretKey},
@@ -70,6 +70,11 @@ pub fn deployment(
     ledgers: &BTreeSet<SecretKey>,
 ) -> Result<Deployment, serde_json::Error> {
     let (image, pull_policy) = Workload::image(&options.images, Component::Monitoring);
+    let mut environment = options.workload_environment();
+    environment.extend([
+        ("ATS_NAMESPACE".to_owned(), namespace.to_owned()),
+        ("ATS_LEDGERS".to_owned(), LEDGERS_FOLDER.to_owned()),
+    ]);
     let workload = Workload {
         image,
         pull_policy,
@@ -80,10 +85,7 @@ pub fn deployment(
         source_secret: None,
         ledger: None,
         ledger_optional: true,
-        environment: vec![
-            ("ATS_NAMESPACE".to_owned(), namespace.to_owned()),
-            ("ATS_LEDGERS".to_owned(), LEDGERS_FOLDER.to_owned()),
-        ],
+        environment,
         account: accounts::MONITORING.to_owned(),
         api_access: true,
         page: Some(PAGE_PORT),
@@ -115,8 +117,10 @@ pub fn deployment(
         template,
         ..DeploymentSpec::default()
     };
+    // Deployment and Service are applied together: what changes in either is in the digest.
     let mut metadata = metadata(namespace);
-    metadata.annotations = Some(BTreeMap::from([(ANNOTATION_HASH.to_owned(), hash(&spec)?)]));
+    metadata.annotations =
+        Some(BTreeMap::from([(ANNOTATION_HASH.to_owned(), hash(&(&spec, service(namespace).spec))?)]));
     Ok(Deployment { metadata, spec: Some(spec), status: None })
 }
 
@@ -149,19 +153,6 @@ fn volume(default: Option<&SecretKey>, ledgers: &BTreeSet<SecretKey>) -> Volume 
             default_mode: Some(0o440),
         }),
         ..Volume::default()
-    }
-}
-
-fn probe(path: &str, seconds: i32) -> Probe {
-    Probe {
-        http_get: Some(HTTPGetAction {
-            path: Some(path.to_owned()),
-            port: IntOrString::String("metrics".to_owned()),
-            ..HTTPGetAction::default()
-        }),
-        period_seconds: Some(seconds),
-        timeout_seconds: Some(5),
-        ..Probe::default()
     }
 }
 

@@ -8,11 +8,11 @@ use ats_pipeline::{check::Volume as Claim, contract};
 use k8s_openapi::{
     api::core::v1::{
         Capabilities, ConfigMapVolumeSource, Container, ContainerPort, EmptyDirVolumeSource, EnvFromSource,
-        EnvVar, EnvVarSource, LocalObjectReference, PersistentVolumeClaimVolumeSource, PodSecurityContext,
-        PodSpec, PodTemplateSpec, ResourceRequirements, SeccompProfile, SecretEnvSource, SecretKeySelector,
-        SecurityContext, Volume, VolumeMount,
+        EnvVar, EnvVarSource, HTTPGetAction, LocalObjectReference, PersistentVolumeClaimVolumeSource,
+        PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile,
+        SecretEnvSource, SecretKeySelector, SecurityContext, Volume, VolumeMount,
     },
-    apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::ObjectMeta},
+    apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::ObjectMeta, util::intstr::IntOrString},
 };
 
 use crate::options::{Images, SecretKey};
@@ -21,6 +21,8 @@ use crate::options::{Images, SecretKey};
 const NOBODY: i64 = 65532;
 /// Name of the workload's container.
 pub const CONTAINER: &str = "workload";
+/// Name of the port of metrics and health.
+const METRICS: &str = "metrics";
 
 /// What a workload's pod is made of.
 #[derive(Debug, Clone, PartialEq)]
@@ -145,7 +147,7 @@ impl Workload {
     }
 
     fn ports(&self) -> Vec<ContainerPort> {
-        let metrics = ("metrics", contract::METRICS_PORT);
+        let metrics = (METRICS, contract::METRICS_PORT);
         let page = self.page.map(|port| ("page", port));
         let port = |(name, port): (&str, u16)| ContainerPort {
             name: Some(name.to_owned()),
@@ -252,6 +254,20 @@ pub fn resources(cpu: &str, memory: &str, most: &str) -> ResourceRequirements {
         requests: Some(quantities(&[("cpu", cpu), ("memory", memory)])),
         limits: Some(quantities(&[("memory", most)])),
         claims: None,
+    }
+}
+
+/// A probe of a path on the port of metrics and health, every so many seconds.
+pub fn probe(path: &str, seconds: i32) -> Probe {
+    Probe {
+        http_get: Some(HTTPGetAction {
+            path: Some(path.to_owned()),
+            port: IntOrString::String(METRICS.to_owned()),
+            ..HTTPGetAction::default()
+        }),
+        period_seconds: Some(seconds),
+        timeout_seconds: Some(5),
+        ..Probe::default()
     }
 }
 

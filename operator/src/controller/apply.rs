@@ -58,7 +58,9 @@ async fn one<K: Decide>(writer: &Writer, object: &K, namespace: &str, write: &Wr
             merge(writer, &api, "jobs", name, &patch).await
         }
         Write::DeleteJob { name } => delete::<Job>(writer, namespace, "jobs", name).await,
-        Write::Deployment(deployment) => apply_deployment(writer, namespace, deployment).await,
+        Write::Deployment(deployment) => {
+            apply_whole(writer, namespace, "deployments", deployment.as_ref()).await
+        }
         Write::Scale { name, replicas } => {
             let api: Api<Deployment> = Api::namespaced(writer.client.clone(), namespace);
             merge(writer, &api, "deployments", name, &json!({"spec": {"replicas": replicas}})).await
@@ -132,21 +134,29 @@ where
     gone(writer.send(Act { verb: "patch", resource, name }, request).await).map(drop)
 }
 
-/// Applies a Deployment, server-side.
+/// Applies an object, server-side.
 ///
 /// # Errors
 /// When the API server refuses.
-pub async fn apply_deployment(
+pub async fn apply_whole<T>(
     writer: &Writer,
     namespace: &str,
-    deployment: &Deployment,
-) -> Result<(), Error> {
-    let name = deployment.name_any();
-    let api: Api<Deployment> = Api::namespaced(writer.client.clone(), namespace);
+    resource: &'static str,
+    object: &T,
+) -> Result<(), Error>
+where
+    T: kube::Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + std::fmt::Debug
+        + serde::Serialize
+        + serde::de::DeserializeOwned,
+{
+    let name = object.name_any();
+    let api: Api<T> = Api::namespaced(writer.client.clone(), namespace);
     let parameters = PatchParams::apply(MANAGER).force();
-    let patch = Patch::Apply(deployment);
+    let patch = Patch::Apply(object);
     let request = api.patch(&name, &parameters, &patch);
-    writer.send(Act { verb: "apply", resource: "deployments", name: &name }, request).await.map(drop)
+    writer.send(Act { verb: "apply", resource, name: &name }, request).await.map(drop)
 }
 
 /// Makes a Job, or finds the one that is there: ours, when the request was sent twice.

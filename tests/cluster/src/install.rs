@@ -50,8 +50,8 @@ pub fn component_image(component: &str, package: &str) -> Result<Image> {
 }
 
 impl Cluster {
-    /// Loads the six images, applies `config/default`, gives the operator its settings (name and value; a
-    /// default store and, where there is PostgreSQL, a default ledger are among them) and waits until it is ready.
+    /// Loads the six images, applies `deployment/kubernetes/default-store` with settings of the operator beside it (name
+    /// and value) and waits until it is ready.
     ///
     /// # Errors
     /// When a binary is not compiled, something is refused, or the operator does not come up within two minutes.
@@ -59,14 +59,10 @@ impl Cluster {
         for (component, package) in COMPONENTS {
             self.load(&component_image(component, package)?).await?;
         }
-        let store = format!("{STORE_CLAIM}:/store");
-        let mut all = vec![("ATS_DEFAULT_STORE_CLAIM", store.as_str())];
-        all.extend(self.postgres().is_ok().then_some(("ATS_DEFAULT_LEDGER_SECRET", LEDGER_SECRET)));
-        all.extend(settings);
-        // In one rollout: an operator that starts without its settings would judge what is applied by their absence,
-        // and lead until it has ended.
+        // In one rollout: an operator that starts without its settings leads until it has ended.
         let folder = tempfile::tempdir().system("make a temporary folder")?;
-        let overlay = overlay(&checkout()?.join("config/default"), folder.path(), &all)?;
+        let overlay =
+            overlay(&checkout()?.join("deployment/kubernetes/default-store"), folder.path(), settings)?;
         let path = folder.path().join("kustomization.yaml");
         fs::write(&path, overlay.to_string()).file("write", &path)?;
         let folder = folder.path().display().to_string();

@@ -29,6 +29,8 @@ pub const METRICS_PORT: u16 = 9090;
 pub const STORE_PREFIX: &str = "ATS_STORE_";
 /// Prefix of the environment variables that hold the data source's settings.
 pub const SOURCE_PREFIX: &str = "ATS_SOURCE_";
+/// Environment variable that says which logs a workload writes.
+pub const LOG_LEVEL_VARIABLE: &str = "ATS_LOG_LEVEL";
 /// Environment variable that holds the ledger's URL.
 pub const LEDGER_VARIABLE: &str = "ATS_LEDGER_URL";
 

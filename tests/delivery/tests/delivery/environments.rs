@@ -81,6 +81,7 @@ fn the_values_are_those_of_the_specification() {
         let settings = the(&objects, "ConfigMap/ats-config-");
         let log = settings["data"]["ATS_LOG_LEVEL"].as_str().unwrap();
         assert_eq!(log.split(',').next(), Some(level), "{environment}");
+        assert_eq!(settings["data"]["ATS_WORKLOAD_LOG_LEVEL"], level, "{environment}");
         let selection = &the(&objects, "TradingUniverse/")["spec"]["selection"];
         assert_eq!(selection["maxActiveTickers"], active, "{environment}");
         assert_eq!(selection["focusUniverseSize"], focus, "{environment}");

@@ -49,23 +49,33 @@ pub(super) fn store(problems: &mut Problems, run: &RunSettings) -> Option<Volume
     })
 }
 
-/// That a store's claim and a source's are not mounted at one path. In a cluster `store` may be the operator's default.
+/// That a store's claim and a source's are mounted beside each other: not at one path, nor the store below the source,
+/// which is mounted for reading only. In a cluster `store` may be the operator's default.
 ///
 /// # Errors
-/// When they are.
+/// When they are not.
 pub fn mounts_agree(store: Option<&Volume>, source: Option<&Volume>) -> Result<(), Problem> {
     let (Some(store), Some(source)) = (store, source) else { return Ok(()) };
-    if store.mount_path != source.mount_path || store.claim_name == source.claim_name {
-        return Ok(());
+    let refused = |message: String| {
+        Err(Problem {
+            path: "spec.source.files.volumeClaim.mountPath".to_owned(),
+            reason: Reason::InvalidSpec,
+            message,
+        })
+    };
+    if store.mount_path.starts_with(&format!("{}/", source.mount_path)) {
+        return refused(format!(
+            "the artifact store's claim {:?} is mounted at {:?}, below {:?}, which is only read: write another path",
+            store.claim_name, store.mount_path, source.mount_path
+        ));
     }
-    Err(Problem {
-        path: "spec.source.files.volumeClaim.mountPath".to_owned(),
-        reason: Reason::InvalidSpec,
-        message: format!(
+    if store.mount_path == source.mount_path && store.claim_name != source.claim_name {
+        return refused(format!(
             "{:?} is where the artifact store's claim {:?} is mounted: write another path",
             source.mount_path, store.claim_name
-        ),
-    })
+        ));
+    }
+    Ok(())
 }
 
 /// A path in a pod at which a claim can be mounted, without a slash at its end; `such_as`: one to write instead.

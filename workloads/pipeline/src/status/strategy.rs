@@ -128,11 +128,10 @@ impl Trading {
 }
 
 /// Puts into the status what a trading process tells: figures beside those of the backtest (whose drawdown keeps a
-/// name of its own), and the halt that stands.
+/// name of its own), and the halt that stands. Before [`judge`], which sums the figures up.
 pub fn tell(status: &mut StrategyStatus, state: Option<&TradingState>, trading: &Trading) {
     if let Some(state) = state {
         status.common.metrics.extend(state.metrics());
-        status.common.summary = summary(&status.common.metrics);
     }
     let halt = state.and_then(|state| state.halt.as_ref());
     status.halt =

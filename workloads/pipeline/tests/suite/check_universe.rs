@@ -89,6 +89,11 @@ fn problems_of_a_universe() {
             }),
         ),
         ("an own column without its declaration", feature("own(\"mood\")")),
+        ),
+        (
+            "a store below a source that is only read",
+            json!({"artifactStore": {"volumeClaim": {"claimName": "artifacts", "mountPath": "/data/store"}}}),
+        ),
         (
             "several at once",
             json!({"tickers": ["x"], "history": {"start": "soon"}, "features": [{"name": "a", "expression": "nothing"}]}),

@@ -12,7 +12,7 @@ use rust_decimal::Decimal;
 use super::control::halt_id;
 use super::convert::{equity_point, new_order};
 use super::{FeedBar, OrderKey, Outcomes, TradeError};
-use crate::engine::{self, ActionKind, EngineState, Event, Order};
+use crate::engine::{self, ActionKind, EngineState, Event, Money, Order};
 
 /// How long states of earlier bars are kept.
 const KEEP: SignedDuration = SignedDuration::from_hours(24 * 7);
@@ -74,6 +74,8 @@ impl BarRecord<'_> {
                     self.fill(&mut writer, id, &key).await?;
                 }
                 Event::Latched { session, equity, peak, .. } => {
+                    let cents = |money: Money| Decimal::from(money).round_dp(2);
+                    let (equity, peak) = (cents(*equity), cents(*peak));
                     let reason =
                         format!("equity {equity} at the close of {session} against its peak of {peak}");
                     let halt = NewHalt {
