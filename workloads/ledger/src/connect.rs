@@ -179,17 +179,13 @@ impl Target {
 
     /// Brings the tables up to date. Several processes may do so at once: PostgreSQL's migrator takes an advisory
     /// lock; on SQLite all of it is one write transaction.
-    async fn migrate(&self, connection: &mut AnyConnection) -> Result<(), LedgerError> {
+    async fn migrate(&self, connection: &mut AnyConnection, patience: Duration) -> Result<(), LedgerError> {
         match self.dialect {
             Dialect::Postgres => {
                 MIGRATIONS.run_direct(None, connection, false).await.map_err(|error| self.migration(error))
             }
             Dialect::Sqlite => {
-                // Write-ahead logging is a property of the file; readers then never wait for the writer.
-                connection
-                    .execute("PRAGMA journal_mode = WAL")
-                    .await
-                    .map_err(|error| self.unreachable(&error))?;
+                write_ahead(connection, patience).await.map_err(|error| self.unreachable(&error))?;
                 let mut transaction = connection
                     .begin_with(self.dialect.begin())
                     .await
@@ -227,6 +223,26 @@ impl Target {
     }
 }
 
+/// SQLite's code of a lock that another connection holds.
+const BUSY: &str = "5";
+
+/// Switches a SQLite file to write-ahead logging, a property of the file, so that readers never wait for the writer. The
+/// switch needs the file for itself and, unlike other statements, fails at once where another process has it open for a
+/// moment: it is asked again.
+async fn write_ahead(connection: &mut AnyConnection, patience: Duration) -> Result<(), sqlx::Error> {
+    let end = tokio::time::Instant::now() + patience;
+    loop {
+        match connection.execute("PRAGMA journal_mode = WAL").await {
+            Err(sqlx::Error::Database(refused))
+                if refused.code().as_deref() == Some(BUSY) && tokio::time::Instant::now() < end =>
+            {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            other => return other.map(drop),
+        }
+    }
+}
+
 pub(crate) async fn open(text: &str, options: LedgerOptions, access: Access) -> Result<Ledger, LedgerError> {
     sqlx::any::install_default_drivers();
     let target = target(text, access)?;
@@ -248,7 +264,7 @@ pub(crate) async fn open(text: &str, options: LedgerOptions, access: Access) -> 
     let (setup, read_only) = (target.dialect.setup(), target.dialect.read_only());
     first.execute(setup).await.map_err(|error| target.unreachable(&error))?;
     match access {
-        Access::Write => target.migrate(&mut first).await?,
+        Access::Write => target.migrate(&mut first, options.acquire_timeout).await?,
         Access::Read => target.check(&mut first).await?,
     }
     first.close().await.map_err(|error| target.unreachable(&error))?;
