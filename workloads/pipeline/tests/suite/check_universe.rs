@@ -89,7 +89,6 @@ fn problems_of_a_universe() {
             }),
         ),
         ("an own column without its declaration", feature("own(\"mood\")")),
-        ),
         (
             "a store below a source that is only read",
             json!({"artifactStore": {"volumeClaim": {"claimName": "artifacts", "mountPath": "/data/store"}}}),
