@@ -38,7 +38,7 @@ run: toolchain ## The quickstart: universe, models and strategies of config/samp
 
 .PHONY: test
 test: toolchain cluster-tools delivery-tools format lint build clippy drift policy deny ## Everything that proves the software: unit, property, integration and system tests.
-	@echo '==> tests' && ATS_TEST_PREBUILT=1 cargo test --locked --workspace
+	@echo '==> tests' && ATS_TEST_PREBUILT=1 cargo test --locked --workspace --no-fail-fast
 
 .PHONY: check
 check: toolchain format lint build clippy drift policy deny ## What needs no test to be run: format, lints, generated files, dependencies.
