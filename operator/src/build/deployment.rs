@@ -99,7 +99,6 @@ pub fn deployment(
         store_secret: place.store.secret.clone(),
         source_secret: None,
         ledger: Some(ledger.clone()),
-        ledger_optional: false,
         environment: options.workload_environment(),
         account: accounts::TRADING.to_owned(),
         api_access: true,

@@ -59,7 +59,6 @@ pub fn workload(
         store_secret: place.store.secret.clone(),
         source_secret: place.source.secret.clone().filter(|_| reads_source),
         ledger: None,
-        ledger_optional: false,
         environment: options.workload_environment(),
         account: accounts::STAGE.to_owned(),
         api_access: false,

@@ -84,7 +84,6 @@ pub fn deployment(
         store_secret: None,
         source_secret: None,
         ledger: None,
-        ledger_optional: true,
         environment,
         account: accounts::MONITORING.to_owned(),
         api_access: true,

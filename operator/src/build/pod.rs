@@ -8,9 +8,10 @@ use ats_pipeline::{check::Volume as Claim, contract};
 use k8s_openapi::{
     api::core::v1::{
         Capabilities, ConfigMapVolumeSource, Container, ContainerPort, EmptyDirVolumeSource, EnvFromSource,
-        EnvVar, EnvVarSource, HTTPGetAction, LocalObjectReference, PersistentVolumeClaimVolumeSource,
-        PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile,
-        SecretEnvSource, SecretKeySelector, SecurityContext, Volume, VolumeMount,
+        EnvVar, EnvVarSource, HTTPGetAction, KeyToPath, LocalObjectReference,
+        PersistentVolumeClaimVolumeSource, PodSecurityContext, PodSpec, PodTemplateSpec, Probe,
+        ResourceRequirements, SeccompProfile, SecretEnvSource, SecretKeySelector, SecretVolumeSource,
+        SecurityContext, Volume, VolumeMount,
     },
     apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::ObjectMeta, util::intstr::IntOrString},
 };
@@ -43,8 +44,6 @@ pub struct Workload {
     pub source_secret: Option<String>,
     /// Secret key with the ledger's URL.
     pub ledger: Option<SecretKey>,
-    /// Whether it does without a ledger whose Secret is missing.
-    pub ledger_optional: bool,
     /// Variables beside these.
     pub environment: Vec<(String, String)>,
     /// Its ServiceAccount, unless the user names one.
@@ -121,6 +120,11 @@ impl Workload {
         if self.document.is_some() {
             mounts.push(mount("stage", contract::STAGE_FOLDER, true));
         }
+        mounts.extend(
+            self.watched()
+                .iter()
+                .map(|(name, _)| mount(name, &format!("{}/{name}", contract::SECRETS_FOLDER), true)),
+        );
         for (index, (claim, read_only)) in self.mounts().into_iter().enumerate() {
             mounts.push(mount(&format!("claim-{index}"), &claim.mount_path, read_only));
         }
@@ -184,6 +188,11 @@ impl Workload {
             }),
             ..Volume::default()
         }));
+        volumes.extend(self.watched().into_iter().map(|(name, secret)| Volume {
+            name: name.to_owned(),
+            secret: Some(secret),
+            ..Volume::default()
+        }));
         volumes.extend(self.mounts().into_iter().enumerate().map(|(index, (claim, _))| Volume {
             name: format!("claim-{index}"),
             persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
@@ -193,6 +202,22 @@ impl Workload {
             ..Volume::default()
         }));
         volumes
+    }
+
+    /// The Secrets of a pod that runs for long, as files: the process sees when one is changed, ends, and is started
+    /// again with the new values in its environment. That one is missing, the environment tells.
+    fn watched(&self) -> Vec<(&'static str, SecretVolumeSource)> {
+        let files = |name: &str, items: Option<Vec<KeyToPath>>| SecretVolumeSource {
+            secret_name: Some(name.to_owned()),
+            items,
+            optional: Some(true),
+            default_mode: Some(0o440),
+        };
+        let key = |key: &str| vec![KeyToPath { key: key.to_owned(), path: key.to_owned(), mode: None }];
+        let store = self.store_secret.as_ref().map(|name| ("store", files(name, None)));
+        let ledger =
+            self.ledger.as_ref().map(|secret| ("ledger", files(&secret.name, Some(key(&secret.key)))));
+        store.into_iter().chain(ledger).filter(|_| self.restarts).collect()
     }
 
     fn secrets(&self) -> Vec<EnvFromSource> {
@@ -217,7 +242,7 @@ impl Workload {
                 secret_key_ref: Some(SecretKeySelector {
                     name: secret.name.clone(),
                     key: secret.key.clone(),
-                    optional: Some(self.ledger_optional),
+                    optional: Some(false),
                 }),
                 ..EnvVarSource::default()
             }),
@@ -287,7 +312,6 @@ mod tests {
             store_secret: Some("store".to_owned()),
             source_secret: Some("source".to_owned()),
             ledger: Some(SecretKey { name: "ledger".to_owned(), key: "url".to_owned() }),
-            ledger_optional: false,
             environment: vec![],
             account: "ats-stage".to_owned(),
             api_access: false,
@@ -337,6 +361,26 @@ mod tests {
         let prefixes: Vec<_> = prefixes.filter_map(|secret| secret.prefix.as_deref()).collect();
         assert_eq!(prefixes, ["ATS_STORE_", "ATS_SOURCE_"]);
         assert_eq!(container.env.as_ref().unwrap()[0].name, "ATS_LEDGER_URL");
+    }
+
+    /// What is in the environment of a pod that ends by itself needs no watching.
+    #[test]
+    fn a_pod_that_is_started_again_sees_when_its_secrets_change() {
+        let mut workload = workload();
+        workload.restarts = true;
+        let pod = workload.to_template().spec.unwrap();
+        let mounts = pod.containers[0].volume_mounts.iter().flatten();
+        let watched: Vec<_> =
+            mounts.filter_map(|mount| mount.mount_path.strip_prefix("/etc/ats-secrets/")).collect();
+        assert_eq!(watched, ["store", "ledger"]);
+        let volumes = pod.volumes.unwrap();
+        let secret = |name: &str| {
+            volumes.iter().find(|volume| volume.name == name).unwrap().secret.as_ref().unwrap().clone()
+        };
+        assert_eq!((secret("store").secret_name.as_deref(), secret("store").items), (Some("store"), None));
+        let ledger = secret("ledger");
+        assert_eq!((ledger.secret_name.as_deref(), ledger.optional), (Some("ledger"), Some(true)));
+        assert_eq!(ledger.items.unwrap()[0].key, "url");
     }
 
     #[test]

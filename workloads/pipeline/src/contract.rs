@@ -31,6 +31,9 @@ pub const STORE_PREFIX: &str = "ATS_STORE_";
 pub const SOURCE_PREFIX: &str = "ATS_SOURCE_";
 /// Environment variable that says which logs a workload writes.
 pub const LOG_LEVEL_VARIABLE: &str = "ATS_LOG_LEVEL";
+/// Folder at which the Secrets lie whose values a trading pod has in its environment: a file changes when its Secret
+/// does, a variable never, so the pod ends and is started again with the new value.
+pub const SECRETS_FOLDER: &str = "/etc/ats-secrets";
 /// Environment variable that holds the ledger's URL.
 pub const LEDGER_VARIABLE: &str = "ATS_LEDGER_URL";
 

@@ -5,6 +5,7 @@ mod arguments;
 mod health;
 mod logging;
 mod metrics;
+mod rotation;
 mod signal;
 mod workload;
 

@@ -11,13 +11,13 @@ use std::{
 
 use ats_pipeline::{
     Category, Outcome, StageFile,
-    contract::{SOURCE_PREFIX, STORE_PREFIX},
+    contract::{SECRETS_FOLDER, SOURCE_PREFIX, STORE_PREFIX},
 };
 use ats_store::{StageContext, StageError, Store, settings_from_environment};
 use clap::Parser;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Arguments, Command, StageMetrics, health, healthcheck, logging, stop_token};
+use crate::{Arguments, Command, StageMetrics, health, healthcheck, logging, rotation, stop_token};
 
 /// How long a scrape under way may take after the stage's end. A client that stopped in the middle of a request would
 /// hold the process for ever.
@@ -115,6 +115,7 @@ where
     let file = read(arguments)?;
     let stop =
         stop_token().map_err(|error| StageError::internal(format!("signals cannot be heard: {error}")))?;
+    tokio::spawn(rotation::stop_when_changed(SECRETS_FOLDER.into(), rotation::LOOK, stop.clone()));
     let metrics = StageMetrics::new().map_err(|error| StageError::internal(error.to_string()))?;
     let store = Store::open(&file.store, &settings_from_environment(STORE_PREFIX))?;
     let mut context = StageContext::new(store);

@@ -219,6 +219,17 @@ async fn a_killed_pod_resumes_without_a_duplicate_and_a_halted_one_opens_nothing
         })
         .await;
 
+    // Another URL in the Secret, of the same ledger: the pods end and begin again with it.
+    let runs = books.runs("victim").await;
+    let url = format!("{}?application_name=rotated", place.cluster.postgres().unwrap().url("postgres"));
+    place.patch("secret/ats-ledger", &json!({"stringData": {"url": url}})).await;
+    place
+        .until("a run of the victim with the new Secret", async || {
+            let now = books.runs("victim").await;
+            if now > runs { Ok(()) } else { Err(format!("{now} runs, as before")) }
+        })
+        .await;
+
     // Deleted: the Deployments go, the books stay.
     let before = books.orders("twin").await.len();
     place.delete_objects().await;
