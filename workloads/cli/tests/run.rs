@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test is told by a panic")]
 
 use std::{
+    collections::BTreeMap,
+    fmt::Write,
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
@@ -350,4 +352,86 @@ fn the_audit_finds_a_leak_that_was_planted_in_the_data() {
     let table = desk.ats(&["audit", "us-large-caps", "--horizon", "2"]);
     let table = String::from_utf8(table.stdout).unwrap();
     assert!(table.lines().any(|line| line.starts_with("heavy") && line.contains("Leak")), "{table}");
+}
+
+/// The sample's files with a table `flow.csv` beside them: each session's return of each share, known so many sessions
+/// before it was over.
+fn data_with_flow(folder: &Path, early: usize) {
+    let (from, to) = (samples().join("data/us-large-caps"), folder.join("us-large-caps"));
+    let mut table = "ticker,known_at,flow\n".to_owned();
+    for part in ["bars", "actions"] {
+        fs::create_dir_all(to.join(part)).unwrap();
+        for file in fs::read_dir(from.join(part)).unwrap() {
+            let file = file.unwrap();
+            fs::copy(file.path(), to.join(part).join(file.file_name())).unwrap();
+            if part == "actions" {
+                continue;
+            }
+            let (text, name) = (fs::read_to_string(file.path()).unwrap(), file.file_name());
+            let ticker = name.to_str().unwrap().trim_end_matches(".csv").to_owned();
+            let rows: Vec<Vec<&str>> = text.lines().skip(1).map(|line| line.split(',').collect()).collect();
+            let close = |row: usize| rows[row][4].parse::<f64>().unwrap();
+            for row in 1 + early..rows.len() {
+                let (date, change) = (rows[row - early][0], close(row) / close(row - 1) - 1.0);
+                writeln!(table, "{ticker},{date}T18:00:00Z,{change:.6}").unwrap();
+            }
+        }
+    }
+    fs::write(to.join("flow.csv"), table).unwrap();
+}
+
+#[test]
+fn a_column_of_ones_own_reaches_models_and_rules_and_is_audited() {
+    let desk = Desk::new();
+    desk.change("universe.yaml", "  features:\n", "  columns: [{name: flow, file: flow.csv}]\n  features:\n");
+    desk.change(
+        "strategies.yaml",
+        "rsi(close, 2) < 10 and close > sma(close, 200)",
+        "flow > 0.03 and close > sma(close, 200)",
+    );
+    let honest = desk.path().join("honest");
+    data_with_flow(&honest, 0);
+    let (code, objects, errors) = desk.run_on(&honest, &["universe.yaml", "models.yaml", "strategies.yaml"]);
+    assert_eq!(code, 0, "{errors}");
+    assert_eq!(objects.len(), 5);
+
+    // A model without a list of features learns from the column, too.
+    let card = desk.ats(&["get", "models", "us-large-caps-net", "--output", "json"]);
+    let card = String::from_utf8(card.stdout).unwrap();
+    assert!(card.contains("\"flow\""), "{card}");
+
+    // The rule sees what was known: at each entry's decision the column is above the rule's bound.
+    let features = String::from_utf8(desk.ats(&["features", "us-large-caps"]).stdout).unwrap();
+    let mut lines = features.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let header = lines.next().unwrap();
+    let at = |name: &str| header.iter().position(|column| *column == name).unwrap();
+    let (ticker, session, flow) = (at("ticker"), at("session"), at("flow"));
+    let known: BTreeMap<(String, String), f64> = lines
+        .filter_map(|row| Some(((row[ticker].to_owned(), row[session].to_owned()), row[flow].parse().ok()?)))
+        .collect();
+    assert!(known.len() > 10_000);
+    let orders = desk.ats(&["get", "orders", "dip-buyer", "--output", "json"]);
+    let orders: Value = serde_json::from_slice(&orders.stdout).unwrap();
+    let entries: Vec<&Value> =
+        orders.as_array().unwrap().iter().filter(|order| order["intent"] == "entry").collect();
+    assert!(entries.len() > 50, "{}", entries.len());
+    for order in entries {
+        let of = |name: &str| order[name].as_str().unwrap().to_owned();
+        let value = known[&(of("ticker"), of("session"))];
+        assert!(value > 0.03, "{order}: {value}");
+    }
+
+    // Honest, it knows nothing of what comes; a session early, it does, and the audit says so.
+    let verdict = |desk: &Desk| {
+        let audit = desk.ats(&["audit", "us-large-caps", "--horizon", "2", "--output", "json"]);
+        let found: Value = serde_json::from_slice(&audit.stdout).unwrap();
+        let flow = found.as_array().unwrap().iter().find(|one| one["feature"] == "flow").unwrap();
+        flow["verdict"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(verdict(&desk), "Clean");
+    let early = desk.path().join("early");
+    data_with_flow(&early, 1);
+    let (code, _, errors) = desk.run_on(&early, &["universe.yaml"]);
+    assert_eq!(code, 0, "{errors}");
+    assert_eq!(verdict(&desk), "Leak");
 }

@@ -153,6 +153,17 @@ def references(b, benchmark):
     yield 'correlation(returns(close, 1), returns(close@"MSFT", 1), 60)', r.rolling(60).corr(
         other.pct_change(fill_method=None)
     )
+    # A week is seen from its last session on, until then the one before. No week of these bars lacks its last session.
+    week = dates.dt.to_period("W-SUN")
+    last = week != week.shift(-1)
+    kinds = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
+    for name, kind in kinds.items():
+        weeks = b[name].groupby(week).agg(kind)
+        seen = pd.Series(np.where(last, week.map(weeks), week.map(weeks.shift())), index=b.index)
+        yield f"{name}@1w", seen
+        if name == "close":
+            yield "close / close@1w - 1", c / seen - 1
+            yield "raw_close@1d", c
     yield "day_of_week", dates.dt.isocalendar().day.astype(float)
     yield "month", dates.dt.month.astype(float)
 
