@@ -389,13 +389,14 @@ fn a_column_of_ones_own_reaches_models_and_rules_and_is_audited() {
         "rsi(close, 2) < 10 and close > sma(close, 200)",
         "flow > 0.03 and close > sma(close, 200)",
     );
+    desk.change("models.yaml", "macd_share]", "macd_share, flow]");
     let honest = desk.path().join("honest");
     data_with_flow(&honest, 0);
     let (code, objects, errors) = desk.run_on(&honest, &["universe.yaml", "models.yaml", "strategies.yaml"]);
     assert_eq!(code, 0, "{errors}");
     assert_eq!(objects.len(), 5);
 
-    // A model without a list of features learns from the column, too.
+    // A model learns from it.
     let card = desk.ats(&["get", "models", "us-large-caps-net", "--output", "json"]);
     let card = String::from_utf8(card.stdout).unwrap();
     assert!(card.contains("\"flow\""), "{card}");
@@ -413,7 +414,7 @@ fn a_column_of_ones_own_reaches_models_and_rules_and_is_audited() {
     let orders = desk.ats(&["get", "orders", "dip-buyer", "--output", "json"]);
     let orders: Value = serde_json::from_slice(&orders.stdout).unwrap();
     let entries: Vec<&Value> =
-        orders.as_array().unwrap().iter().filter(|order| order["intent"] == "entry").collect();
+        orders.as_array().unwrap().iter().filter(|order| order["intent"] == "Entry").collect();
     assert!(entries.len() > 50, "{}", entries.len());
     for order in entries {
         let of = |name: &str| order[name].as_str().unwrap().to_owned();

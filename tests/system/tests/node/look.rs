@@ -41,7 +41,7 @@ pub async fn look(place: &Place) {
     settings.add_filter(r"\b[0-9a-f]{12}\b", "SHORT-DIGEST");
     settings.add_filter(r"-[0-9a-f]{10}-(\d+)\b", "-KEY-${1}");
     // The column of ages is as wide as its widest value.
-    settings.add_filter(r"(?m)\b(\d+m)?\d+s( +|$)", "AGE ");
+    settings.add_filter(r"(?m)\b(\d+m\d+s|\d+[ms])( +|$)", "AGE ");
     settings.add_filter(r"(?m)\bAGE +", "AGE ");
     settings.add_filter(r"(?m) +$", "");
     settings.bind(|| {

@@ -1,8 +1,8 @@
 //! A strategy that trades on paper in a real pod, with its books in a real database.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
-use ats_ledger::{Ledger, OrderFilter, OrderRow, Purpose, StrategyIdentity, StrategyKey};
+use ats_ledger::{Ledger, LedgerOptions, OrderFilter, OrderRow, Purpose, StrategyIdentity, StrategyKey};
 use ats_system_tests::{Place, condition, place};
 use serde_json::{Value, json};
 
@@ -46,7 +46,10 @@ struct Books {
 impl Books {
     async fn open(place: &Place) -> Self {
         let url = place.cluster.postgres().unwrap().url("postgres");
-        Self { ledger: Ledger::open(&url).await.unwrap(), namespace: place.namespace.clone() }
+        // The node's pods and other tests have these cores, too.
+        let patient = LedgerOptions { acquire_timeout: Duration::from_secs(90), ..LedgerOptions::default() };
+        let ledger = Ledger::open_with(&url, patient).await.unwrap();
+        Self { ledger, namespace: place.namespace.clone() }
     }
 
     /// A strategy's key, once its pod has begun.
