@@ -387,7 +387,7 @@ fn a_column_of_ones_own_reaches_models_and_rules_and_is_audited() {
     desk.change(
         "strategies.yaml",
         "rsi(close, 2) < 10 and close > sma(close, 200)",
-        "flow > 0.03 and close > sma(close, 200)",
+        "flow < -0.02 and close > sma(close, 200)",
     );
     desk.change("models.yaml", "macd_share]", "macd_share, flow]");
     let honest = desk.path().join("honest");
@@ -401,7 +401,7 @@ fn a_column_of_ones_own_reaches_models_and_rules_and_is_audited() {
     let card = String::from_utf8(card.stdout).unwrap();
     assert!(card.contains("\"flow\""), "{card}");
 
-    // The rule sees what was known: at each entry's decision the column is above the rule's bound.
+    // The rule sees what was known: at each entry's decision the column is below the rule's bound.
     let features = String::from_utf8(desk.ats(&["features", "us-large-caps"]).stdout).unwrap();
     let mut lines = features.lines().map(|line| line.split(',').collect::<Vec<_>>());
     let header = lines.next().unwrap();
@@ -419,7 +419,7 @@ fn a_column_of_ones_own_reaches_models_and_rules_and_is_audited() {
     for order in entries {
         let of = |name: &str| order[name].as_str().unwrap().to_owned();
         let value = known[&(of("ticker"), of("session"))];
-        assert!(value > 0.03, "{order}: {value}");
+        assert!(value < -0.02, "{order}: {value}");
     }
 
     // Honest, it knows nothing of what comes; a session early, it does, and the audit says so.
