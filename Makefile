@@ -37,11 +37,15 @@ run: toolchain ## The quickstart: universe, models and strategies of config/samp
 	@echo && echo "Reports: $(CURDIR)/.ats/dip-buyer.html and $(CURDIR)/.ats/net-weekly.html"
 
 .PHONY: test
-test: toolchain cluster-tools delivery-tools format lint build clippy drift policy deny ## Everything that proves the software: unit, property, integration and system tests.
+test: toolchain cluster-tools delivery-tools references format lint build clippy drift policy deny ## Everything that proves the software: unit, property, integration and system tests.
 	@echo '==> tests' && ATS_TEST_PREBUILT=1 cargo test --locked --workspace --no-fail-fast
 
 .PHONY: check
 check: toolchain format lint build clippy drift policy deny ## What needs no test to be run: format, lints, generated files, dependencies.
+
+.PHONY: references
+references: ## Installs TA-Lib, pandas and others from PyPI, which numbers are compared with; nothing when they are there.
+	@echo '==> references' && tests/python-packages.sh columns workloads/columns/tests/reference/requirements.txt >/dev/null
 
 .PHONY: build
 build: toolchain ## Compiles everything, once, with the features that all members together ask for.
@@ -140,7 +144,7 @@ ci-ok: ## Fails when one of RESULTS is not success; the last job of CI.
 	@.ci/ci-ok
 
 .PHONY: bench
-bench: toolchain ## Measures speed, memory, API writes and sizes: ONLY=operator,features,backtest,run,images PROFILE=release ARGS=...
+bench: toolchain ## Measures speed, memory, API writes and sizes: ONLY=operator,functions,features,backtest,run,images PROFILE=release ARGS=...
 	@echo '==> compiling what is measured, profile $(PROFILE)' >&2
 	@$(BUILD) --quiet --profile $(PROFILE) --bins
 	@$(if $(or $(if $(ONLY),,all),$(findstring operator,$(ONLY))),for family in etcd kubernetes jobset; do tests/cluster/tools/build.sh $$family >/dev/null; done,true)

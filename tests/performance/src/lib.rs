@@ -8,6 +8,7 @@ pub mod machine;
 pub mod operator;
 pub mod process;
 pub mod report;
+pub mod rivals;
 pub mod statistics;
 pub mod usage;
 

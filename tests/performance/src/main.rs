@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use ats_performance_tests::machine::Machine;
 use ats_performance_tests::operator::{self, System};
-use ats_performance_tests::process::{self, Case, Size, backtest, features};
+use ats_performance_tests::process::{self, Case, Size, backtest, features, functions};
 use ats_performance_tests::report::{Document, Section};
 use ats_performance_tests::{Result, images, local, say};
 use clap::{Parser, Subcommand, ValueEnum};
@@ -52,6 +52,8 @@ enum Command {
 enum Part {
     /// The operator beside JobSet on a control plane.
     Operator,
+    /// Functions of the expression language beside TA-Lib, pandas and Polars.
+    Functions,
     /// Stage features.
     Features,
     /// Backtests.
@@ -121,6 +123,11 @@ async fn measure(arguments: &Arguments) -> Result<()> {
     if wanted(Part::Run) {
         let (section, value) = local::measure(if quick { 1 } else { 10 })?;
         tell(&mut document, "run", &section, &value)?;
+    }
+    if wanted(Part::Functions) {
+        let (bars, rounds) = if quick { (20_000, 1) } else { (1_000_000, 7) };
+        let (section, value) = functions::measure(&Size::minutes(1, bars), rounds).await?;
+        tell(&mut document, "functions", &section, &value)?;
     }
     if wanted(Part::Features) {
         let sizes = match quick {

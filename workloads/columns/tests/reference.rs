@@ -195,24 +195,21 @@ fn functions_equal_the_references_over_decades() {
         println!("market data is not there: set ATS_MARKET_DATA to its folder to run this test");
         return;
     };
-    let cache = std::env::var_os("ATS_CACHE_DIR").map(PathBuf::from);
-    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache/ats"));
-    let pythons = cache.into_iter().chain(home).map(|cache| cache.join("venv-columns/bin/python"));
-    let Some(python) = std::env::var_os("ATS_REFERENCE_PYTHON")
-        .map(PathBuf::from)
-        .into_iter()
-        .chain(pythons)
-        .find(|python| python.is_file())
-    else {
-        println!(
-            "no Python with TA-Lib: set ATS_REFERENCE_PYTHON to one that has tests/reference/requirements.txt"
-        );
+    let installed = Command::new(here.join("../../tests/python-packages.sh"))
+        .args(["--installed", "columns"])
+        .arg(here.join("tests/reference/requirements.txt"))
+        .output()
+        .unwrap();
+    if !installed.status.success() {
+        println!("{}", String::from_utf8_lossy(&installed.stderr));
         return;
-    };
+    }
+    let packages = String::from_utf8(installed.stdout).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let (own, other) = ("IBM", "SPY");
     let file = folder.path().join("values.csv.gz");
-    let done = Command::new(&python)
+    let done = Command::new("python3")
+        .env("PYTHONPATH", packages.trim())
         .args([&here.join("tests/reference/generate.py"), &data])
         .args([own, other])
         .arg(&file)

@@ -89,7 +89,8 @@ pub async fn case(folder: &Path, size: &Size, jobs: usize) -> Result<Run> {
     Ok(Run { bars, stage_seconds, stage_cpu, before_kib, peak_kib, compute_seconds, compute_cpu })
 }
 
-async fn bars(pipeline: &Pipeline) -> Result<Vec<Bars>> {
+/// The bars of all tickers, from the store.
+pub(super) async fn bars(pipeline: &Pipeline) -> Result<Vec<Bars>> {
     let units = Units::open(&pipeline.context.store, &pipeline.output(StageName::Acquire)?).await?;
     let mut all = Vec::new();
     for name in units.names() {

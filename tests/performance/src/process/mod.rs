@@ -5,6 +5,7 @@
 
 pub mod backtest;
 pub mod features;
+pub mod functions;
 pub mod pipeline;
 
 use std::path::Path;

@@ -153,9 +153,11 @@ def references(b, benchmark):
     yield 'correlation(returns(close, 1), returns(close@"MSFT", 1), 60)', r.rolling(60).corr(
         other.pct_change(fill_method=None)
     )
-    # A week is seen from its last session on, until then the one before. No week of these bars lacks its last session.
+    # A week is seen from its last session on, until then the one before. No week of these bars lacks its last session;
+    # the bars may end within a week, though.
     week = dates.dt.to_period("W-SUN")
     last = week != week.shift(-1)
+    last.iloc[-1] = dates.iloc[-1].day_of_week == 4
     kinds = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
     for name, kind in kinds.items():
         weeks = b[name].groupby(week).agg(kind)

@@ -1,0 +1,203 @@
+//! Functions of the expression language, and all features of the case together, beside TA-Lib, pandas and Polars over
+//! the same columns in memory, on one thread.
+
+use std::time::Instant;
+
+use ats_calendar::Calendar;
+use ats_columns::{Adjustment, Bars, Inputs, evaluate, evaluate_all};
+use ats_expression::{Name, Scope, Typed, check, parse};
+use serde::Serialize;
+
+use super::pipeline::{FEATURES, Pipeline, prepare};
+use super::{Size, features};
+use crate::report::Section;
+use crate::rivals::{Rivals, write_column};
+use crate::statistics::{Sample, Summary, interleaved, spread};
+use crate::{Result, say};
+
+const LIBRARIES: [&str; 3] = ["talib", "pandas", "polars"];
+/// Rows after which a library that begins a smoothing elsewhere has forgotten where: 0.9 to the power of 2,000.
+const WARM: usize = 2_000;
+/// How far values may lie apart, of the largest value of the column: sums that run over a million bars drift.
+const DRIFT: f64 = 1e-6;
+
+/// The figures of one expression, or of all features.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Figures {
+    expression: String,
+    /// Nanoseconds a bar.
+    ours: Option<Summary>,
+    /// A library's time over ours, round by round.
+    ratios: Vec<(String, Option<Summary>)>,
+}
+
+/// Measures every expression that a rival has, then the set of features beside pandas.
+///
+/// # Errors
+/// When a rival gives other values, or a process fails.
+pub async fn measure(size: &Size, rounds: usize) -> Result<(Section, serde_json::Value)> {
+    let folder = tempfile::tempdir()?;
+    say(&format!("functions: making {}", size.title()));
+    prepare(folder.path(), size, false).await?;
+    let bars = features::bars(&Pipeline::open(folder.path(), size)?).await?;
+    let bars = bars.first().ok_or("there is no ticker")?;
+    let columns = [
+        ("open", bars.open()),
+        ("high", bars.high()),
+        ("low", bars.low()),
+        ("close", bars.close()),
+        ("volume", bars.volume()),
+    ];
+    for (name, values) in columns {
+        write_column(folder.path(), name, values)?;
+    }
+    let mut rivals = Rivals::start(folder.path())?;
+    let inputs = Inputs::new(bars, Adjustment::None, Calendar::xnys())?;
+    let mut all = Vec::new();
+    for (expression, libraries) in rivals.hello.offered.clone() {
+        let ours = typed(&expression)?;
+        let found = evaluate(&ours, &inputs)?.to_floats();
+        for library in &libraries {
+            equal(library, &expression, &found, &rivals.values(library, &expression)?)?;
+        }
+        say(&format!("functions: {expression}"));
+        let libraries: Vec<&str> = libraries.iter().map(String::as_str).collect();
+        let once = || -> Result<f64> {
+            let began = Instant::now();
+            let values = evaluate(&ours, &inputs)?;
+            let seconds = began.elapsed().as_secs_f64();
+            drop(values);
+            Ok(seconds)
+        };
+        all.push(turns(&expression, bars, rounds, &libraries, &mut rivals, &[&expression], once)?);
+    }
+    let set = FEATURES.map(|(_, expression)| expression);
+    let named: Vec<(Name, Typed)> = FEATURES
+        .iter()
+        .map(|(name, expression)| {
+            Ok((Name::new(name).map_err(|error| error.to_string())?, typed(expression)?))
+        })
+        .collect::<Result<_>>()?;
+    let once = || -> Result<f64> {
+        let began = Instant::now();
+        let mut kept = Vec::with_capacity(named.len());
+        evaluate_all(named.iter().map(|(name, typed)| (name, typed)), &inputs, |_, column| {
+            kept.push(column)
+        })?;
+        Ok(began.elapsed().as_secs_f64())
+    };
+    say("functions: all features");
+    let title = format!("the {} features together", set.len());
+    all.push(turns(&title, bars, rounds, &["pandas"], &mut rivals, &set, once)?);
+    Ok((section(size, rounds, &rivals, &all), serde_json::to_value(&all)?))
+}
+
+fn typed(expression: &str) -> Result<Typed> {
+    let parsed = parse(expression).map_err(|error| error.to_string())?;
+    Ok(check(&parsed, &Scope::new()).map_err(|error| error.to_string())?)
+}
+
+/// Ours and the rivals in turns, there and back.
+fn turns(
+    title: &str,
+    bars: &Bars,
+    rounds: usize,
+    libraries: &[&str],
+    rivals: &mut Rivals,
+    expressions: &[&str],
+    mut ours: impl FnMut() -> Result<f64>,
+) -> Result<Figures> {
+    let mut seconds: Vec<Vec<f64>> = Vec::new();
+    for order in interleaved(libraries.len() + 1, rounds) {
+        let mut round = vec![f64::NAN; libraries.len() + 1];
+        for place in order {
+            round[place] = match place.checked_sub(1).and_then(|rival| libraries.get(rival)) {
+                Some(library) => rivals.seconds(library, expressions)?,
+                None => ours()?,
+            };
+        }
+        seconds.push(round);
+    }
+    let nanoseconds = seconds.iter().map(|round| round[0] * 1e9 / bars.len() as f64);
+    let ratios = libraries.iter().enumerate().map(|(place, library)| {
+        let ratios = seconds.iter().map(|round| round[place + 1] / round[0]);
+        ((*library).to_owned(), ratios.collect::<Sample>().summary())
+    });
+    Ok(Figures {
+        expression: title.to_owned(),
+        ours: nanoseconds.collect::<Sample>().summary(),
+        ratios: ratios.collect(),
+    })
+}
+
+/// Nothing is timed that gives other values.
+fn equal(library: &str, expression: &str, ours: &[f64], theirs: &[f64]) -> Result<()> {
+    if ours.len() != theirs.len() {
+        return Err(format!("{library}: {expression} has {} values for {}", theirs.len(), ours.len()).into());
+    }
+    let largest =
+        ours.iter().filter(|value| value.is_finite()).fold(0.0f64, |most, value| most.max(value.abs()));
+    let apart = |(ours, theirs): (&f64, &f64)| match (ours.is_nan(), theirs.is_nan()) {
+        (true, true) => false,
+        (false, false) => (ours - theirs).abs() > DRIFT * largest,
+        _ => true,
+    };
+    let start = WARM.min(ours.len());
+    match ours[start..].iter().zip(&theirs[start..]).position(apart) {
+        None => Ok(()),
+        Some(place) => {
+            let row = start + place;
+            Err(format!("{library}: {expression} is {} at row {row}, ours {}", theirs[row], ours[row]).into())
+        }
+    }
+}
+
+fn section(size: &Size, rounds: usize, rivals: &Rivals, all: &[Figures]) -> Section {
+    let mut section =
+        Section::new("Functions, one thread", &["expression", "ours, ns/bar", "TA-Lib", "pandas", "Polars"]);
+    let times = |value: f64| if value < 10.0 { format!("{value:.2}") } else { format!("{value:.0}") };
+    for figures in all {
+        let mut row = vec![figures.expression.clone(), spread(figures.ours, |value| format!("{value:.1}"))];
+        for library in LIBRARIES {
+            let found = figures.ratios.iter().find(|(name, _)| name == library);
+            row.push(found.map_or_else(String::new, |(_, ratio)| spread(*ratio, times)));
+        }
+        section.rows.push(row);
+    }
+    let versions: Vec<String> =
+        rivals.hello.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
+    section.notes = vec![
+        format!(
+            "{}, made up from a fixed seed, in memory; {rounds} rounds, in turns there and back; median (least to most).",
+            size.title()
+        ),
+        format!(
+            "A library's column is its time over ours: above 1, ours is quicker. {}; TA-Lib is C, called through its Python package on arrays.",
+            versions.join(", ")
+        ),
+        format!(
+            "Values are compared before anything is timed, from row {WARM} on: libraries begin their smoothing in ways of their own."
+        ),
+    ];
+    section
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_values_are_told_and_a_beginning_is_not() {
+        let ours: Vec<f64> = (0..WARM + 3).map(|row| row as f64).collect();
+        let mut theirs = ours.clone();
+        theirs[0] = f64::NAN;
+        equal("a", "x", &ours, &theirs).unwrap();
+        theirs[WARM + 1] += 1.0;
+        let told = equal("a", "x", &ours, &theirs).unwrap_err().to_string();
+        assert_eq!(told, "a: x is 2002 at row 2001, ours 2001");
+        theirs[WARM + 1] = f64::NAN;
+        assert!(equal("a", "x", &ours, &theirs).is_err());
+        assert!(equal("a", "x", &ours, &theirs[1..]).is_err());
+    }
+}
