@@ -83,7 +83,7 @@ pub async fn measure(size: &Size, rounds: usize) -> Result<(Section, serde_json:
         let began = Instant::now();
         let mut kept = Vec::with_capacity(named.len());
         evaluate_all(named.iter().map(|(name, typed)| (name, typed)), &inputs, |_, column| {
-            kept.push(column)
+            kept.push(column);
         })?;
         Ok(began.elapsed().as_secs_f64())
     };

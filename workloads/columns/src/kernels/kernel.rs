@@ -16,14 +16,8 @@ pub(crate) trait Kernel<const N: usize, const M: usize = 1>: Send {
 
     /// Pushes the rows of `columns`, which have one length, and appends the outputs.
     fn fill(&mut self, columns: [&[f64]; N], outputs: &mut [Vec<f64>; M]) {
-        let rows = columns.iter().map(|column| column.len()).min().unwrap_or(0);
-        // Cut to one length, so that the loop below needs no check of bounds.
-        let columns = columns.map(|column| &column[..rows]);
-        let mut places = outputs.each_mut().map(|output| {
-            let filled = output.len();
-            output.resize(filled + rows, f64::NAN);
-            &mut output[filled..filled + rows]
-        });
+        let (rows, columns) = even(columns);
+        let mut places = outputs.each_mut().map(|output| more(output, rows));
         for row in 0..rows {
             let values = self.push(columns.map(|column| column[row]));
             for (place, value) in places.iter_mut().zip(values) {
@@ -31,6 +25,19 @@ pub(crate) trait Kernel<const N: usize, const M: usize = 1>: Send {
             }
         }
     }
+}
+
+/// Columns cut to one length, so that a loop over them needs no check of bounds.
+pub(crate) fn even<const N: usize>(columns: [&[f64]; N]) -> (usize, [&[f64]; N]) {
+    let rows = columns.iter().map(|column| column.len()).min().unwrap_or(0);
+    (rows, columns.map(|column| &column[..rows]))
+}
+
+/// So many more rows of an output, null until they are written.
+pub(crate) fn more(output: &mut Vec<f64>, rows: usize) -> &mut [f64] {
+    let filled = output.len();
+    output.resize(filled + rows, f64::NAN);
+    &mut output[filled..]
 }
 
 /// A kernel whose numbers of columns and outputs are known when the program runs.
@@ -105,6 +112,28 @@ impl<const N: usize, const M: usize, K: Kernel<N, M>> Kernel<N, M> for Runs<K> {
 
     fn restart(&mut self) {
         self.0.restart();
+    }
+
+    /// Run by run: what is inside needs no look at nulls.
+    fn fill(&mut self, columns: [&[f64]; N], outputs: &mut [Vec<f64>; M]) {
+        let (rows, columns) = even(columns);
+        let null = |row: usize| columns.iter().any(|column| column[row].is_nan());
+        let mut at = 0;
+        while at < rows {
+            let run = (at..rows).position(null).unwrap_or(rows - at);
+            if run > 0 {
+                self.0.fill(columns.map(|column| &column[at..at + run]), outputs);
+            }
+            at += run;
+            let nulls = (at..rows).position(|row| !null(row)).unwrap_or(rows - at);
+            if nulls > 0 {
+                self.0.restart();
+                for output in outputs.iter_mut() {
+                    more(output, nulls);
+                }
+            }
+            at += nulls;
+        }
     }
 }
 

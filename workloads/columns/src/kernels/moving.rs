@@ -1,6 +1,6 @@
 //! Moving averages and what is made of them.
 
-use super::kernel::{Kernel, Runs, column, columns};
+use super::kernel::{Kernel, Runs, column, columns, more};
 use super::sliding::{Slide, Weighted};
 
 /// Simple moving average of `n` bars. First value at n-1.
@@ -77,6 +77,19 @@ impl Kernel<1> for Wma {
 
     fn restart(&mut self) {
         self.slide.restart();
+    }
+
+    fn fill(&mut self, [x]: [&[f64]; 1], [output]: &mut [Vec<f64>; 1]) {
+        let (weights, places) = (self.weights, more(output, x.len()));
+        self.slide.fill(
+            x.len(),
+            |row| x[row],
+            |place, window| {
+                if let Some(window) = window {
+                    places[place] = window.weighted / weights;
+                }
+            },
+        );
     }
 }
 

@@ -54,6 +54,50 @@ impl<S: Summary> Slide<S> {
         (self.n > 0).then_some(grown)
     }
 
+    /// What [`push`](Self::push) gives at each of `count` rows, by the same joins: block by block, which leaves the
+    /// compiler plain loops.
+    #[inline(always)]
+    pub(crate) fn fill(
+        &mut self,
+        count: usize,
+        row: impl Fn(usize) -> S::Row,
+        mut emit: impl FnMut(usize, Option<S>),
+    ) {
+        let n = self.n;
+        let mut at = 0;
+        // A block that was begun before is completed row by row; without a window every row is.
+        while at < count && (n == 0 || !self.block.is_empty()) {
+            emit(at, self.push(row(at)));
+            at += 1;
+        }
+        while n > 0 && count - at >= n {
+            let mut prefix = S::one(row(at));
+            if self.suffixes.len() == n {
+                for (place, suffix) in (at..).zip(self.suffixes[..n - 1].iter().rev()) {
+                    emit(place, Some(suffix.join(prefix)));
+                    prefix = prefix.join(S::one(row(place + 1)));
+                }
+            } else {
+                for place in at..at + n - 1 {
+                    emit(place, None);
+                    prefix = prefix.join(S::one(row(place + 1)));
+                }
+            }
+            at += n;
+            emit(at - 1, Some(prefix));
+            let mut suffix = S::one(row(at - 1));
+            self.suffixes.clear();
+            self.suffixes.push(suffix);
+            self.suffixes.extend((at - n..at - 1).rev().map(|place| {
+                suffix = S::one(row(place)).join(suffix);
+                suffix
+            }));
+        }
+        for place in at..count {
+            emit(place, self.push(row(place)));
+        }
+    }
+
     /// The block is complete: once in n rows.
     #[inline(never)]
     fn turn(&mut self) {
@@ -339,6 +383,31 @@ mod tests {
                 assert_eq!(found.map(|window| window.0), (row + 1 >= n).then_some(n));
             }
             assert!(JOINS.get() <= 3 * 20_000, "n = {n}: {} joins", JOINS.get());
+        }
+    }
+
+    /// Rows in one piece, in several, and one by one.
+    #[test]
+    fn blocks_give_what_rows_do() {
+        let x: Vec<f64> = (0..200).map(|row| f64::from(row * row % 37) + 0.1).collect();
+        for n in [0, 1, 2, 3, 7, 50, 250] {
+            let mut rows = Slide::<Weighted>::new(n);
+            let expected: Vec<_> = x.iter().map(|x| rows.push(*x).map(|s| s.weighted.to_bits())).collect();
+            for cuts in [vec![0, 200], vec![0, 1, 2, 60, 61, 130, 200], vec![0, 14, 28, 200]] {
+                let mut blocks = Slide::<Weighted>::new(n);
+                let mut found = vec![None; x.len()];
+                for cut in cuts.windows(2) {
+                    let piece = &x[cut[0]..cut[1]];
+                    blocks.fill(
+                        piece.len(),
+                        |row| piece[row],
+                        |row, window| {
+                            found[cut[0] + row] = window.map(|s| s.weighted.to_bits());
+                        },
+                    );
+                }
+                assert_eq!(found, expected, "n = {n}, {cuts:?}");
+            }
         }
     }
 

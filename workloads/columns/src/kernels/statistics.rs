@@ -1,6 +1,6 @@
 //! Statistics of the last n bars. Deviations are of a sample (n-1).
 
-use super::kernel::{Kernel, Runs, column};
+use super::kernel::{Kernel, Runs, column, even, more};
 use super::sliding::{Moments, Slide, Spread, Sum, Summary};
 use super::{divide, sqrt};
 
@@ -45,6 +45,16 @@ impl<V: Statistic> Windowed<V> {
     fn next(&mut self, row: <V::Of as Summary>::Row) -> f64 {
         self.slide.push(row).map_or(f64::NAN, |window| V::of(window, self.n))
     }
+
+    #[inline(always)]
+    fn rows(&mut self, count: usize, row: impl Fn(usize) -> <V::Of as Summary>::Row, output: &mut Vec<f64>) {
+        let (n, places) = (self.n, more(output, count));
+        self.slide.fill(count, row, |place, window| {
+            if let Some(window) = window {
+                places[place] = V::of(window, n);
+            }
+        });
+    }
 }
 
 impl<V: Statistic<Of: Summary<Row = f64>>> Kernel<1> for Windowed<V> {
@@ -56,6 +66,10 @@ impl<V: Statistic<Of: Summary<Row = f64>>> Kernel<1> for Windowed<V> {
     fn restart(&mut self) {
         self.slide.restart();
     }
+
+    fn fill(&mut self, [x]: [&[f64]; 1], [output]: &mut [Vec<f64>; 1]) {
+        self.rows(x.len(), |row| x[row], output);
+    }
 }
 
 impl<V: Statistic<Of: Summary<Row = [f64; 2]>>> Kernel<2> for Windowed<V> {
@@ -66,6 +80,11 @@ impl<V: Statistic<Of: Summary<Row = [f64; 2]>>> Kernel<2> for Windowed<V> {
 
     fn restart(&mut self) {
         self.slide.restart();
+    }
+
+    fn fill(&mut self, columns: [&[f64]; 2], [output]: &mut [Vec<f64>; 1]) {
+        let (rows, [x, y]) = even(columns);
+        self.rows(rows, |row| [x[row], y[row]], output);
     }
 }
 
