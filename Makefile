@@ -143,6 +143,16 @@ branch-name: ## Fails when BRANCH is not named as CONTRIBUTING.md says.
 ci-ok: ## Fails when one of RESULTS is not success; the last job of CI.
 	@.ci/ci-ok
 
+# The pipeline's own program. `make test` has compiled it already when it runs these targets.
+DELIVERY = $(BINARIES)/ats-delivery
+.PHONY: delivery-program
+delivery-program:
+	@[[ -n "$${ATS_TEST_PREBUILT:-}" ]] || $(BUILD) --quiet --bin ats-delivery
+
+.PHONY: notify
+notify: delivery-program ## Tells Slack how the jobs in NEEDS ended, if SLACK_WEBHOOK_URL is set; BRANCH, COMMIT.
+	@$(DELIVERY) notify
+
 .PHONY: bench
 bench: toolchain ## Measures speed, memory, API writes and sizes: ONLY=operator,functions,features,backtest,run,images PROFILE=release ARGS=...
 	@echo '==> compiling what is measured, profile $(PROFILE)' >&2

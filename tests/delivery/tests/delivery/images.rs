@@ -275,3 +275,24 @@ fn the_runbook_names_the_images() {
         }
     }
 }
+
+/// A container engine that compiles by itself is sent every member of the workspace.
+#[test]
+fn the_build_context_holds_the_workspace() {
+    let ignored = ats_delivery_tests::text(".dockerignore");
+    let sent = |folder: &str| {
+        let mut sent = true;
+        for line in ignored.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            let (pattern, add) = line.strip_prefix('!').map_or((line, false), |pattern| (pattern, true));
+            if folder == pattern || folder.starts_with(&format!("{pattern}/")) {
+                sent = add;
+            }
+        }
+        sent
+    };
+    assert!(!sent("docs"), "the rule knows what is left out");
+    for manifest in ats_delivery_tests::files(".", "/Cargo.toml") {
+        let folder = manifest.trim_start_matches("./").trim_end_matches("Cargo.toml").trim_end_matches('/');
+        assert!(folder.starts_with("target") || sent(folder), "{folder} is not sent to the container engine");
+    }
+}

@@ -8,7 +8,8 @@ use regex::Regex;
 use serde_json::{Value, json};
 
 /// Files of workflows and the names that they keep: checks, badges and people refer to them.
-const NAMES: [(&str, &str); 2] = [("ci.yml", "CI Pipeline"), ("test.yml", "Test Pipeline")];
+const NAMES: [(&str, &str); 3] =
+    [("ci.yml", "CI Pipeline"), ("test.yml", "Test Pipeline"), ("notify.yml", "Notify")];
 
 /// The commits that may be used, with their versions. Each was found, with that version, in other projects' pins.
 const ACTIONS: [(&str, &str, &str); 3] = [
@@ -23,6 +24,13 @@ fn workflows() -> BTreeMap<String, Value> {
 
 fn jobs(workflow: &Value) -> impl Iterator<Item = (&String, &Value)> {
     workflow["jobs"].as_object().expect("a workflow has jobs").iter()
+}
+
+fn needs_of(job: &Value) -> BTreeSet<&str> {
+    match &job["needs"] {
+        Value::String(job) => BTreeSet::from([job.as_str()]),
+        needs => needs.as_array().into_iter().flatten().map(|job| job.as_str().unwrap()).collect(),
+    }
 }
 
 fn steps(job: &Value) -> impl Iterator<Item = &Value> {
@@ -143,6 +151,52 @@ fn rights_are_the_least_and_time_is_bounded() {
     }
 }
 
+/// Secrets that exist, by the workflow that may hand each one on or use it.
+const SECRETS: [(&str, &[&str]); 1] = [("SLACK_WEBHOOK_URL", &["ci.yml", "notify.yml"])];
+
+#[test]
+fn secrets_are_passed_by_name_and_to_whom_needs_them() {
+    let secret = Regex::new(r"\bsecrets\.([A-Za-z_]+)").unwrap();
+    let mut used = BTreeSet::new();
+    for file in files(".github/workflows", ".yml") {
+        let text = text(&file);
+        assert!(!text.contains("secrets["), "{file}: a secret by a computed name");
+        assert!(!text.contains("toJSON(secrets"), "{file}: all secrets at once");
+        for found in secret.captures_iter(&text) {
+            let allowed = SECRETS.iter().find(|(name, _)| *name == &found[1]);
+            let (name, holders) = allowed.unwrap_or_else(|| panic!("{file}: {} is not known", &found[1]));
+            assert!(holders.iter().any(|holder| file.ends_with(holder)), "{file}: {name}");
+            used.insert(*name);
+        }
+    }
+    assert_eq!(used.len(), SECRETS.len(), "a secret that nothing uses: {used:?}");
+}
+
+#[test]
+fn notification_tells_of_all_that_went_before() {
+    let workflow = document(".github/workflows/ci.yml");
+    let notify = &workflow["jobs"]["notify"];
+    assert_eq!(notify["uses"], "./.github/workflows/notify.yml");
+    // Also of what failed; a pull request tells its author by itself.
+    assert_eq!(notify["if"], "always() && github.event_name != 'pull_request'");
+    let others: BTreeSet<_> =
+        jobs(&workflow).map(|(job, _)| job.as_str()).filter(|job| *job != "notify").collect();
+    assert_eq!(needs_of(notify), others);
+    assert_eq!(notify["with"], json!({"needs": "${{ toJSON(needs) }}"}));
+    assert_eq!(notify["secrets"], json!({"SLACK_WEBHOOK_URL": "${{ secrets.SLACK_WEBHOOK_URL }}"}));
+
+    let called = document(".github/workflows/notify.yml");
+    assert_eq!(called["on"]["workflow_call"]["secrets"]["SLACK_WEBHOOK_URL"]["required"], false);
+    let step = steps(&called["jobs"]["slack"]).last().unwrap();
+    assert_eq!(step["run"], "make notify");
+    let settings: BTreeSet<_> = step["env"].as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(settings, BTreeSet::from(["BRANCH", "COMMIT", "NEEDS", "SLACK_WEBHOOK_URL"]));
+    let program = text("deployment/tools/src/command/notify.rs");
+    for name in settings {
+        assert!(program.contains(&format!("\"{name}\"")), "the program reads {name}");
+    }
+}
+
 #[test]
 fn images_are_an_artifact() {
     let workflow = document(".github/workflows/ci.yml");
@@ -207,11 +261,11 @@ fn one_check_stands_for_all() {
     let last = &workflow["jobs"]["ci-ok"];
     assert_eq!(last["name"], "ci-ok");
     assert_eq!(last["if"], "always()", "a skipped check would count as passed");
-    let needs: BTreeSet<_> =
-        last["needs"].as_array().unwrap().iter().map(|job| job.as_str().unwrap()).collect();
-    let others: BTreeSet<_> =
-        jobs(&workflow).map(|(job, _)| job.as_str()).filter(|job| *job != "ci-ok").collect();
-    assert_eq!(needs, others);
+    let needs = needs_of(last);
+    // What follows the check (deployment, notification) waits for it; everything else is part of it.
+    let follows = |job: &Value| needs_of(job).contains("ci-ok");
+    let others = jobs(&workflow).filter(|(name, job)| *name != "ci-ok" && !follows(job));
+    assert_eq!(needs, others.map(|(name, _)| name.as_str()).collect());
     assert_eq!(steps(last).last().unwrap()["env"]["RESULTS"], "${{ join(needs.*.result, ' ') }}");
 
     for (branch, reviewers) in [("main", 2), ("develop", 2)] {

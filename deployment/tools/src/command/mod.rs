@@ -1,0 +1,39 @@
+//! The commands: each reads its settings, asks a module what to do, and does it.
+
+mod notify;
+
+use std::process::ExitCode;
+
+use ats_deployment_tools::{Error, Result};
+use clap::{Parser, Subcommand};
+
+/// Programs of the pipeline.
+#[derive(Parser)]
+#[command(name = "ats-delivery", version)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Tells Slack what became of a run; does nothing where SLACK_WEBHOOK_URL is not set.
+    Notify,
+}
+
+/// Does what the arguments ask for.
+pub async fn run(arguments: Arguments) -> Result<ExitCode> {
+    match arguments.command {
+        Command::Notify => notify::run().await,
+    }
+}
+
+/// A variable of the environment; one that is empty is not set, as GitHub gives secrets that are not there.
+fn setting(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
+}
+
+/// A variable that has to be set.
+fn needed(name: &str) -> Result<String> {
+    setting(name).ok_or_else(|| Error::setting(name, "is not set"))
+}

@@ -1,0 +1,9 @@
+//! What the pipeline needs beside `make` and `git`: notification, the set-up of GitHub, metrics and reports.
+//!
+//! Modules decide, as functions of values; [`http`] and the binary `ats-delivery` read, write and send.
+
+pub mod error;
+pub mod http;
+pub mod notify;
+
+pub use error::{Error, Result};
