@@ -39,25 +39,12 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
-    /// Text does not have the form that it should have.
-    #[error("{what}: {problem}")]
-    Form {
-        /// The text.
-        what: String,
-        /// What is wrong with it.
-        problem: String,
-    },
 }
 
 impl Error {
     /// A setting that is not there or makes no sense.
     pub fn setting(name: &str, problem: impl Into<String>) -> Self {
         Self::Setting { name: name.to_owned(), problem: problem.into() }
-    }
-
-    /// Text that does not have its form.
-    pub fn form(what: impl Into<String>, problem: impl ToString) -> Self {
-        Self::Form { what: what.into(), problem: problem.to_string() }
     }
 }
 
