@@ -61,6 +61,7 @@ fn order(id: &str, ticker: &str, side: Side, quantity: i64) -> NewOrder {
         quantity: quantity.into(),
         kind: OrderKind::MarketOnOpen,
         price: None,
+        trigger_price: None,
         purpose: Purpose::Entry,
         reason: "Signal".into(),
         cuts: vec![Cut { rule: "Heat".into(), from: 200.into(), to: quantity.into() }],
@@ -228,9 +229,9 @@ async fn orders_change_state_one_way(url: &str) {
         Err(LedgerError::UnknownOrder { .. })
     ));
     // A split before the fill changes what works, not what was ordered.
-    w.rescale_order(id(2), 200.into(), None, now()).await.unwrap();
+    w.rescale_order(id(2), 200.into(), None, None, now()).await.unwrap();
     w.record_fill(&fill("c", 1, 200, "5", "1"), now()).await.unwrap();
-    assert!(w.rescale_order(id(2), 400.into(), None, now()).await.is_err());
+    assert!(w.rescale_order(id(2), 400.into(), None, None, now()).await.is_err());
     w.commit().await.unwrap();
     let all = ledger.orders(&lease.strategy, OrderFilter::default()).await.unwrap();
     let states: Vec<_> = all.iter().map(|o| (o.state, o.message.as_deref())).collect();

@@ -66,6 +66,7 @@ async fn orders_are_counted(url: &str) {
         quantity: 10.into(),
         kind: OrderKind::MarketOnOpen,
         price: None,
+        trigger_price: None,
         purpose: Purpose::Entry,
         reason: "Signal".into(),
         cuts: Vec::new(),

@@ -1,11 +1,11 @@
 //! `ats explain`: what is behind a decision.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::process::ExitCode;
 
 use ats_pipeline::{StageName, StoreLocation};
 use ats_store::{Settings, StageContext, Store};
-use ats_trading_strategy::engine::{Event, Order, Position};
+use ats_trading_strategy::engine::{Event, Order, OrderType, Position, Side};
 use ats_trading_strategy::explain::{Explanation, Source, explain_stored};
 
 use super::report::{file_of, stage_key};
@@ -119,6 +119,9 @@ fn order_words(out: &mut String, order: &Order) -> std::fmt::Result {
         "  decision   {:?} {:?} because of {:?}: {} wanted, {} ordered, reckoned at {}",
         order.side, order.intent, order.reason, order.wanted, order.quantity, order.reference
     )?;
+    if let Some(terms) = terms(order) {
+        writeln!(out, "    type     {terms}")?;
+    }
     for cut in &order.cuts {
         writeln!(out, "    cut      {:?} from {} to {}", cut.reason, cut.from, cut.to)?;
     }
@@ -129,6 +132,40 @@ fn order_words(out: &mut String, order: &Order) -> std::fmt::Result {
         writeln!(out, "    profit   taken {distance} from the fill")?;
     }
     Ok(())
+}
+
+/// At which prices an order fills; nothing for one at the market.
+fn terms(order: &Order) -> Option<String> {
+    let (worse, better) = match order.side {
+        Side::Buy => ("above", "below"),
+        Side::Sell => ("below", "above"),
+    };
+    let bars = match order.bars_left {
+        1 => "good for 1 bar".to_owned(),
+        bars => format!("good for {bars} bars"),
+    };
+    Some(match order.order_type {
+        OrderType::Market => return None,
+        OrderType::MarketOnClose => "at the close of the session that is traded next".to_owned(),
+        OrderType::Limit { limit } => format!("limit, at {limit} or {better}, {bars}"),
+        OrderType::Stop { stop } => format!("stop, once the price is at {stop} or {worse}, {bars}"),
+        OrderType::StopLimit { stop, limit, .. } => {
+            format!("stop-limit, at {limit} or {better} once the price is at {stop} or {worse}, {bars}")
+        }
+    })
+}
+
+/// Why a bar did not fill an order.
+fn untouched(order_type: OrderType, range: Option<(impl Display, impl Display)>) -> String {
+    let Some((low, high)) = range else { return "the ticker has no bar".to_owned() };
+    let waits = match order_type {
+        OrderType::Limit { limit } | OrderType::StopLimit { limit, triggered: true, .. } => {
+            format!("for its limit {limit}")
+        }
+        OrderType::Stop { stop } | OrderType::StopLimit { stop, .. } => format!("for its stop {stop}"),
+        OrderType::Market | OrderType::MarketOnClose => "for a bar".to_owned(),
+    };
+    format!("the bar went from {low} to {high}, the order waits {waits}")
 }
 
 fn event_words(event: &Event) -> String {
@@ -153,6 +190,9 @@ fn event_words(event: &Event) -> String {
             text
         }
         Event::Cancelled { quantity, reason, .. } => format!("{quantity} cancelled: {reason:?}"),
+        Event::Untouched { session, order_type, range, bars_left, .. } => {
+            format!("{session}: not filled: {}; bars left: {bars_left}", untouched(*order_type, *range))
+        }
         Event::Waiting { .. } => "the order waits for the next bar".to_owned(),
         Event::Ordered(order) => format!("{:?} touched at {}", order.reason, order.reference),
         Event::Split { before, after, cash, .. } => {

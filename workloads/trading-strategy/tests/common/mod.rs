@@ -56,6 +56,7 @@ pub fn core(entry: &str, exit: &str) -> StrategyCore {
             max_volume_share: Some(decimal("0.025")),
         },
         fill: FillTiming::NextOpen,
+        entry: None,
         initial_cash: decimal("100000"),
         features: Vec::new(),
         adjustment: Adjustment::SplitsAndDividends,
