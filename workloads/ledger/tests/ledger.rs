@@ -140,7 +140,12 @@ async fn a_ledger_of_before_gains_what_is_new(url: &str) {
     }
     sqlx::any::install_default_drivers();
     let mut connection = AnyConnection::connect(url).await.unwrap();
-    sqlx::migrate::Migrator::new(folder.path()).await.unwrap().run_direct(None, &mut connection, false).await.unwrap();
+    sqlx::migrate::Migrator::new(folder.path())
+        .await
+        .unwrap()
+        .run_direct(None, &mut connection, false)
+        .await
+        .unwrap();
     for statement in [
         "INSERT INTO strategies VALUES ('trading/momentum/0a1b', 'trading', 'momentum', '0a1b')",
         "INSERT INTO orders VALUES ('a', 'trading/momentum/0a1b', 1, 1, '2024-01-02T21:00:00.000000Z', '2024-01-02', \

@@ -205,3 +205,63 @@ fn event_words(event: &Event) -> String {
         Event::LotClosed(_) | Event::LatchReset | Event::Equity(_) => String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use ats_trading_strategy::engine::{ClientOrderId, Cut, CutReason, Intent, OrderReason, Price, Ticker};
+
+    fn price(text: &str) -> Price {
+        text.parse::<f64>().ok().and_then(|value| Price::from_f64(value).ok()).unwrap()
+    }
+
+    fn told(side: Side, order_type: OrderType) -> String {
+        let (session, ticker) = ("2020-01-02".parse().unwrap(), Ticker::new("A"));
+        let order = Order {
+            id: ClientOrderId::new("x", session, &ticker, side, 1),
+            session,
+            timestamp: "2020-01-02T14:30:00Z".parse().unwrap(),
+            ticker,
+            side,
+            intent: Intent::Entry,
+            reason: OrderReason::Signal,
+            wanted: 20,
+            quantity: 10,
+            cuts: vec![Cut { reason: CutReason::Heat, from: 20, to: 10 }],
+            reference: price("52"),
+            stop_distance: Some(price("2")),
+            profit_distance: None,
+            order_type,
+            bars_left: 3,
+        };
+        let mut text = String::new();
+        order_words(&mut text, &order).unwrap();
+        let waits = Event::Untouched {
+            order: order.id,
+            session,
+            order_type,
+            range: Some((price("49"), price("50.5"))),
+            bars_left: 1,
+        };
+        writeln!(text, "  then       {}", event_words(&waits)).unwrap();
+        text
+    }
+
+    #[test]
+    fn orders_are_told_with_what_they_wait_for() {
+        let (stop, limit) = (price("51"), price("52"));
+        let orders = [
+            (Side::Buy, OrderType::Market),
+            (Side::Buy, OrderType::MarketOnClose),
+            (Side::Buy, OrderType::Limit { limit }),
+            (Side::Sell, OrderType::Limit { limit }),
+            (Side::Sell, OrderType::Stop { stop }),
+            (Side::Buy, OrderType::StopLimit { stop, limit, triggered: false }),
+            (Side::Buy, OrderType::StopLimit { stop, limit, triggered: true }),
+        ];
+        let text: Vec<String> = orders.map(|(side, order_type)| told(side, order_type)).into();
+        insta::assert_snapshot!(text.join("\n"));
+    }
+}

@@ -75,10 +75,7 @@ fn problems_of_a_rules_strategy() {
             json!({"backtest": {"gates": [{"metric": "Sharpe", "operator": "GreaterOrEqual", "value": "good"}]}}),
         ),
         ("a fill on a close that is over", json!({"mode": "Paper", "execution": {"fill": "SameClose"}})),
-        (
-            "two entries",
-            json!({"execution": {"entry": {"limit": {"percent": "0.01"}, "marketOnClose": {}}}}),
-        ),
+        ("two entries", json!({"execution": {"entry": {"limit": {"percent": "0.01"}, "marketOnClose": {}}}})),
         ("no entry in the entry", json!({"execution": {"entry": {}}})),
         (
             "a price on a close that is over",

@@ -492,6 +492,9 @@ mod tests {
         // 1% slippage: 10.10 a share, 99 x 10.10 = 999.90.
         let slipping = Costs { slippage: Fraction::from_nanos(10_000_000), ..costs(0, 0, None) };
         assert_eq!(slipping.affordable(500, ten, Slip::Free, None, thousand).unwrap(), 99);
-        assert_eq!(costs(0, 2_000_000_000, None).affordable(500, ten, Slip::Free, None, thousand).unwrap(), 0);
+        assert_eq!(
+            costs(0, 2_000_000_000, None).affordable(500, ten, Slip::Free, None, thousand).unwrap(),
+            0
+        );
     }
 }

@@ -44,7 +44,8 @@ fn price_of(kind: EntryKind, signal: &str, bars: &[Bar]) -> Option<Price> {
     assert!(fills.len() < 2, "{fills:#?}");
     let filled = fills.first().map(|fill| (fill.session, fill.price));
     // Where it fills at all, it does so in the last bar that is given.
-    let last = if let Some(Event::Equity(point)) = events.last() { point.session } else { panic!("no equity") };
+    let last =
+        if let Some(Event::Equity(point)) = events.last() { point.session } else { panic!("no equity") };
     assert!(filled.is_none_or(|(session, _)| session == last), "{filled:?}");
     filled.map(|(_, price)| price)
 }
@@ -52,7 +53,8 @@ fn price_of(kind: EntryKind, signal: &str, bars: &[Bar]) -> Option<Price> {
 /// A table of bars as (open, high, low, close) and the price of the fill in the last of them; empty for none.
 fn table(kind: EntryKind, signal: &str, cases: &[(&[[&str; 4]], &str)]) {
     for (bars, expected) in cases {
-        let bars: Vec<Bar> = bars.iter().map(|[open, high, low, close]| bar(open, high, low, close)).collect();
+        let bars: Vec<Bar> =
+            bars.iter().map(|[open, high, low, close]| bar(open, high, low, close)).collect();
         let expected = (!expected.is_empty()).then(|| price(expected));
         assert_eq!(price_of(kind, signal, &bars), expected, "{kind:?} {signal} {bars:#?}");
     }
@@ -178,10 +180,7 @@ fn an_order_expires() {
     let begun = OrderType::StopLimit { stop: price("51"), limit: price("52"), triggered: true };
     assert_eq!(
         waits,
-        [
-            (begun, Some((price("52.5"), price("54"))), 1),
-            (begun, Some((price("54"), price("54"))), 0)
-        ]
+        [(begun, Some((price("52.5"), price("54"))), 1), (begun, Some((price("54"), price("54"))), 0)]
     );
     // Sized at the limit: 100,000 / 52 = 1923.
     assert_eq!(cancels(&events), [(1923, CutReason::Expired)]);
@@ -359,16 +358,12 @@ fn what_is_no_longer_wanted_is_taken_back() {
     // The exit of a short says nothing about a purchase.
     assert_eq!(after(&|slice| slice.tickers[0].signal.short_exit = true, rules()), []);
     for leave in [|part: &mut TickerSlice| part.focus = false, |part: &mut TickerSlice| part.active = false] {
-        assert_eq!(
-            after(&|slice| leave(&mut slice.tickers[0]), rules()),
-            [(2040, CutReason::LeftUniverse)]
-        );
+        assert_eq!(after(&|slice| leave(&mut slice.tickers[0]), rules()), [(2040, CutReason::LeftUniverse)]);
     }
     for control in [Control::BlockEntries, Control::Flatten] {
         assert_eq!(after(&|slice| slice.control = control, rules()), [(2040, CutReason::Halt)]);
     }
-    let scores =
-        || EngineConfig { selection: Selection::Scores { minimum: 0.0, exit_rank: 10 }, ..rules() };
+    let scores = || EngineConfig { selection: Selection::Scores { minimum: 0.0, exit_rank: 10 }, ..rules() };
     assert_eq!(after(&|_| {}, scores()), []);
     // A new ranking orders anew, at the new close.
     assert_eq!(after(&|slice| slice.rebalance = true, scores()), [(2040, CutReason::Replaced)]);

@@ -11,7 +11,14 @@ use crate::trade::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_orders_fills_and_equity_as_the_engine_alone() {
-    let events = same(with_every_term(), &bars(150, 7)).await;
+    let mut days = bars(150, 7);
+    // One is held when it is traded no more, from day 60 on.
+    for part in days[54..60].iter_mut().flat_map(|day| &mut day.slice.tickers) {
+        let goes = part.ticker.as_str() == "EEE";
+        (part.active, part.focus) = (true, true);
+        part.signal = Signal { entry: goes, exit: !goes, short_exit: !goes, ..Signal::default() };
+    }
+    let events = same(with_every_term(), &days).await;
     // The market must have everything in it that could go wrong.
     let reasons: BTreeSet<OrderReason> = ordered(&events).iter().map(|order| order.reason).collect();
     for reason in [
