@@ -145,6 +145,22 @@ fn withdraw(
         events.push(Event::Cancelled { order: order.id.clone(), quantity: order.quantity, reason: off });
         false
     });
+    // An exit that the bar's volume took in part, and that nothing asks for again, has freed no place. Orders wait in
+    // rank order: the last ones give way.
+    let held = positions.keys().filter(|ticker| !exits.contains(*ticker)).count();
+    let mut places = config.max_positions.saturating_sub(held);
+    state.pending.retain(|order| {
+        if !order.intent.opens() {
+            return true;
+        }
+        let kept = places > 0;
+        places = places.saturating_sub(1);
+        if !kept {
+            let (order, quantity) = (order.id.clone(), order.quantity);
+            events.push(Event::Cancelled { order, quantity, reason: CutReason::MaxPositions });
+        }
+        kept
+    });
 }
 
 /// Something to open or enlarge.
