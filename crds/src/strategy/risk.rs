@@ -53,7 +53,7 @@ fn one() -> PositiveDecimal {
 pub struct Stop {
     /// At a multiple of the signal bar's average true range.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub atr: Option<AtrStop>,
+    pub atr: Option<AtrMultiple>,
     /// As far from the fill as this fraction of the signal bar's close, the price that the position is sized at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub percent: Option<PositiveFraction>,
@@ -85,9 +85,9 @@ pub struct TakeProfit {
     pub risk_multiple: Option<PositiveDecimal>,
 }
 
-/// A stop at a multiple of the average true range (Wilder).
+/// A multiple of the average true range (Wilder).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct AtrStop {
+pub struct AtrMultiple {
     /// Bars of the average.
     #[serde(default = "fourteen")]
     #[schemars(range(min = 1, max = 252))]

@@ -42,6 +42,8 @@ text_enum! {
         Stop,
         /// At the open if it is beyond the order's price, else at the price, within a bar; never worse than the price.
         Limit,
+        /// As `Limit`, once the price is at the trigger or beyond.
+        StopLimit,
     }
 }
 
@@ -126,8 +128,10 @@ pub struct NewOrder {
     pub quantity: Decimal,
     /// When and at which price it may fill.
     pub kind: OrderKind,
-    /// The price of a stop or limit order.
+    /// The price of a stop or limit order; of a stop-limit order the limit.
     pub price: Option<Decimal>,
+    /// Where a stop-limit order begins to work.
+    pub trigger_price: Option<Decimal>,
     /// What it is for.
     pub purpose: Purpose,
     /// Why, in words.
@@ -158,8 +162,10 @@ pub struct OrderRow {
     pub quantity: Decimal,
     /// When and at which price it may fill.
     pub kind: OrderKind,
-    /// The price of a stop or limit order.
+    /// The price of a stop or limit order; of a stop-limit order the limit.
     pub price: Option<Decimal>,
+    /// Where a stop-limit order begins to work.
+    pub trigger_price: Option<Decimal>,
     /// What it is for.
     pub purpose: Purpose,
     /// Why, in words.
@@ -172,6 +178,8 @@ pub struct OrderRow {
     pub working_quantity: Decimal,
     /// The price that is working, rescaled by splits since.
     pub working_price: Option<Decimal>,
+    /// The trigger that is working, rescaled by splits since.
+    pub working_trigger_price: Option<Decimal>,
     /// Shares filled so far.
     pub filled_quantity: Decimal,
     /// The broker's id, once it is known.
@@ -207,6 +215,7 @@ pub(crate) fn read_order(row: &AnyRow) -> Result<OrderRow, LedgerError> {
         quantity: c.decimal("quantity")?,
         kind: c.parsed("kind")?,
         price: c.parsed_optional("price")?,
+        trigger_price: c.parsed_optional("trigger_price")?,
         purpose: c.parsed("purpose")?,
         reason: c.text("reason")?,
         cuts: serde_json::from_str(&cuts).map_err(|_| LedgerError::Corrupt {
@@ -217,6 +226,7 @@ pub(crate) fn read_order(row: &AnyRow) -> Result<OrderRow, LedgerError> {
         state: c.parsed("state")?,
         working_quantity: c.decimal("working_quantity")?,
         working_price: c.parsed_optional("working_price")?,
+        working_trigger_price: c.parsed_optional("working_trigger_price")?,
         filled_quantity: c.decimal("filled_quantity")?,
         broker_order_id: c.optional("broker_order_id")?,
         message: c.optional("message")?,
@@ -253,8 +263,8 @@ impl Writer {
         sqlx::query(
             "INSERT INTO orders (client_order_id, strategy, entry, epoch, bar, created_session, ticker, side, \
              quantity, kind, price, purpose, reason, cuts, state, working_quantity, working_price, filled_quantity, \
-             created_at, updated_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'New', $9, $11, '0', $15, $15)",
+             created_at, updated_at, trigger_price, working_trigger_price) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'New', $9, $11, '0', $15, $15, $16, $16)",
         )
         .bind(order.client_order_id.as_str())
         .bind(self.strategy.as_str())
@@ -271,6 +281,7 @@ impl Writer {
         .bind(order.reason.as_str())
         .bind(cuts)
         .bind(text::instant(now))
+        .bind(order.trigger_price.map(text::decimal))
         .execute(&mut *self.tx)
         .await
         .during("writing an order")?;
@@ -338,6 +349,7 @@ impl Writer {
         id: &ClientOrderId,
         quantity: Decimal,
         price: Option<Decimal>,
+        trigger: Option<Decimal>,
         now: Timestamp,
     ) -> Result<(), LedgerError> {
         let order = self.known_order(id).await?;
@@ -346,10 +358,12 @@ impl Writer {
         }
         positive("quantity of an order", quantity)?;
         sqlx::query(
-            "UPDATE orders SET working_quantity = $1, working_price = $2, updated_at = $3 WHERE client_order_id = $4",
+            "UPDATE orders SET working_quantity = $1, working_price = $2, working_trigger_price = $3, updated_at = $4 \
+             WHERE client_order_id = $5",
         )
         .bind(text::decimal(quantity))
         .bind(price.map(text::decimal))
+        .bind(trigger.map(text::decimal))
         .bind(text::instant(now))
         .bind(id.as_str())
         .execute(&mut *self.tx)
@@ -403,6 +417,7 @@ fn same_terms(stored: &OrderRow, given: &NewOrder) -> Result<(), LedgerError> {
         ("quantity", differs(&stored.quantity, &given.quantity)),
         ("kind", differs(&stored.kind, &given.kind)),
         ("price", differs(&price(stored.price), &price(given.price))),
+        ("trigger price", differs(&price(stored.trigger_price), &price(given.trigger_price))),
         ("purpose", differs(&stored.purpose, &given.purpose)),
     ];
     for (field, difference) in differences {

@@ -38,6 +38,7 @@ fn order(n: i64) -> NewOrder {
         quantity: (10 + n).into(),
         kind: OrderKind::MarketOnOpen,
         price: None,
+        trigger_price: None,
         purpose: Purpose::Entry,
         reason: "Signal".into(),
         cuts: Vec::new(),

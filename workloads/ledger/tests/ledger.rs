@@ -4,6 +4,8 @@
 
 mod support;
 
+use std::path::Path;
+
 use ats_ledger::{
     CashMovement, Cut, Decision, DecisionOutcome, EquityPoint, Fill, HaltCause, Lease, Ledger, LedgerError,
     MovementKind, NewHalt, NewOrder, OrderFilter, OrderKind, OrderState, Purpose, Recorded, Run, RunMode,
@@ -32,6 +34,8 @@ both!(
     trades_are_flat_to_flat,
     a_dropped_writer_writes_nothing,
     many_processes_open_at_once,
+    a_stop_limit_order_keeps_its_prices,
+    a_ledger_of_before_gains_what_is_new,
     the_snapshot_equals_the_derivation,
 );
 
@@ -61,6 +65,7 @@ fn order(id: &str, ticker: &str, side: Side, quantity: i64) -> NewOrder {
         quantity: quantity.into(),
         kind: OrderKind::MarketOnOpen,
         price: None,
+        trigger_price: None,
         purpose: Purpose::Entry,
         reason: "Signal".into(),
         cuts: vec![Cut { rule: "Heat".into(), from: 200.into(), to: quantity.into() }],
@@ -91,6 +96,75 @@ async fn record(ledger: &Ledger, lease: &Lease, fill: &Fill) -> Result<Recorded,
     let recorded = writer.record_fill(fill, now()).await?;
     writer.commit().await?;
     Ok(recorded)
+}
+
+async fn a_stop_limit_order_keeps_its_prices(url: &str) {
+    let (ledger, lease) = ready(url).await;
+    let given = NewOrder {
+        kind: OrderKind::StopLimit,
+        price: Some(d("52")),
+        trigger_price: Some(d("51.5")),
+        ..order("a", "AAPL", Side::Buy, 100)
+    };
+    assert_eq!(insert(&ledger, &lease, std::slice::from_ref(&given)).await.unwrap(), 1);
+    let mut w = ledger.write(&lease).await.unwrap();
+    let id = "a".parse().unwrap();
+    w.rescale_order(&id, 200.into(), Some(d("26")), Some(d("25.75")), now()).await.unwrap();
+    w.commit().await.unwrap();
+    let stored = ledger.orders(&lease.strategy, OrderFilter::default()).await.unwrap().remove(0);
+    assert_eq!((stored.kind, stored.quantity, stored.working_quantity), (given.kind, 100.into(), 200.into()));
+    assert_eq!((stored.price, stored.trigger_price), (given.price, given.trigger_price));
+    assert_eq!((stored.working_price, stored.working_trigger_price), (Some(d("26")), Some(d("25.75"))));
+    // Written again it is the same order, with another trigger it is not.
+    assert_eq!(insert(&ledger, &lease, std::slice::from_ref(&given)).await.unwrap(), 0);
+    let other = NewOrder { trigger_price: Some(d("51")), ..given };
+    let error = insert(&ledger, &lease, &[other]).await.unwrap_err().to_string();
+    assert!(error.contains("trigger price"), "{error}");
+}
+
+/// A database that an earlier release made, with an order in it: opened, it has what is new, and the order.
+async fn a_ledger_of_before_gains_what_is_new(url: &str) {
+    use sqlx::{AnyConnection, Connection as _, Executor as _};
+    let folder = tempfile::tempdir().unwrap();
+    let migrations = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    for entry in std::fs::read_dir(migrations).unwrap() {
+        let file = entry.unwrap().path();
+        let name = file.file_name().unwrap().to_str().unwrap();
+        if name < "0003" {
+            std::fs::copy(&file, folder.path().join(name)).unwrap();
+        }
+    }
+    if let Some(file) = url.strip_prefix("sqlite://") {
+        std::fs::create_dir_all(Path::new(file).parent().unwrap()).unwrap();
+        std::fs::write(file, "").unwrap();
+    }
+    sqlx::any::install_default_drivers();
+    let mut connection = AnyConnection::connect(url).await.unwrap();
+    sqlx::migrate::Migrator::new(folder.path())
+        .await
+        .unwrap()
+        .run_direct(None, &mut connection, false)
+        .await
+        .unwrap();
+    for statement in [
+        "INSERT INTO strategies VALUES ('trading/momentum/0a1b', 'trading', 'momentum', '0a1b')",
+        "INSERT INTO orders VALUES ('a', 'trading/momentum/0a1b', 1, 1, '2024-01-02T21:00:00.000000Z', '2024-01-02', \
+         'AAPL', 'Sell', '100', 'Stop', '48', 'Exit', 'Stop', '[]', 'New', '200', '24', '0', NULL, NULL, \
+         '2024-01-02T21:05:00.000000Z', '2024-01-02T21:05:00.000000Z')",
+    ] {
+        connection.execute(statement).await.unwrap();
+    }
+    connection.close().await.unwrap();
+    let ledger = Ledger::open(url).await.unwrap();
+    let orders = ledger.orders(&momentum().key(), OrderFilter::default()).await.unwrap();
+    assert_eq!(orders.len(), 1);
+    let old = &orders[0];
+    assert_eq!((old.kind, old.price, old.working_price), (OrderKind::Stop, Some(d("48")), Some(d("24"))));
+    assert_eq!((old.trigger_price, old.working_trigger_price), (None, None));
+    let lease = ledger.acquire_lease(&momentum(), "pod-1", TTL, now()).await.unwrap();
+    let mut w = ledger.write(&lease).await.unwrap();
+    w.mark_sent(&"a".parse().unwrap(), "7", now()).await.unwrap();
+    w.commit().await.unwrap();
 }
 
 async fn leases_fence(url: &str) {
@@ -228,9 +302,9 @@ async fn orders_change_state_one_way(url: &str) {
         Err(LedgerError::UnknownOrder { .. })
     ));
     // A split before the fill changes what works, not what was ordered.
-    w.rescale_order(id(2), 200.into(), None, now()).await.unwrap();
+    w.rescale_order(id(2), 200.into(), None, None, now()).await.unwrap();
     w.record_fill(&fill("c", 1, 200, "5", "1"), now()).await.unwrap();
-    assert!(w.rescale_order(id(2), 400.into(), None, now()).await.is_err());
+    assert!(w.rescale_order(id(2), 400.into(), None, None, now()).await.is_err());
     w.commit().await.unwrap();
     let all = ledger.orders(&lease.strategy, OrderFilter::default()).await.unwrap();
     let states: Vec<_> = all.iter().map(|o| (o.state, o.message.as_deref())).collect();

@@ -47,8 +47,8 @@ async fn an_observer_cannot_write(url: &str) {
 
 async fn versions_are_compared(url: &str) {
     Ledger::open(url).await.unwrap();
-    tamper(url, "DELETE FROM _sqlx_migrations WHERE version = 2").await;
-    assert!(matches!(look(url).await, Err(LedgerError::Older { version: 1, .. })));
+    tamper(url, "DELETE FROM _sqlx_migrations WHERE version = 3").await;
+    assert!(matches!(look(url).await, Err(LedgerError::Older { version: 2, .. })));
     tamper(url, "UPDATE _sqlx_migrations SET version = 9000").await;
     assert!(matches!(look(url).await, Err(LedgerError::Newer { version: 9000, .. })));
 }
@@ -66,6 +66,7 @@ async fn orders_are_counted(url: &str) {
         quantity: 10.into(),
         kind: OrderKind::MarketOnOpen,
         price: None,
+        trigger_price: None,
         purpose: Purpose::Entry,
         reason: "Signal".into(),
         cuts: Vec::new(),

@@ -1,13 +1,15 @@
 //! From a stage's spec to the engine's settings.
 
 use ats_crds::strategy as api;
-use ats_pipeline::spec::{SignalSpec, SizingSpec, StopSpec, StrategyCore, TakeProfitSpec};
+use ats_pipeline::spec::{
+    DistanceSpec, EntrySpec, SignalSpec, SizingSpec, StopSpec, StrategyCore, TakeProfitSpec,
+};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
 use crate::engine::{
-    ConfigError, Costs, Direction, DrawdownAction, EngineConfig, FillTiming, Fraction, MaxDrawdown, Money,
-    NumberError, Price, Risk, Selection, Sizing, Stop, TakeProfit, Trail,
+    ConfigError, Costs, Direction, Distance, DrawdownAction, EngineConfig, EntryKind, EntryOrder, FillTiming,
+    Fraction, MaxDrawdown, Money, NumberError, Price, Risk, Selection, Sizing, Stop, TakeProfit, Trail,
 };
 
 /// A spec that the engine cannot trade by.
@@ -32,6 +34,34 @@ fn money(field: &'static str, value: Decimal) -> Result<Money, ConvertError> {
 
 fn fraction(field: &'static str, value: Decimal) -> Result<Fraction, ConvertError> {
     Fraction::try_from(value).map_err(|source| ConvertError::Number { field, source })
+}
+
+fn distance(field: &'static str, distance: &DistanceSpec) -> Result<Distance, ConvertError> {
+    Ok(match distance {
+        DistanceSpec::Atr { multiple, .. } => Distance::Atr { multiple: fraction(field, *multiple)? },
+        DistanceSpec::Percent { fraction: share } => Distance::Percent { fraction: fraction(field, *share)? },
+    })
+}
+
+fn entry(entry: Option<&EntrySpec>) -> Result<EntryOrder, ConvertError> {
+    let (kind, bars) = match entry {
+        None => return Ok(EntryOrder::default()),
+        Some(EntrySpec::MarketOnClose) => (EntryKind::MarketOnClose, 1),
+        Some(EntrySpec::Limit { limit, bars }) => {
+            (EntryKind::Limit { limit: distance("execution.entry.limit", limit)? }, *bars)
+        }
+        Some(EntrySpec::Stop { stop, bars }) => {
+            (EntryKind::Stop { stop: distance("execution.entry.stop", stop)? }, *bars)
+        }
+        Some(EntrySpec::StopLimit { stop, limit, bars }) => (
+            EntryKind::StopLimit {
+                stop: distance("execution.entry.stopLimit.stop", stop)?,
+                limit: distance("execution.entry.stopLimit.limit", limit)?,
+            },
+            *bars,
+        ),
+    };
+    Ok(EntryOrder { kind, bars })
 }
 
 /// The engine's settings. `identity` begins every client order id.
@@ -144,6 +174,7 @@ pub fn engine_config(core: &StrategyCore, identity: &str) -> Result<EngineConfig
             api::FillTiming::NextOpen => FillTiming::NextOpen,
             api::FillTiming::SameClose => FillTiming::SameClose,
         },
+        entry: entry(core.entry.as_ref())?,
     };
     config.validate()?;
     Ok(config)

@@ -1,7 +1,9 @@
 //! A strategy in words, for the report.
 
 use ats_crds::strategy::{Direction, FillTiming, TradedPrices, Trail};
-use ats_pipeline::spec::{BacktestSpec, SignalSpec, SizingSpec, StopSpec, TakeProfitSpec};
+use ats_pipeline::spec::{
+    BacktestSpec, DistanceSpec, EntrySpec, SignalSpec, SizingSpec, StopSpec, TakeProfitSpec,
+};
 use rust_decimal::Decimal;
 
 use crate::market::Market;
@@ -33,6 +35,36 @@ pub(crate) fn lead(spec: &BacktestSpec, market: &Market) -> String {
         count => format!("{count} positions"),
     };
     format!("{signal} over {tickers}, {}, at most {positions} at a time.", direction(spec.core.direction))
+}
+
+fn distance(distance: &DistanceSpec) -> String {
+    match distance {
+        DistanceSpec::Atr { period, multiple } => format!("{multiple} x ATR({period})"),
+        DistanceSpec::Percent { fraction } => percent(*fraction),
+    }
+}
+
+/// The order that opens a position.
+fn entry(entry: &EntrySpec) -> String {
+    let good = |bars: u32| match bars {
+        1 => "good for 1 bar".to_owned(),
+        bars => format!("good for {bars} bars"),
+    };
+    match entry {
+        EntrySpec::Limit { limit, bars } => {
+            format!("limit, {} on the better side of the close, {}", distance(limit), good(*bars))
+        }
+        EntrySpec::Stop { stop, bars } => {
+            format!("stop, {} beyond the close, {}", distance(stop), good(*bars))
+        }
+        EntrySpec::StopLimit { stop, limit, bars } => format!(
+            "stop-limit, stop {} and limit {} beyond the close, {}",
+            distance(stop),
+            distance(limit),
+            good(*bars)
+        ),
+        EntrySpec::MarketOnClose => "at the next session's close".to_owned(),
+    }
 }
 
 /// The settings, by name.
@@ -142,6 +174,9 @@ pub(crate) fn settings(spec: &BacktestSpec) -> Vec<(String, String)> {
             FillTiming::SameClose => "at the close of the same bar".to_owned(),
         },
     );
+    if let Some(order) = &core.entry {
+        row("Entries", entry(order));
+    }
     row(
         "Prices",
         match spec.prices {

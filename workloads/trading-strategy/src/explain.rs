@@ -23,8 +23,8 @@ use crate::market::Market;
 use crate::signals::{Rules, SignalError};
 use crate::slices::{SliceError, Slices};
 
-/// Sessions after the one that is explained, in which its orders may still fill.
-const LATER_SESSIONS: usize = 10;
+/// Sessions after the one that is explained, in which its orders may still fill: as many as an order may be good for.
+const LATER_SESSIONS: usize = 1000;
 
 /// A question that has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -155,7 +155,9 @@ pub fn explain(
             let ids: Vec<_> = told.orders.iter().map(|order| order.id.clone()).collect();
             told.later.extend(events.into_iter().filter(|event| match event {
                 Event::Filled(fill) => ids.contains(&fill.order),
-                Event::Cancelled { order, .. } | Event::Waiting { order } => ids.contains(order),
+                Event::Cancelled { order, .. }
+                | Event::Waiting { order }
+                | Event::Untouched { order, .. } => ids.contains(order),
                 _ => false,
             }));
             sessions_after += usize::from(slice.session_close);
@@ -191,6 +193,7 @@ pub fn explain(
                 part,
                 &slice,
                 state.account.positions.contains_key(&name),
+                state.pending.iter().any(|order| order.ticker == name && order.intent.opens()),
                 account.positions,
             ))
         } else {
@@ -227,7 +230,7 @@ fn concerns(event: &Event, ticker: &Ticker) -> bool {
         | Event::Borrowed { ticker: whose, .. } => whose == ticker,
         Event::TradeClosed(trade) => trade.ticker == *ticker,
         // Ids hold the ticker between the session and the side.
-        Event::Cancelled { order, .. } | Event::Waiting { order } => {
+        Event::Cancelled { order, .. } | Event::Waiting { order } | Event::Untouched { order, .. } => {
             order.as_str().contains(&format!("-{ticker}-"))
         }
         Event::Latched { .. } => true,
@@ -245,6 +248,8 @@ fn values(part: &TickerSlice) -> Vec<Value> {
     };
     put("score", part.signal.score.map(|value| value.to_string()));
     put("portfolio.rankBy", part.signal.rank_by.map(|value| value.to_string()));
+    put("average true range of the limit", part.limit_atr.map(|value| value.to_string()));
+    put("average true range of the entry's stop", part.stop_atr.map(|value| value.to_string()));
     put("average true range", part.atr.map(|value| value.to_string()));
     put("average volume", part.average_volume.map(|value| value.to_string()));
     put("volatility a year", part.volatility.map(|value| value.to_f64().to_string()));
@@ -257,12 +262,15 @@ fn why_not(
     part: Option<&TickerSlice>,
     slice: &Slice,
     held: bool,
+    waits: bool,
     positions: u32,
 ) -> String {
     let Some(part) = part else { return "the ticker is unknown here".to_owned() };
     let by_rules = matches!(core.signal, ats_pipeline::spec::SignalSpec::Rules { .. });
     let words = if part.bar.is_none() {
         "it has no bar at this close"
+    } else if waits {
+        "an entry that was ordered before still waits for its price"
     } else if held && by_rules {
         "it is held, no exit rule is true, and no weight is to be restored"
     } else if !by_rules && !slice.rebalance {

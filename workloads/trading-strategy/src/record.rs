@@ -117,7 +117,8 @@ impl Record {
                 Event::Borrowed { cash, .. } => self.borrowing = self.borrowing.plus(cash)?,
                 Event::Latched { session, action, .. } => self.latched.push(Latch { session, action }),
                 Event::Equity(point) => self.equity.push(point),
-                Event::Split { .. } | Event::Waiting { .. } | Event::LatchReset => {}
+                Event::Split { .. } | Event::Waiting { .. } | Event::Untouched { .. } | Event::LatchReset => {
+                }
             }
         }
         Ok(())

@@ -9,7 +9,7 @@ use ats_crds::strategy::TradedPrices;
 use ats_expression::{
     ExpressionError, FeatureGraph, Kind, Name, Scope, Ticker as Benchmark, Typed, check_kind, parse,
 };
-use ats_pipeline::spec::{SignalSpec, SizingSpec, StopSpec, StrategyCore};
+use ats_pipeline::spec::{DistanceSpec, EntrySpec, SignalSpec, SizingSpec, StopSpec, StrategyCore};
 
 use crate::market::{Market, TickerHistory};
 
@@ -67,6 +67,8 @@ pub struct Rules {
     atr: Option<Typed>,
     volume: Typed,
     volatility: Option<Typed>,
+    limit_atr: Option<Typed>,
+    stop_atr: Option<Typed>,
     /// What the universe's features are.
     kinds: BTreeMap<Name, Kind>,
 }
@@ -90,6 +92,10 @@ pub struct Signals {
     pub average_volume: Vec<f64>,
     /// Annual volatility that sizes a position; not a number where undefined.
     pub volatility: Vec<f64>,
+    /// Average true range of an entry's limit; not a number where undefined, empty where none is asked for.
+    pub limit_atr: Vec<f64>,
+    /// Average true range of an entry's stop; as above.
+    pub stop_atr: Vec<f64>,
 }
 
 impl Rules {
@@ -122,6 +128,18 @@ impl Rules {
             ),
         };
         let nothing = Scope::new();
+        let atr = |field, distance: Option<&DistanceSpec>| match distance {
+            Some(DistanceSpec::Atr { period, .. }) => {
+                checked(field, &format!("atr({period})"), &nothing, Kind::Number).map(Some)
+            }
+            _ => Ok(None),
+        };
+        let (limit, stop) = match &core.entry {
+            Some(EntrySpec::Limit { limit, .. }) => (Some(limit), None),
+            Some(EntrySpec::Stop { stop, .. }) => (None, Some(stop)),
+            Some(EntrySpec::StopLimit { stop, limit, .. }) => (Some(limit), Some(stop)),
+            Some(EntrySpec::MarketOnClose) | None => (None, None),
+        };
         Ok(Self {
             entry,
             exit,
@@ -153,6 +171,8 @@ impl Rules {
                 )?),
                 _ => None,
             },
+            limit_atr: atr("execution.entry", limit)?,
+            stop_atr: atr("execution.entry", stop)?,
             kinds: scope.iter().map(|(name, facts)| (name.clone(), facts.kind)).collect(),
         })
     }
@@ -256,11 +276,15 @@ impl Rules {
         // brought back to what is traded.
         let adjusted = Inputs::new(bars, Adjustment::SplitsAndDividends, calendar)?;
         let scales = Scales::new(history, prices);
-        let atr = number("risk.stop.atr", self.atr.as_ref(), &adjusted)?
-            .iter()
-            .enumerate()
-            .map(|(row, atr)| atr * scales.of_adjusted_price(row))
-            .collect();
+        let range = |field, atr: Option<&Typed>| -> Result<Vec<f64>, SignalError> {
+            let atr = number(field, atr, &adjusted)?;
+            Ok(atr.iter().enumerate().map(|(row, atr)| atr * scales.of_adjusted_price(row)).collect())
+        };
+        let entry_range = |atr: Option<&Typed>| match atr {
+            Some(_) => range("execution.entry", atr),
+            None => Ok(Vec::new()),
+        };
+        let atr = range("risk.stop.atr", self.atr.as_ref())?;
         let average_volume = number("costs.maxVolumeShare", Some(&self.volume), &adjusted)?
             .iter()
             .enumerate()
@@ -275,6 +299,8 @@ impl Rules {
             atr,
             average_volume,
             volatility: number("portfolio.sizing.volatilityTarget", self.volatility.as_ref(), &adjusted)?,
+            limit_atr: entry_range(self.limit_atr.as_ref())?,
+            stop_atr: entry_range(self.stop_atr.as_ref())?,
         })
     }
 }

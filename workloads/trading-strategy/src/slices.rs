@@ -180,6 +180,8 @@ impl Line<'_> {
             atr: None,
             average_volume: None,
             volatility: None,
+            limit_atr: None,
+            stop_atr: None,
         };
         if let Some(row) = row {
             part.bar = Some(self.bar(session, row)?);
@@ -194,7 +196,10 @@ impl Line<'_> {
                 rank_by: number(&signals.rank_by),
             };
             // A range of zero is known, and too small to size by.
-            part.atr = number(&signals.atr).map(|atr| Price::from_f64(atr).unwrap_or_default());
+            let range = |values: &[f64]| number(values).map(|atr| Price::from_f64(atr).unwrap_or_default());
+            part.atr = range(&signals.atr);
+            part.limit_atr = range(&signals.limit_atr);
+            part.stop_atr = range(&signals.stop_atr);
             part.average_volume =
                 number(&signals.average_volume).map(|volume| volume.clamp(0.0, 9e15).floor() as i64);
             part.volatility = number(&signals.volatility).and_then(Fraction::from_f64);

@@ -8,7 +8,7 @@ use ats_columns::{Column, ColumnsError, write_parquet};
 use jiff::civil::Date;
 use polars_core::prelude::{Int32Chunked, IntoColumn, IntoSeries, NewChunkedArray, PlSmallStr};
 
-use crate::engine::{ClosedLot, EquityPoint, Trade};
+use crate::engine::{ClosedLot, EquityPoint, Price, Trade};
 use crate::record::OrderRow;
 use crate::statistics::RollingPoint;
 
@@ -70,6 +70,9 @@ pub fn orders(rows: &[OrderRow]) -> Result<OutputFile, ColumnsError> {
             texts("side", rows, |row| format!("{:?}", row.order.side)),
             texts("intent", rows, |row| format!("{:?}", row.order.intent)),
             texts("reason", rows, |row| format!("{:?}", row.order.reason)),
+            texts("order_type", rows, |row| row.order.order_type.name().to_owned()),
+            numbers("stop_price", rows, |row| row.order.order_type.stop().map_or(f64::NAN, Price::to_f64)),
+            numbers("limit_price", rows, |row| row.order.order_type.limit().map_or(f64::NAN, Price::to_f64)),
             counts("wanted", rows, |row| row.order.wanted),
             counts("quantity", rows, |row| row.order.quantity),
             texts("cuts", rows, |row| {

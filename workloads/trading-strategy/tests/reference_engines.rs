@@ -6,21 +6,16 @@
 
 mod common;
 
-use std::collections::BTreeMap;
-
-use ats_calendar::{Calendar, Session};
-use ats_columns::{Actions, BarColumns, Bars};
+use ats_calendar::Calendar;
 use ats_crds::Rebalance;
 use ats_crds::strategy::{Direction, TradedPrices, Trail};
 use ats_pipeline::spec::{BacktestSpec, SignalSpec, SizingSpec, StopSpec, StrategyCore, TakeProfitSpec};
 use ats_trading_strategy::backtest::{BacktestOutput, run};
 use ats_trading_strategy::engine::{Costs, Fraction, Money, Price, Side};
-use ats_trading_strategy::market::{Market, TickerHistory};
-use common::decimal;
-use jiff::civil::date;
+use ats_trading_strategy::market::Market;
+use common::made_up::{history, sessions};
+use common::{decimal, one_position as core};
 use serde::Deserialize;
-
-const SESSIONS: usize = 756;
 
 #[derive(Deserialize)]
 struct Reference {
@@ -55,78 +50,9 @@ fn reference() -> Reference {
     reference
 }
 
-/// splitmix64, as in the script.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, n: u64) -> i64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        i64::try_from((z ^ (z >> 31)) % n).unwrap()
-    }
-}
-
-fn sessions() -> Vec<Session> {
-    Calendar::xnys().sessions(date(2015, 1, 5), date(2019, 12, 31))[..SESSIONS].to_vec()
-}
-
-/// The script's bars of a ticker.
-fn history(ticker: usize) -> TickerHistory {
-    let calendar = Calendar::xnys();
-    let seed = ticker as i64;
-    let mut n = Numbers(1000 + ticker as u64);
-    let mut last = 4000 + 700 * seed;
-    let mut columns = BarColumns::default();
-    for session in sessions() {
-        let mut gap = n.below(121) - 60;
-        if n.below(40) == 0 {
-            gap *= 3;
-        }
-        let open = last + (last * gap).div_euclid(10_000);
-        let close = open + (open * (n.below(401) - 197 - seed % 3)).div_euclid(10_000);
-        let high = open.max(close) + (open * n.below(90)).div_euclid(10_000);
-        let low = open.min(close) - (open * n.below(90)).div_euclid(10_000);
-        let dollars = |cents: i64| cents as f64 / 100.0;
-        columns.timestamp.push(calendar.open(session).unwrap().as_microsecond());
-        columns.session.push(session);
-        columns.open.push(dollars(open));
-        columns.high.push(dollars(high));
-        columns.low.push(dollars(low));
-        columns.close.push(dollars(close));
-        columns.volume.push((50_000 + n.below(100_000)) as f64);
-        columns.split_factor.push(1.0);
-        columns.dividend_factor.push(1.0);
-        last = close;
-    }
-    let name = format!("T{ticker}");
-    TickerHistory {
-        bars: Bars::new(name.as_str(), columns).unwrap(),
-        actions: Actions::new(name.as_str(), Vec::new()).unwrap(),
-        features: BTreeMap::new(),
-        membership: common::always(),
-        scores: Vec::new(),
-    }
-}
-
 fn market(tickers: impl Iterator<Item = usize>) -> Market {
     let tickers = tickers.map(|ticker| (format!("T{ticker}"), history(ticker))).collect();
     Market { tickers, ..Market::default() }
-}
-
-/// No cap but gross exposure, no cost.
-fn core(entry: &str, exit: &str) -> StrategyCore {
-    let mut core = common::core(entry, exit);
-    core.rank_by = None;
-    core.max_positions = 1;
-    core.max_position_size = None;
-    core.max_portfolio_heat = None;
-    core.max_drawdown = None;
-    core.max_gross_exposure = decimal("0.9");
-    core.stop = None;
-    core.costs = common::costless();
-    core
 }
 
 fn backtest(core: StrategyCore, market: &Market) -> BacktestOutput {

@@ -229,6 +229,7 @@ async fn trades(place: &Place, name: &str, ledger: Option<(&str, &str)>, url: &s
         quantity: 1_250.into(),
         kind: OrderKind::MarketOnOpen,
         price: None,
+        trigger_price: None,
         purpose: Purpose::Entry,
         reason: "Signal".to_owned(),
         cuts: Vec::new(),

@@ -1,11 +1,11 @@
 //! `ats explain`: what is behind a decision.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::process::ExitCode;
 
 use ats_pipeline::{StageName, StoreLocation};
 use ats_store::{Settings, StageContext, Store};
-use ats_trading_strategy::engine::{Event, Order, Position};
+use ats_trading_strategy::engine::{Event, Order, OrderType, Position, Side};
 use ats_trading_strategy::explain::{Explanation, Source, explain_stored};
 
 use super::report::{file_of, stage_key};
@@ -119,6 +119,9 @@ fn order_words(out: &mut String, order: &Order) -> std::fmt::Result {
         "  decision   {:?} {:?} because of {:?}: {} wanted, {} ordered, reckoned at {}",
         order.side, order.intent, order.reason, order.wanted, order.quantity, order.reference
     )?;
+    if let Some(terms) = terms(order) {
+        writeln!(out, "    type     {terms}")?;
+    }
     for cut in &order.cuts {
         writeln!(out, "    cut      {:?} from {} to {}", cut.reason, cut.from, cut.to)?;
     }
@@ -129,6 +132,40 @@ fn order_words(out: &mut String, order: &Order) -> std::fmt::Result {
         writeln!(out, "    profit   taken {distance} from the fill")?;
     }
     Ok(())
+}
+
+/// At which prices an order fills; nothing for one at the market.
+fn terms(order: &Order) -> Option<String> {
+    let (worse, better) = match order.side {
+        Side::Buy => ("above", "below"),
+        Side::Sell => ("below", "above"),
+    };
+    let bars = match order.bars_left {
+        1 => "good for 1 bar".to_owned(),
+        bars => format!("good for {bars} bars"),
+    };
+    Some(match order.order_type {
+        OrderType::Market => return None,
+        OrderType::MarketOnClose => "at the close of the session that is traded next".to_owned(),
+        OrderType::Limit { limit } => format!("limit, at {limit} or {better}, {bars}"),
+        OrderType::Stop { stop } => format!("stop, once the price is at {stop} or {worse}, {bars}"),
+        OrderType::StopLimit { stop, limit, .. } => {
+            format!("stop-limit, at {limit} or {better} once the price is at {stop} or {worse}, {bars}")
+        }
+    })
+}
+
+/// Why a bar did not fill an order.
+fn untouched(order_type: OrderType, range: Option<(impl Display, impl Display)>) -> String {
+    let Some((low, high)) = range else { return "the ticker has no bar".to_owned() };
+    let waits = match order_type {
+        OrderType::Limit { limit } | OrderType::StopLimit { limit, triggered: true, .. } => {
+            format!("for its limit {limit}")
+        }
+        OrderType::Stop { stop } | OrderType::StopLimit { stop, .. } => format!("for its stop {stop}"),
+        OrderType::Market | OrderType::MarketOnClose => "for a bar".to_owned(),
+    };
+    format!("the bar went from {low} to {high}, the order waits {waits}")
 }
 
 fn event_words(event: &Event) -> String {
@@ -153,6 +190,9 @@ fn event_words(event: &Event) -> String {
             text
         }
         Event::Cancelled { quantity, reason, .. } => format!("{quantity} cancelled: {reason:?}"),
+        Event::Untouched { session, order_type, range, bars_left, .. } => {
+            format!("{session}: not filled: {}; bars left: {bars_left}", untouched(*order_type, *range))
+        }
         Event::Waiting { .. } => "the order waits for the next bar".to_owned(),
         Event::Ordered(order) => format!("{:?} touched at {}", order.reason, order.reference),
         Event::Split { before, after, cash, .. } => {
@@ -163,5 +203,65 @@ fn event_words(event: &Event) -> String {
         Event::TradeClosed(trade) => format!("trade closed with a profit of {}", trade.profit),
         Event::Latched { equity, peak, .. } => format!("drawdown latch: equity {equity}, peak {peak}"),
         Event::LotClosed(_) | Event::LatchReset | Event::Equity(_) => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use ats_trading_strategy::engine::{ClientOrderId, Cut, CutReason, Intent, OrderReason, Price, Ticker};
+
+    fn price(text: &str) -> Price {
+        text.parse::<f64>().ok().and_then(|value| Price::from_f64(value).ok()).unwrap()
+    }
+
+    fn told(side: Side, order_type: OrderType) -> String {
+        let (session, ticker) = ("2020-01-02".parse().unwrap(), Ticker::new("A"));
+        let order = Order {
+            id: ClientOrderId::new("x", session, &ticker, side, 1),
+            session,
+            timestamp: "2020-01-02T14:30:00Z".parse().unwrap(),
+            ticker,
+            side,
+            intent: Intent::Entry,
+            reason: OrderReason::Signal,
+            wanted: 20,
+            quantity: 10,
+            cuts: vec![Cut { reason: CutReason::Heat, from: 20, to: 10 }],
+            reference: price("52"),
+            stop_distance: Some(price("2")),
+            profit_distance: None,
+            order_type,
+            bars_left: 3,
+        };
+        let mut text = String::new();
+        order_words(&mut text, &order).unwrap();
+        let waits = Event::Untouched {
+            order: order.id,
+            session,
+            order_type,
+            range: Some((price("49"), price("50.5"))),
+            bars_left: 1,
+        };
+        writeln!(text, "  then       {}", event_words(&waits)).unwrap();
+        text
+    }
+
+    #[test]
+    fn orders_are_told_with_what_they_wait_for() {
+        let (stop, limit) = (price("51"), price("52"));
+        let orders = [
+            (Side::Buy, OrderType::Market),
+            (Side::Buy, OrderType::MarketOnClose),
+            (Side::Buy, OrderType::Limit { limit }),
+            (Side::Sell, OrderType::Limit { limit }),
+            (Side::Sell, OrderType::Stop { stop }),
+            (Side::Buy, OrderType::StopLimit { stop, limit, triggered: false }),
+            (Side::Buy, OrderType::StopLimit { stop, limit, triggered: true }),
+        ];
+        let text: Vec<String> = orders.map(|(side, order_type)| told(side, order_type)).into();
+        insta::assert_snapshot!(text.join("\n"));
     }
 }

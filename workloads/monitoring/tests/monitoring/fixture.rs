@@ -185,6 +185,7 @@ fn order(number: i64, ticker: &str, side: Side, state: OrderState) -> OrderRow {
         quantity: 100.into(),
         kind: if side == Side::Buy { OrderKind::MarketOnOpen } else { OrderKind::Stop },
         price: (side == Side::Sell).then(|| d("181.50")),
+        trigger_price: None,
         purpose: if side == Side::Buy { Purpose::Entry } else { Purpose::Exit },
         reason: if side == Side::Buy { "Signal" } else { "Stop" }.to_owned(),
         cuts: if number == 1 {
@@ -195,6 +196,7 @@ fn order(number: i64, ticker: &str, side: Side, state: OrderState) -> OrderRow {
         state,
         working_quantity: 100.into(),
         working_price: None,
+        working_trigger_price: None,
         filled_quantity: if state == OrderState::Filled { 100.into() } else { 0.into() },
         broker_order_id: None,
         message: (state == OrderState::Rejected).then(|| "no <b>short</b> sales".to_owned()),

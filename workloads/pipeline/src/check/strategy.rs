@@ -9,7 +9,7 @@ use ats_expression::{Facts, Kind, Scope, Typed};
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
-use super::{CheckedUniverse, Problem, Problems, bound, expression, source};
+use super::{CheckedUniverse, Problem, Problems, bound, entry, expression, source};
 use crate::{
     gate::Gate,
     spec::{
@@ -199,6 +199,7 @@ fn core(problems: &mut Problems, spec: &StrategySpec, universe: &CheckedUniverse
         problems
             .add("spec", "costs.borrowRate needs portfolio.direction LongShort: nothing else is borrowed");
     }
+    let entry = entry::entry(problems, &spec.execution);
     let initial_cash = problems.take("spec.backtest.initialCash", spec.backtest.initial_cash.decimal());
     let max_positions = problems.count("spec.portfolio.maxPositions", spec.portfolio.max_positions);
     Some(StrategyCore {
@@ -226,6 +227,7 @@ fn core(problems: &mut Problems, spec: &StrategySpec, universe: &CheckedUniverse
         max_drawdown,
         costs: costs?,
         fill: spec.execution.fill,
+        entry: entry?,
         initial_cash: initial_cash?,
         features: universe.features(),
         adjustment: universe.adjustment,

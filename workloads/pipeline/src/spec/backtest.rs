@@ -11,7 +11,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 /// Raised when stage `backtest` may give another output for the same spec.
-pub const REVISION: u32 = 2;
+pub const REVISION: u32 = 3;
 /// Raised when stage `trade` may decide otherwise for the same spec.
 pub const TRADE_REVISION: u32 = 2;
 
@@ -88,6 +88,9 @@ pub struct StrategyCore {
     pub costs: CostsSpec,
     /// When orders fill.
     pub fill: FillTiming,
+    /// What opens a position; none: a market order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<EntrySpec>,
     /// Dollars at the start.
     pub initial_cash: Decimal,
     /// The universe's features that expressions may use, by name with canonical formula, in dependency order.
@@ -179,6 +182,55 @@ pub enum TakeProfitSpec {
     RiskMultiple {
         /// How many of them.
         multiple: Decimal,
+    },
+}
+
+/// The order that opens a position, where it is no market order. Distances are from the signal bar's close.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum EntrySpec {
+    /// At a price toward the trader's side, or better.
+    Limit {
+        /// How far.
+        limit: DistanceSpec,
+        /// Bars that it may fill in.
+        bars: u32,
+    },
+    /// At the market once a price is touched.
+    Stop {
+        /// How far.
+        stop: DistanceSpec,
+        /// Bars that it may fill in.
+        bars: u32,
+    },
+    /// As a limit order once a price is touched; both on the stop's side of the close.
+    StopLimit {
+        /// How far the stop is.
+        stop: DistanceSpec,
+        /// How far the limit is.
+        limit: DistanceSpec,
+        /// Bars that it may fill in.
+        bars: u32,
+    },
+    /// At the close of the session that is traded next.
+    MarketOnClose,
+}
+
+/// How far a price lies from the signal bar's close.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum DistanceSpec {
+    /// A multiple of the average true range.
+    Atr {
+        /// Bars of the average.
+        period: u32,
+        /// How many of them.
+        multiple: Decimal,
+    },
+    /// A fraction of the close.
+    Percent {
+        /// The fraction.
+        fraction: Decimal,
     },
 }
 

@@ -17,7 +17,10 @@ use serde::{Deserialize, Serialize};
 
 pub use acquire::{AcquireSpec, AcquireUnitSpec, OwnColumnSpec, SourceSpec};
 pub use algorithm::AlgorithmSpec;
-pub use backtest::{BacktestSpec, SignalSpec, SizingSpec, StopSpec, StrategyCore, TakeProfitSpec, TradeSpec};
+pub use backtest::{
+    BacktestSpec, DistanceSpec, EntrySpec, SignalSpec, SizingSpec, StopSpec, StrategyCore, TakeProfitSpec,
+    TradeSpec,
+};
 pub use features::{FeaturesSpec, NamedExpression};
 pub use publish::{PublishSpec, QualitySpec, SelectionSpec};
 pub use select::SelectSpec;

@@ -75,6 +75,28 @@ fn problems_of_a_rules_strategy() {
             json!({"backtest": {"gates": [{"metric": "Sharpe", "operator": "GreaterOrEqual", "value": "good"}]}}),
         ),
         ("a fill on a close that is over", json!({"mode": "Paper", "execution": {"fill": "SameClose"}})),
+        ("two entries", json!({"execution": {"entry": {"limit": {"percent": "0.01"}, "marketOnClose": {}}}})),
+        ("no entry in the entry", json!({"execution": {"entry": {}}})),
+        (
+            "a price on a close that is over",
+            json!({"execution": {"fill": "SameClose", "entry": {"stop": {"percent": "0.01"}}}}),
+        ),
+        (
+            "bars of an order that waits for none",
+            json!({"execution": {"entry": {"market": {}, "goodForBars": 2}}}),
+        ),
+        (
+            "distances that are none",
+            json!({"execution": {"entry": {"stopLimit": {"stop": {}, "limit": {"percent": "2"}}, "goodForBars": 0}}}),
+        ),
+        (
+            "a distance twice",
+            json!({"execution": {"entry": {"limit": {"percent": "0.01", "atr": {"period": -14, "multiple": "1"}}}}}),
+        ),
+        (
+            "a distance over no bars",
+            json!({"execution": {"entry": {"limit": {"atr": {"period": -14, "multiple": "0"}}}}}),
+        ),
         (
             "negative counts",
             json!({"portfolio": {"maxPositions": -1}, "risk": {"maxHoldingBars": -3, "stop": {"atr": {"period": -14}}}}),
@@ -146,4 +168,29 @@ fn a_volatility_a_year_is_measured_over_days() {
     let problems = check::strategy(&changed, &universe).unwrap_err();
     let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
     assert!(told.iter().any(|problem| problem.contains("the universe's interval must be 1d")), "{told:?}");
+}
+
+#[test]
+fn an_entry_is_part_of_the_key_where_it_is_no_market_order() {
+    use ats_pipeline::spec::{DistanceSpec, EntrySpec};
+    let base = spec("strategies", "dip-buyer");
+    let entry = |entry: serde_json::Value| {
+        checked_strategy(&with(&base, &json!({"execution": {"entry": entry}}))).backtest.core
+    };
+    let plain = checked_strategy(&base).backtest.core;
+    assert_eq!(entry(json!({"market": {}})), plain);
+    assert!(!serde_json::to_string(&plain).unwrap().contains("\"entry\":{"), "keys of before stand");
+    let percent = DistanceSpec::Percent { fraction: "0.01".parse().unwrap() };
+    let limit = entry(json!({"limit": {"percent": "0.01"}}));
+    assert_eq!(limit.entry, Some(EntrySpec::Limit { limit: percent.clone(), bars: 1 }));
+    let stop = DistanceSpec::Atr { period: 14, multiple: "2".parse().unwrap() };
+    let both = entry(
+        json!({"stopLimit": {"stop": {"atr": {"multiple": "2"}}, "limit": {"percent": "0.01"}}, "goodForBars": 5}),
+    );
+    assert_eq!(both.entry, Some(EntrySpec::StopLimit { stop: stop.clone(), limit: percent, bars: 5 }));
+    assert_eq!(
+        entry(json!({"stop": {"atr": {"multiple": "2"}}})).entry,
+        Some(EntrySpec::Stop { stop, bars: 1 })
+    );
+    assert_eq!(entry(json!({"marketOnClose": {}})).entry, Some(EntrySpec::MarketOnClose));
 }

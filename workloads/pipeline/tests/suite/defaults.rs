@@ -143,6 +143,11 @@ fn a_strategy_that_leaves_out_what_it_can() {
                 json!({"portfolio": {"sizing": {"equalWeight": null, "riskPerTrade": {}}}, "risk": {"stop": {"atr": {"multiple": "2"}}, "maxDrawdown": {"limit": "0.2"}}}),
             ),
             with(json!({"artifactStore": {"volumeClaim": {"claimName": "artifacts"}}})),
+            with(json!({"execution": {"entry": {"limit": {"atr": {"multiple": "1"}}}}})),
+            with(json!({"execution": {"entry": {"stop": {"atr": {"multiple": "1"}}}}})),
+            with(
+                json!({"execution": {"entry": {"stopLimit": {"stop": {"atr": {"multiple": "1"}}, "limit": {"atr": {"multiple": "2"}}}}}}),
+            ),
         ],
     );
 }

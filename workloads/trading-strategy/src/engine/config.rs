@@ -27,6 +27,76 @@ pub struct EngineConfig {
     pub costs: Costs,
     /// When a decision fills.
     pub fill: FillTiming,
+    /// The order that opens a position.
+    #[serde(default)]
+    pub entry: EntryOrder,
+}
+
+/// The order that opens a position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryOrder {
+    /// At which prices it fills.
+    pub kind: EntryKind,
+    /// Bars after the decision in which it may, where it waits for a price.
+    pub bars: u32,
+}
+
+impl Default for EntryOrder {
+    fn default() -> Self {
+        Self { kind: EntryKind::Market, bars: 1 }
+    }
+}
+
+/// At which prices an entry fills; the distances are fixed on the signal bar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EntryKind {
+    /// At the moment that [`FillTiming`] says.
+    Market,
+    /// At the next session close.
+    MarketOnClose,
+    /// Below the close, for a short above it, or better.
+    Limit {
+        /// How far.
+        limit: Distance,
+    },
+    /// Once the price is above the close, for a short below it.
+    Stop {
+        /// How far.
+        stop: Distance,
+    },
+    /// As a limit order once the price is at the stop; both on the stop's side.
+    StopLimit {
+        /// How far the stop is.
+        stop: Distance,
+        /// How far the limit is.
+        limit: Distance,
+    },
+}
+
+/// How far a price lies from the signal bar's close.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Distance {
+    /// A multiple of an average true range.
+    Atr {
+        /// How many of them.
+        multiple: Fraction,
+    },
+    /// A fraction of the close.
+    Percent {
+        /// The fraction.
+        fraction: Fraction,
+    },
+}
+
+/// What slippage may do to a price.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slip {
+    /// All that the costs say.
+    Free,
+    /// The same, but no further than a limit.
+    UpTo(Price),
+    /// Nothing: a limit is never filled worse than it says.
+    None,
 }
 
 /// How tickers are chosen.
@@ -227,15 +297,39 @@ impl Costs {
         }
     }
 
+    /// The same, within what a limit allows.
+    pub fn paid(
+        &self,
+        slip: Slip,
+        side: Side,
+        price: Price,
+        quantity: i64,
+        volume: Option<i64>,
+    ) -> Checked<Price> {
+        match (slip, side) {
+            (Slip::None, _) => Ok(price),
+            (Slip::Free, _) => self.slipped(side, price, quantity, volume),
+            (Slip::UpTo(limit), Side::Buy) => Ok(self.slipped(side, price, quantity, volume)?.min(limit)),
+            (Slip::UpTo(limit), Side::Sell) => Ok(self.slipped(side, price, quantity, volume)?.max(limit)),
+        }
+    }
+
     /// What borrowing shares of a value costs over a number of calendar days.
     pub fn borrowing(&self, value: Money, days: u32) -> Checked<Money> {
         value.times(self.borrow_rate)?.share(i64::from(days), 360)
     }
 
     /// The largest quantity up to `most` whose value with slippage and commission stays within `cash`.
-    pub fn affordable(&self, most: i64, price: Price, volume: Option<i64>, cash: Money) -> Checked<i64> {
+    pub fn affordable(
+        &self,
+        most: i64,
+        price: Price,
+        slip: Slip,
+        volume: Option<i64>,
+        cash: Money,
+    ) -> Checked<i64> {
         let fits = |quantity: i64| -> Checked<bool> {
-            let paid = self.slipped(Side::Buy, price, quantity, volume)?;
+            let paid = self.paid(slip, Side::Buy, price, quantity, volume)?;
             Ok(paid.value_of(quantity)?.plus(self.commission(quantity, paid)?)? <= cash)
         };
         // Value and commission both rise with the quantity, so halving finds the last one that fits.
@@ -328,6 +422,12 @@ impl EngineConfig {
                 );
             }
         }
+        if self.entry.kind != EntryKind::Market && self.fill == FillTiming::SameClose {
+            return range("execution.fill", "NextOpen where execution.entry is no market order");
+        }
+        if self.entry.bars == 0 {
+            return range("execution.entry.goodForBars", "1 or more");
+        }
         let costs = &self.costs;
         if costs.slippage < Fraction::ZERO || costs.slippage >= Fraction::ONE {
             return range("costs.slippageBasisPoints", "from 0 to less than 10000");
@@ -386,12 +486,15 @@ mod tests {
     fn affordable_counts_commission_and_slippage() {
         let ten = Price::from_f64(10.0).unwrap();
         let thousand = Money::from_micros(1_000_000_000);
-        assert_eq!(costs(0, 1_000_000, None).affordable(500, ten, None, thousand).unwrap(), 99);
-        assert_eq!(costs(0, 0, None).affordable(500, ten, None, thousand).unwrap(), 100);
-        assert_eq!(costs(0, 0, None).affordable(7, ten, None, thousand).unwrap(), 7);
+        assert_eq!(costs(0, 1_000_000, None).affordable(500, ten, Slip::Free, None, thousand).unwrap(), 99);
+        assert_eq!(costs(0, 0, None).affordable(500, ten, Slip::Free, None, thousand).unwrap(), 100);
+        assert_eq!(costs(0, 0, None).affordable(7, ten, Slip::Free, None, thousand).unwrap(), 7);
         // 1% slippage: 10.10 a share, 99 x 10.10 = 999.90.
         let slipping = Costs { slippage: Fraction::from_nanos(10_000_000), ..costs(0, 0, None) };
-        assert_eq!(slipping.affordable(500, ten, None, thousand).unwrap(), 99);
-        assert_eq!(costs(0, 2_000_000_000, None).affordable(500, ten, None, thousand).unwrap(), 0);
+        assert_eq!(slipping.affordable(500, ten, Slip::Free, None, thousand).unwrap(), 99);
+        assert_eq!(
+            costs(0, 2_000_000_000, None).affordable(500, ten, Slip::Free, None, thousand).unwrap(),
+            0
+        );
     }
 }

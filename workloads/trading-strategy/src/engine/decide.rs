@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::config::{FillTiming, Side};
+use super::config::{FillTiming, Selection, Side};
+use super::entry::{self, OrderType};
 use super::event::{CutReason, Event, Intent, Order, OrderReason};
 use super::money::{Checked, Money, Price};
 use super::select::{self, Candidate};
@@ -44,8 +45,9 @@ impl Engine {
         stopped: &BTreeSet<Ticker>,
         events: &mut Vec<Event>,
     ) -> Checked<()> {
-        let waiting: BTreeSet<Ticker> = state.pending.iter().map(|order| order.ticker.clone()).collect();
         let blocks = blocks(state, slice.control);
+        withdraw(config, state, slice, blocks, events);
+        let waiting: BTreeSet<Ticker> = state.pending.iter().map(|order| order.ticker.clone()).collect();
         let nobody = BTreeSet::new();
         // A same-close entry would fill on the bar of the stop.
         let barred = if config.fill == FillTiming::SameClose { stopped } else { &nobody };
@@ -69,7 +71,23 @@ impl Engine {
             gross: exposure.long.plus(exposure.short)?,
             risk: exposure.risk,
         };
-        let mut desk = Desk { config, slice, room: &mut room, events };
+        // What waits for its price holds its room and its place.
+        let mut working = 0;
+        for order in state.pending.iter().filter(|order| order.intent.opens()) {
+            working += 1;
+            let price = order.reference;
+            let opening = Opening {
+                side: order.side,
+                held: 0,
+                quantity: order.quantity,
+                price,
+                slip: order.order_type.slip(),
+                risk: order.stop_distance.unwrap_or(price),
+                average_volume: slice.get(&order.ticker).and_then(|part| part.average_volume),
+            };
+            room.take(&config.costs, &opening)?;
+        }
+        let mut desk = Desk { config, slice, room: &mut room, working, events };
         for (ticker, reason) in &plan.exits {
             desk.exit(state, ticker, *reason)?;
         }
@@ -83,11 +101,76 @@ impl Engine {
     }
 }
 
+/// Takes back entries that wait for their price and are no longer wanted.
+fn withdraw(
+    config: &EngineConfig,
+    state: &mut EngineState,
+    slice: &Slice,
+    blocks: Blocks,
+    events: &mut Vec<Event>,
+) {
+    if state.pending.is_empty() {
+        return;
+    }
+    let exits: BTreeSet<Ticker> = state
+        .pending
+        .iter()
+        .filter(|order| order.intent == Intent::Exit)
+        .map(|order| order.ticker.clone())
+        .collect();
+    let positions = &state.account.positions;
+    state.pending.retain(|order| {
+        if !order.intent.opens() {
+            return true;
+        }
+        let part = slice.get(&order.ticker);
+        let off = match (blocks.entries, part, config.selection) {
+            (Some(reason), _, _) => reason,
+            // What an exit left of a position is in the way.
+            _ if positions.contains_key(&order.ticker) && !exits.contains(&order.ticker) => {
+                CutReason::PositionOpen
+            }
+            (None, Some(part), _) if !(part.active && part.focus) => CutReason::LeftUniverse,
+            (None, _, Selection::Scores { .. }) if slice.rebalance => CutReason::Replaced,
+            (None, Some(part), Selection::Rules)
+                if match order.side {
+                    Side::Buy => part.signal.exit,
+                    Side::Sell => part.signal.short_exit,
+                } =>
+            {
+                CutReason::ExitRule
+            }
+            _ => return true,
+        };
+        events.push(Event::Cancelled { order: order.id.clone(), quantity: order.quantity, reason: off });
+        false
+    });
+    // An exit that the bar's volume took in part, and that nothing asks for again, has freed no place. Orders wait in
+    // rank order: the last ones give way.
+    let held = positions.keys().filter(|ticker| !exits.contains(*ticker)).count();
+    let mut places = config.max_positions.saturating_sub(held);
+    state.pending.retain(|order| {
+        if !order.intent.opens() {
+            return true;
+        }
+        let kept = places > 0;
+        places = places.saturating_sub(1);
+        if !kept {
+            let (order, quantity) = (order.id.clone(), order.quantity);
+            events.push(Event::Cancelled { order, quantity, reason: CutReason::MaxPositions });
+        }
+        kept
+    });
+}
+
 /// Something to open or enlarge.
 struct Planned<'a> {
     candidate: &'a Candidate,
     part: &'a TickerSlice,
     close: Price,
+    /// The price that is reckoned with.
+    price: Price,
+    order_type: OrderType,
     distance: Result<Option<Price>, CutReason>,
     quantity: i64,
 }
@@ -106,6 +189,8 @@ struct Desk<'a> {
     config: &'a EngineConfig,
     slice: &'a Slice,
     room: &'a mut Room,
+    /// Entries that wait for their price.
+    working: usize,
     events: &'a mut Vec<Event>,
 }
 
@@ -144,16 +229,22 @@ impl<'a> Desk<'a> {
                 0
             };
             let distance = sizing::stop_distance(self.config.risk.stop, part, bar.close)?;
+            // What grows or shrinks does so at the market.
+            let priced = match candidate.held {
+                true => Ok((OrderType::Market, bar.close)),
+                false => entry::priced(self.config.entry, candidate.side, part, bar.close)?,
+            };
+            let (order_type, price) = priced.unwrap_or((OrderType::Market, bar.close));
             let basis = Basis {
                 equity,
-                close: bar.close,
+                price,
                 held,
                 distance: distance.ok().flatten(),
                 volatility: part.volatility,
-                selected: wanted.len(),
+                selected: wanted.len() + self.working,
             };
             let (target, distance) = match sizing::wanted(self.config, &basis)? {
-                Ok(target) => (target, distance),
+                Ok(target) => (target, priced.and(distance)),
                 // What cannot be sized stays as it is, or is not opened.
                 Err(_) if candidate.held => continue,
                 Err(reason) => (0, Err(reason)),
@@ -188,6 +279,8 @@ impl<'a> Desk<'a> {
                     candidate,
                     part,
                     close: bar.close,
+                    price,
+                    order_type,
                     distance,
                     quantity: target - held,
                 });
@@ -208,11 +301,11 @@ impl<'a> Desk<'a> {
         let (quantity, distance) = match (position, planned.distance) {
             // An enlarged position keeps the stop that its entry fixed.
             (Some(position), _) => {
-                let risk = risk_of(position.quantity, planned.close, position.stop);
+                let risk = risk_of(position.quantity, planned.price, position.stop);
                 (self.admit(planned, position.size(), risk, &mut cuts)?, None)
             }
             (None, Ok(distance)) => {
-                (self.admit(planned, 0, distance.unwrap_or(planned.close), &mut cuts)?, distance)
+                (self.admit(planned, 0, distance.unwrap_or(planned.price), &mut cuts)?, distance)
             }
             (None, Err(reason)) => {
                 cuts.push(super::Cut { reason, from: planned.quantity, to: 0 });
@@ -235,9 +328,11 @@ impl<'a> Desk<'a> {
             wanted: planned.quantity,
             quantity,
             cuts,
-            reference: planned.close,
+            reference: planned.price,
             stop_distance: distance,
             profit_distance,
+            order_type: planned.order_type,
+            bars_left: self.config.entry.bars,
         };
         self.events.push(Event::Ordered(order.clone()));
         if quantity > 0 {
@@ -257,7 +352,8 @@ impl<'a> Desk<'a> {
             side: planned.candidate.side,
             held,
             quantity: planned.quantity,
-            price: planned.close,
+            price: planned.price,
+            slip: planned.order_type.slip(),
             risk,
             average_volume: planned.part.average_volume,
         };
@@ -281,6 +377,8 @@ impl<'a> Desk<'a> {
             reference,
             stop_distance: None,
             profit_distance: None,
+            order_type: OrderType::Market,
+            bars_left: 1,
         };
         self.events.push(Event::Ordered(order.clone()));
         state.pending.push(order);

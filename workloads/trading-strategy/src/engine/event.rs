@@ -7,7 +7,8 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::config::{DrawdownAction, Side};
-use super::money::{Money, Price};
+use super::entry::OrderType;
+use super::money::{Checked, Money, Price, Ratio};
 use super::slice::Ticker;
 
 /// Deterministic id of an order: identity, session, ticker, side and a count within these.
@@ -139,6 +140,16 @@ pub enum CutReason {
     Split,
     /// The position was gone.
     NoPosition,
+    /// The entry's price is not known on the signal bar, or is not above 0.
+    NoEntryPrice,
+    /// The bars in which an order might fill are over.
+    Expired,
+    /// The exit rule became true while the entry waited.
+    ExitRule,
+    /// The ticker is no longer active or in the focus.
+    LeftUniverse,
+    /// A new ranking takes the place of what an older one ordered.
+    Replaced,
 }
 
 /// One cut of an order.
@@ -175,13 +186,38 @@ pub struct Order {
     pub quantity: i64,
     /// What the caps took.
     pub cuts: Vec<Cut>,
-    /// The price that sizing reckoned with: the signal bar's close.
+    /// The price that sizing reckoned with: the signal bar's close, or the limit or stop of an order that has one.
     pub reference: Price,
     /// Distance of the stop from the fill, for an entry with a stop.
     pub stop_distance: Option<Price>,
     /// Distance of the take-profit price from the fill, for an entry with one.
     #[serde(default)]
     pub profit_distance: Option<Price>,
+    /// At which prices it may fill.
+    #[serde(default)]
+    pub order_type: OrderType,
+    /// Bars in which it may still fill, where it waits for a price.
+    #[serde(default)]
+    pub bars_left: u32,
+}
+
+impl Order {
+    /// The order after a split; none when no whole share is left of it.
+    pub fn split(&self, ratio: Ratio) -> Checked<Option<Self>> {
+        let (quantity, _) = ratio.shares(self.quantity)?;
+        if quantity == 0 {
+            return Ok(None);
+        }
+        let distance = |distance: Option<Price>| distance.map(|price| price.split(ratio)).transpose();
+        Ok(Some(Self {
+            quantity,
+            reference: self.reference.split(ratio)?,
+            stop_distance: distance(self.stop_distance)?,
+            profit_distance: distance(self.profit_distance)?,
+            order_type: self.order_type.split(ratio)?,
+            ..self.clone()
+        }))
+    }
 }
 
 /// A fill. An order fills once at most, in whole or in part.
@@ -348,6 +384,19 @@ pub enum Event {
     Waiting {
         /// The order.
         order: ClientOrderId,
+    },
+    /// A bar did not fill an order that waits for a price.
+    Untouched {
+        /// The order.
+        order: ClientOrderId,
+        /// The bar's session.
+        session: Date,
+        /// What it waits for, as it is after the bar.
+        order_type: OrderType,
+        /// Lowest and highest price; none where the ticker has no bar.
+        range: Option<(Price, Price)>,
+        /// Bars in which it may still fill.
+        bars_left: u32,
     },
     /// A lot was closed.
     LotClosed(ClosedLot),

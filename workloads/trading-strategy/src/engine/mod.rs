@@ -6,9 +6,10 @@
 //! 1. on what was held overnight: borrowing of shorts, dividends, then splits; open orders, stops and take-profit
 //!    prices are rescaled;
 //! 2. at the open: exits, stops and take-profit prices that gapped, reductions, then what opens in rank order,
-//!    within volume and cash;
-//! 3. inside the bar: stops, then take-profit prices, also of what opened at this open;
-//! 4. at the close: marks, stops that trail, the drawdown latch, the decision. `SameClose` fills it here, `NextOpen`
+//!    within volume and cash: market orders, and limit and stop orders whose price the open passes;
+//! 3. inside the bar: limit and stop orders that it touches, in rank order, then stops, then take-profit prices, also
+//!    of what opened in this bar, as far as it is certain that they were touched later ([`OrderType`]);
+//! 4. at the close: market-on-close orders, marks, stops that trail, the drawdown latch, the decision. `SameClose` fills it here, `NextOpen`
 //!    in the next slice. What has had no price for more than five sessions is settled at its last one.
 //!
 //! The engine is deterministic: positions, orders and events are in order of ticker or rank, numbers are fixed
@@ -18,6 +19,9 @@
 //! - An exit whose ticker has no bar waits for its next one; everything else is cancelled. A position without a
 //!   bar is marked at its last close.
 //! - A stop that a bar's volume takes in part stays where it is for the rest.
+//! - An entry inside a bar comes before the bar's stops and take-profit prices: what they free is not there yet.
+//! - An entry that waits for a price holds its place, cash, exposure and heat. It is off when its bars are over, when
+//!   the exit rule is true, when its ticker leaves the focus, when entries are blocked, and at a model's next ranking.
 //! - A short sale is not limited by cash but by gross exposure; its proceeds do not buy shares.
 //! - A rank counts only tickers whose score passes the minimum.
 //! - Rules that say long and short at once say nothing; a reversal closes at an open and opens at the same one,
@@ -26,6 +30,7 @@
 mod account;
 mod config;
 mod decide;
+mod entry;
 mod event;
 pub mod money;
 mod position;
@@ -44,9 +49,10 @@ use serde::{Deserialize, Serialize};
 
 pub use account::{Account, Exposure};
 pub use config::{
-    ConfigError, Costs, Direction, DrawdownAction, EngineConfig, FillTiming, MaxDrawdown, Risk, Selection,
-    Side, Sizing, Stop, TakeProfit, Trail,
+    ConfigError, Costs, Direction, Distance, DrawdownAction, EngineConfig, EntryKind, EntryOrder, FillTiming,
+    MaxDrawdown, Risk, Selection, Side, Sizing, Slip, Stop, TakeProfit, Trail,
 };
+pub use entry::OrderType;
 pub use event::{
     ClientOrderId, ClosedLot, Cut, CutReason, EquityPoint, Event, Fill, Intent, Order, OrderReason, Trade,
 };
@@ -239,24 +245,19 @@ fn rescale_orders(
     for action in &slice.actions {
         let ActionKind::Split(ratio) = action.kind else { continue };
         let mut kept = Vec::with_capacity(state.pending.len());
-        for mut order in std::mem::take(&mut state.pending) {
-            if order.ticker == action.ticker {
-                let (quantity, _) = ratio.shares(order.quantity)?;
-                if quantity == 0 {
-                    events.push(Event::Cancelled {
-                        order: order.id,
-                        quantity: order.quantity,
-                        reason: CutReason::Split,
-                    });
-                    continue;
-                }
-                order.quantity = quantity;
-                order.reference = order.reference.split(ratio)?;
-                for distance in [&mut order.stop_distance, &mut order.profit_distance] {
-                    *distance = distance.map(|distance| distance.split(ratio)).transpose()?;
-                }
+        for order in std::mem::take(&mut state.pending) {
+            if order.ticker != action.ticker {
+                kept.push(order);
+                continue;
             }
-            kept.push(order);
+            match order.split(ratio)? {
+                Some(order) => kept.push(order),
+                None => events.push(Event::Cancelled {
+                    order: order.id,
+                    quantity: order.quantity,
+                    reason: CutReason::Split,
+                }),
+            }
         }
         state.pending = kept;
     }

@@ -1,9 +1,10 @@
 //! The simulated market: which orders, stops and take-profit prices fill in a bar, and at what price.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::config::{EngineConfig, Side};
+use super::config::{EngineConfig, Side, Slip};
 use super::decide::blocks;
+use super::entry::OrderType;
 use super::event::{CutReason, Event, Fill, Intent, Order, OrderReason};
 use super::money::{Checked, Money, Price};
 use super::slice::{Bar, Slice, Ticker};
@@ -11,8 +12,8 @@ use super::{Engine, EngineState};
 
 impl Engine {
     /// Everything between the last close and this one: exits at the open, stops and take-profit prices that gapped,
-    /// reductions and openings at the open, stops and take-profit prices inside the bar; then stops that trail follow
-    /// it. Returns the tickers that were closed by their own terms.
+    /// reductions and openings at the open, openings inside the bar, stops and take-profit prices inside the bar; then
+    /// stops that trail follow it, and what opens at the close does. Returns the tickers that were closed by their own terms.
     pub(super) fn trade_bar(
         config: &EngineConfig,
         state: &mut EngineState,
@@ -26,7 +27,7 @@ impl Engine {
         let mut waiting = Vec::new();
         for order in exits {
             match slice.bar(&order.ticker) {
-                Some(bar) => fill(config, state, slice, &order, bar.open, bar, events)?,
+                Some(bar) => fill(config, state, slice, &order, (bar.open, Slip::Free), bar, events)?,
                 // An exit stands until its ticker trades again.
                 None => {
                     events.push(Event::Waiting { order: order.id.clone() });
@@ -34,30 +35,80 @@ impl Engine {
                 }
             }
         }
-        terms(config, state, slice, &mut stopped, |bar| (bar.open, bar.open), events)?;
+        terms(config, state, slice, &mut stopped, Pass::Open, events)?;
         let blocked = blocks(state, slice.control).entries;
-        for order in others {
+        let mut working = Vec::new();
+        for mut order in others {
+            let waits = order.order_type != OrderType::Market;
             let off = match slice.bar(&order.ticker) {
                 _ if stopped.contains(&order.ticker) => CutReason::StoppedOut,
-                None => CutReason::NoBar,
-                Some(bar) => match blocked {
-                    Some(reason) if order.intent.opens() => reason,
-                    _ => {
-                        fill(config, state, slice, &order, bar.open, bar, events)?;
+                None if !waits => CutReason::NoBar,
+                bar => match (blocked, bar) {
+                    (Some(reason), _) if order.intent.opens() => reason,
+                    (_, None) => {
+                        working.push(order);
+                        continue;
+                    }
+                    (_, Some(bar)) => {
+                        match order.order_type.at_open(order.side, bar.open) {
+                            Some(at) => fill(config, state, slice, &order, at, bar, events)?,
+                            None => working.push(order),
+                        }
                         continue;
                     }
                 },
             };
             events.push(Event::Cancelled { order: order.id, quantity: order.quantity, reason: off });
         }
-        terms(config, state, slice, &mut stopped, |bar| (bar.low, bar.high), events)?;
+        let mut inside = BTreeMap::new();
+        let mut closing = Vec::new();
+        for mut order in working {
+            let bar = slice.bar(&order.ticker);
+            if order.order_type == OrderType::MarketOnClose {
+                closing.push(order);
+            } else if let Some(bar) = bar
+                && let Some(touched) = order.order_type.inside(order.side, bar)
+            {
+                fill(config, state, slice, &order, (touched.price, touched.slip), bar, events)?;
+                inside.insert(order.ticker, touched.after);
+            } else {
+                order.bars_left = order.bars_left.saturating_sub(1);
+                events.push(Event::Untouched {
+                    order: order.id.clone(),
+                    session: slice.session,
+                    order_type: order.order_type,
+                    range: bar.map(|bar| (bar.low, bar.high)),
+                    bars_left: order.bars_left,
+                });
+                if order.bars_left > 0 {
+                    waiting.push(order);
+                } else {
+                    let (id, quantity) = (order.id, order.quantity);
+                    events.push(Event::Cancelled { order: id, quantity, reason: CutReason::Expired });
+                }
+            }
+        }
+        terms(config, state, slice, &mut stopped, Pass::Inside(&inside), events)?;
         state.account.mark(slice, |bar| bar.close);
         for (ticker, position) in &mut state.account.positions {
             if let Some(bar) = slice.bar(ticker) {
                 position.bars = position.bars.saturating_add(1);
                 if let Some(trail) = config.risk.trail {
-                    position.follow(config.risk.stop, trail, bar)?;
+                    // What came before the fill moves no stop.
+                    let (low, high) = inside.get(ticker).copied().unwrap_or((bar.low, bar.high));
+                    position.follow(config.risk.stop, trail, &Bar { low, high, ..*bar })?;
                 }
+            }
+        }
+        for order in closing {
+            match slice.bar(&order.ticker) {
+                _ if !slice.session_close => waiting.push(order),
+                Some(bar) => fill(config, state, slice, &order, (bar.close, Slip::Free), bar, events)?,
+                None => events.push(Event::Cancelled {
+                    order: order.id,
+                    quantity: order.quantity,
+                    reason: CutReason::NoBar,
+                }),
             }
         }
         state.pending = waiting;
@@ -121,7 +172,7 @@ impl Engine {
         let mut waiting = Vec::new();
         for order in std::mem::take(&mut state.pending) {
             match slice.bar(&order.ticker) {
-                Some(bar) => fill(config, state, slice, &order, bar.close, bar, events)?,
+                Some(bar) => fill(config, state, slice, &order, (bar.close, Slip::Free), bar, events)?,
                 None if order.intent == Intent::Exit => waiting.push(order),
                 None => events.push(Event::Cancelled {
                     order: order.id,
@@ -166,18 +217,28 @@ fn in_bar(
         reference,
         stop_distance: None,
         profit_distance: None,
+        order_type: OrderType::Market,
+        bars_left: 1,
     }
 }
 
+/// Which prices of a bar count for a position's own terms.
+#[derive(Clone, Copy)]
+enum Pass<'a> {
+    /// The open.
+    Open,
+    /// Its extremes; of tickers that were opened inside the bar, those that came after.
+    Inside(&'a BTreeMap<Ticker, (Price, Price)>),
+}
+
 /// Fills the stops and take-profit prices that the extremes of a bar touch, in order of ticker: at the open if it lies
-/// beyond the price, else at the price. A stop beats a take-profit price. `extremes` gives the lowest and highest
-/// price that count.
+/// beyond the price, else at the price. A stop beats a take-profit price.
 fn terms(
     config: &EngineConfig,
     state: &mut EngineState,
     slice: &Slice,
     stopped: &mut BTreeSet<Ticker>,
-    extremes: impl Fn(&Bar) -> (Price, Price),
+    pass: Pass<'_>,
     events: &mut Vec<Event>,
 ) -> Checked<()> {
     let mut touched = Vec::new();
@@ -187,24 +248,35 @@ fn terms(
             continue;
         }
         let Some(bar) = slice.bar(ticker) else { continue };
-        let (low, high) = extremes(bar);
-        let (reason, at, price) = match (position.side(), position.stop, position.take_profit) {
-            (Side::Buy, Some(stop), _) if low <= stop => (OrderReason::Stop, stop, stop.min(bar.open)),
-            (Side::Sell, Some(stop), _) if high >= stop => (OrderReason::Stop, stop, stop.max(bar.open)),
-            (Side::Buy, _, Some(target)) if high >= target => {
-                (OrderReason::TakeProfit, target, target.max(bar.open))
-            }
-            (Side::Sell, _, Some(target)) if low <= target => {
-                (OrderReason::TakeProfit, target, target.min(bar.open))
-            }
+        // The open was before what came in later.
+        let (low, high, open) = match pass {
+            Pass::Open => (bar.open, bar.open, Some(bar.open)),
+            Pass::Inside(later) => match later.get(ticker) {
+                Some((low, high)) => (*low, *high, None),
+                None => (bar.low, bar.high, Some(bar.open)),
+            },
+        };
+        let (reason, at) = match (position.side(), position.stop, position.take_profit) {
+            (Side::Buy, Some(stop), _) if low <= stop => (OrderReason::Stop, stop),
+            (Side::Sell, Some(stop), _) if high >= stop => (OrderReason::Stop, stop),
+            (Side::Buy, _, Some(target)) if high >= target => (OrderReason::TakeProfit, target),
+            (Side::Sell, _, Some(target)) if low <= target => (OrderReason::TakeProfit, target),
             _ => continue,
+        };
+        // A stop fills no better than its price, a profit no worse.
+        let price = match (open, (position.side() == Side::Buy) == (reason == OrderReason::Stop)) {
+            (None, _) => at,
+            (Some(open), true) => at.min(open),
+            (Some(open), false) => at.max(open),
         };
         touched.push((ticker.clone(), reason, position.side().opposite(), position.size(), at, price, *bar));
     }
     for (ticker, reason, side, quantity, at, price, bar) in touched {
         let order = in_bar(config, state, slice, &ticker, reason, side, quantity, at);
         events.push(Event::Ordered(order.clone()));
-        fill(config, state, slice, &order, price, &bar, events)?;
+        // A limit is never filled worse than it says.
+        let slip = if reason == OrderReason::TakeProfit { Slip::None } else { Slip::Free };
+        fill(config, state, slice, &order, (price, slip), &bar, events)?;
         stopped.insert(ticker);
     }
     Ok(())
@@ -217,7 +289,7 @@ fn fill(
     state: &mut EngineState,
     slice: &Slice,
     order: &Order,
-    price: Price,
+    (price, slip): (Price, Slip),
     bar: &Bar,
     events: &mut Vec<Event>,
 ) -> Checked<()> {
@@ -247,17 +319,13 @@ fn fill(
     }
     if order.intent.opens() && order.side == Side::Buy {
         let affordable =
-            config.costs.affordable(left, price, Some(bar.volume), state.account.free_cash()?)?;
+            config.costs.affordable(left, price, slip, Some(bar.volume), state.account.free_cash()?)?;
         cancel(&mut left, affordable, CutReason::Cash, events);
     }
     if left == 0 {
         return Ok(());
     }
-    let paid = match order.reason {
-        // A limit is never filled worse than it says.
-        OrderReason::TakeProfit => price,
-        _ => config.costs.slipped(order.side, price, left, Some(bar.volume))?,
-    };
+    let paid = config.costs.paid(slip, order.side, price, left, Some(bar.volume))?;
     let away = |distance: Price, up: bool| if up { paid.plus(distance) } else { paid.minus(distance) };
     let fill = Fill {
         order: order.id.clone(),

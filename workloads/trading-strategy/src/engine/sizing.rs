@@ -1,6 +1,6 @@
 //! Quantities before and after the caps.
 
-use super::config::{Costs, EngineConfig, Side, Sizing, Stop, TakeProfit};
+use super::config::{Costs, EngineConfig, Side, Sizing, Slip, Stop, TakeProfit};
 use super::event::{Cut, CutReason};
 use super::money::{Checked, Fraction, Money, Price};
 use super::slice::TickerSlice;
@@ -40,8 +40,8 @@ pub(super) fn profit_distance(
 pub(super) struct Basis {
     /// Equity.
     pub(super) equity: Money,
-    /// The close.
-    pub(super) close: Price,
+    /// The price that the order reckons with: the close, or the limit or stop of an entry.
+    pub(super) price: Price,
     /// Shares held on the position's side already.
     pub(super) held: i64,
     /// Distance of the stop.
@@ -54,7 +54,7 @@ pub(super) struct Basis {
 
 /// Shares that the sizing rule asks for: of the whole position, not of the order; or what it does not know.
 pub(super) fn wanted(config: &EngineConfig, basis: &Basis) -> Checked<Result<i64, CutReason>> {
-    let Basis { equity, close, held, distance, volatility, selected } = *basis;
+    let Basis { equity, price, held, distance, volatility, selected } = *basis;
     let quantity = match config.sizing {
         // r E / |entry - stop|
         Sizing::RiskPerTrade { fraction } => match distance {
@@ -62,13 +62,13 @@ pub(super) fn wanted(config: &EngineConfig, basis: &Basis) -> Checked<Result<i64
             None => 0,
         },
         Sizing::TargetWeight { weight, cash_buffer } => {
-            at_weight(&config.costs, equity.minus(equity.times(cash_buffer)?)?, weight, close, held)?
+            at_weight(&config.costs, equity.minus(equity.times(cash_buffer)?)?, weight, price, held)?
         }
         Sizing::EqualWeight => {
-            at_weight(&config.costs, equity, config.risk.max_gross_exposure.divided(selected), close, held)?
+            at_weight(&config.costs, equity, config.risk.max_gross_exposure.divided(selected), price, held)?
         }
         Sizing::VolatilityTarget { annual } => match volatility {
-            Some(volatility) => at_weight(&config.costs, equity, annual.over(volatility)?, close, held)?,
+            Some(volatility) => at_weight(&config.costs, equity, annual.over(volatility)?, price, held)?,
             None => return Ok(Err(CutReason::NoVolatility)),
         },
     };
@@ -110,8 +110,10 @@ pub(super) struct Opening {
     pub(super) held: i64,
     /// Shares that the sizing rule asks for on top.
     pub(super) quantity: i64,
-    /// The signal bar's close.
+    /// The price that is reckoned with.
     pub(super) price: Price,
+    /// What slippage may do to it.
+    pub(super) slip: Slip,
     /// What a share loses if the stop is hit.
     pub(super) risk: Price,
     /// Average volume on the signal bar.
@@ -158,7 +160,7 @@ impl Room {
         opening: &Opening,
         cuts: &mut Vec<Cut>,
     ) -> Checked<i64> {
-        let Opening { side, held, price, risk, average_volume, .. } = *opening;
+        let Opening { side, held, price, slip, risk, average_volume, .. } = *opening;
         let mut quantity = opening.quantity;
         if quantity <= 0 {
             cuts.push(Cut { reason: CutReason::Size, from: 0, to: 0 });
@@ -182,22 +184,29 @@ impl Room {
             cut(&mut quantity, risk_left.units_of(risk), CutReason::Heat, cuts);
         }
         if side == Side::Buy {
-            let affordable = config.costs.affordable(quantity, price, average_volume, self.cash)?;
+            let affordable = config.costs.affordable(quantity, price, slip, average_volume, self.cash)?;
             cut(&mut quantity, affordable, CutReason::Cash, cuts);
         }
         if quantity > 0 {
-            let paid = config.costs.slipped(side, price, quantity, average_volume)?;
-            let commission = config.costs.commission(quantity, paid)?;
-            let value = price.value_of(quantity)?;
-            let spent = match side {
-                Side::Buy => paid.value_of(quantity)?,
-                // The proceeds of a short are held against it; only slippage is gone.
-                Side::Sell => value.minus(paid.value_of(quantity)?)?,
-            };
-            self.cash = self.cash.minus(spent)?.minus(commission)?;
-            self.gross = self.gross.plus(value)?;
-            self.risk = self.risk.plus(risk.value_of(quantity)?)?;
+            self.take(&config.costs, &Opening { quantity, ..*opening })?;
         }
         Ok(quantity)
+    }
+
+    /// Takes an opening order as it is: one that was cut, or that works from before.
+    pub(super) fn take(&mut self, costs: &Costs, opening: &Opening) -> Checked<()> {
+        let Opening { side, quantity, price, slip, risk, average_volume, .. } = *opening;
+        let paid = costs.paid(slip, side, price, quantity, average_volume)?;
+        let commission = costs.commission(quantity, paid)?;
+        let value = price.value_of(quantity)?;
+        let spent = match side {
+            Side::Buy => paid.value_of(quantity)?,
+            // The proceeds of a short are held against it; only slippage is gone.
+            Side::Sell => value.minus(paid.value_of(quantity)?)?,
+        };
+        self.cash = self.cash.minus(spent)?.minus(commission)?;
+        self.gross = self.gross.plus(value)?;
+        self.risk = self.risk.plus(risk.value_of(quantity)?)?;
+        Ok(())
     }
 }

@@ -136,6 +136,12 @@ pub struct TickerSlice {
     /// Annual volatility of its returns at the close.
     #[serde(default)]
     pub volatility: Option<Fraction>,
+    /// Average true range by which an entry's limit is set.
+    #[serde(default)]
+    pub limit_atr: Option<Price>,
+    /// Average true range by which an entry's stop is set.
+    #[serde(default)]
+    pub stop_atr: Option<Price>,
 }
 
 /// What the outside says to a running strategy.

@@ -4,7 +4,7 @@ use ats_ledger::{Cut, EquityPoint, LedgerError, NewOrder, OrderKind, Purpose};
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
-use crate::engine::{self, EngineState, Intent, Order, OrderReason, Side};
+use crate::engine::{self, EngineState, Intent, Order, OrderReason, OrderType, Side};
 
 pub(super) const fn side(side: Side) -> ats_ledger::Side {
     match side {
@@ -24,11 +24,18 @@ const fn purpose(intent: Intent) -> Purpose {
 
 /// An order of the engine, decided on the bar complete at `bar`.
 pub(super) fn new_order(order: &Order, bar: Timestamp) -> Result<NewOrder, LedgerError> {
-    let kind = match order.reason {
-        OrderReason::Stop => OrderKind::Stop,
-        OrderReason::TakeProfit => OrderKind::Limit,
-        OrderReason::Delisted => OrderKind::MarketOnClose,
-        _ => OrderKind::MarketOnOpen,
+    let (kind, price) = match (order.reason, order.order_type) {
+        (OrderReason::Stop, _) => (OrderKind::Stop, Some(order.reference)),
+        (OrderReason::TakeProfit, _) => (OrderKind::Limit, Some(order.reference)),
+        (OrderReason::Delisted, _) | (_, OrderType::MarketOnClose) => (OrderKind::MarketOnClose, None),
+        (_, OrderType::Market) => (OrderKind::MarketOnOpen, None),
+        (_, OrderType::Limit { limit }) => (OrderKind::Limit, Some(limit)),
+        (_, OrderType::Stop { stop }) => (OrderKind::Stop, Some(stop)),
+        (_, OrderType::StopLimit { limit, .. }) => (OrderKind::StopLimit, Some(limit)),
+    };
+    let trigger_price = match order.order_type {
+        OrderType::StopLimit { stop, .. } => Some(stop.into()),
+        _ => None,
     };
     Ok(NewOrder {
         client_order_id: order.id.as_str().parse()?,
@@ -38,7 +45,8 @@ pub(super) fn new_order(order: &Order, bar: Timestamp) -> Result<NewOrder, Ledge
         side: side(order.side),
         quantity: order.quantity.into(),
         kind,
-        price: matches!(kind, OrderKind::Stop | OrderKind::Limit).then(|| order.reference.into()),
+        price: price.map(Into::into),
+        trigger_price,
         purpose: purpose(order.intent),
         reason: format!("{:?}", order.reason),
         cuts: order

@@ -116,16 +116,18 @@ impl BarRecord<'_> {
     /// Working orders are in new shares from the ex-date on.
     async fn rescale(&self, writer: &mut Writer) -> Result<(), TradeError> {
         for order in self.working {
-            let mut quantity = order.quantity;
+            let mut rescaled = Some(order.clone());
             for action in &self.bar.slice.actions {
                 if let ActionKind::Split(ratio) = action.kind
                     && action.ticker == order.ticker
                 {
-                    (quantity, _) = ratio.shares(quantity)?;
+                    rescaled = rescaled.and_then(|order| order.split(ratio).transpose()).transpose()?;
                 }
             }
-            if quantity != order.quantity && quantity > 0 {
-                writer.rescale_order(&order.id.as_str().parse()?, quantity.into(), None, self.now).await?;
+            if let Some(rescaled) = rescaled.filter(|rescaled| rescaled != order) {
+                let terms = new_order(&rescaled, self.bar.known_at)?;
+                let (quantity, price, trigger) = (terms.quantity, terms.price, terms.trigger_price);
+                writer.rescale_order(&terms.client_order_id, quantity, price, trigger, self.now).await?;
             }
         }
         Ok(())

@@ -16,7 +16,7 @@ use super::convert::drawdown;
 use super::outcome::{difference, outcomes};
 use super::record::BarRecord;
 use super::recover::{agree, disagree, reconcile};
-use super::{Broker, Coordination, FeedBar, OrderKey, Outcomes, TradeError, TradingState};
+use super::{Broker, BrokerAccount, Coordination, FeedBar, OrderKey, Outcomes, TradeError, TradingState};
 use crate::engine::{Control, Engine, EngineConfig, EngineState, Event, FillTiming, Order, Slice};
 
 /// Where the time comes from.
@@ -133,6 +133,11 @@ impl<B: Broker, C: Coordination> Trader<B, C> {
             })
             .cloned()
             .collect();
+        let account = trader.broker.account().await?;
+        // What the broker did in a bar that is not decided yet is for that bar's report to say.
+        if account.last_bar <= trader.last_bar {
+            trader.cancel_strays(&account).await?;
+        }
         if let Some(bar) = trader.last_bar {
             trader.send(&unsent, bar).await?;
         }
@@ -321,9 +326,20 @@ impl<B: Broker, C: Coordination> Trader<B, C> {
         let ledger = self.ledger.account(&self.lease.strategy).await?;
         let broker = self.broker.account().await?;
         match agree(&ledger, self.engine.state(), Some(&broker)) {
-            None => Ok(()),
+            None => self.cancel_strays(&broker).await,
             Some(difference) => Err(disagree(&self.ledger, &self.lease, difference, self.clock.now()).await?),
         }
+    }
+
+    /// Orders that the decision took back still work at the broker: the ledger has ended them, so they are to be off
+    /// before the next bar. Done after a start too, for a process that died between the two.
+    async fn cancel_strays(&self, broker: &BrokerAccount) -> Result<(), TradeError> {
+        for id in &broker.working {
+            if !self.pending().iter().any(|order| order.id.as_str() == id.as_str()) {
+                self.broker.cancel(id, "Withdrawn").await?;
+            }
+        }
+        Ok(())
     }
 
     /// Sends orders that are in the ledger, and marks them.

@@ -3,6 +3,8 @@
 #![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
 #![allow(clippy::print_stdout, reason = "absent data is told")]
 
+pub mod made_up;
+
 use std::path::{Path, PathBuf};
 
 use ats_calendar::{Calendar, Interval};
@@ -56,12 +58,27 @@ pub fn core(entry: &str, exit: &str) -> StrategyCore {
             max_volume_share: Some(decimal("0.025")),
         },
         fill: FillTiming::NextOpen,
+        entry: None,
         initial_cash: decimal("100000"),
         features: Vec::new(),
         adjustment: Adjustment::SplitsAndDividends,
         interval: Interval::D1,
         calendar: CalendarName::XNYS,
     }
+}
+
+/// One position, no cap but gross exposure, no stop, no cost.
+pub fn one_position(entry: &str, exit: &str) -> StrategyCore {
+    let mut core = core(entry, exit);
+    core.rank_by = None;
+    core.max_positions = 1;
+    core.max_position_size = None;
+    core.max_portfolio_heat = None;
+    core.max_drawdown = None;
+    core.max_gross_exposure = decimal("0.9");
+    core.stop = None;
+    core.costs = costless();
+    core
 }
 
 /// No costs.

@@ -38,6 +38,7 @@ pub(super) fn config() -> EngineConfig {
         },
         costs: Costs::default(),
         fill: FillTiming::NextOpen,
+        entry: EntryOrder::default(),
     }
 }
 
@@ -67,6 +68,8 @@ pub(super) fn part(ticker: &str, bar: impl Into<Option<Bar>>, signals: &str) -> 
         atr: Some(price("1")),
         average_volume: Some(1_000_000),
         volatility: Some(fraction("0.2")),
+        limit_atr: Some(price("1")),
+        stop_atr: Some(price("2")),
     }
 }
 

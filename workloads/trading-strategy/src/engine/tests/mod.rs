@@ -1,6 +1,7 @@
 //! The engine's tests: hand-computed scenarios, then properties.
 
 mod actions;
+mod entries;
 mod fills;
 mod harness;
 mod properties;

@@ -1,5 +1,7 @@
 //! What holds for any market and any strategy.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::harness::*;
@@ -110,6 +112,10 @@ fn any_config() -> impl Strategy<Value = EngineConfig> {
                         Costs::default()
                     },
                     fill,
+                    entry: match fill {
+                        FillTiming::NextOpen => terms.entry,
+                        FillTiming::SameClose => EntryOrder::default(),
+                    },
                     ..config()
                 }
             },
@@ -123,6 +129,28 @@ struct Terms {
     take_profit: Option<TakeProfit>,
     max_holding_bars: Option<u32>,
     threshold: Fraction,
+    entry: EntryOrder,
+}
+
+/// A market order as often as all others together.
+fn entry() -> impl Strategy<Value = EntryOrder> {
+    let distance = || {
+        prop::sample::select(vec![
+            Distance::Percent { fraction: Fraction::ZERO },
+            Distance::Percent { fraction: fraction("0.03") },
+            Distance::Atr { multiple: fraction("1.5") },
+        ])
+    };
+    let waits = prop_oneof![
+        distance().prop_map(|limit| EntryKind::Limit { limit }),
+        distance().prop_map(|stop| EntryKind::Stop { stop }),
+        (distance(), distance()).prop_map(|(stop, limit)| EntryKind::StopLimit { stop, limit }),
+        Just(EntryKind::MarketOnClose),
+    ];
+    prop_oneof![
+        Just(EntryOrder::default()),
+        (waits, 1..4_u32).prop_map(|(kind, bars)| EntryOrder { kind, bars }),
+    ]
 }
 
 fn terms() -> impl Strategy<Value = Terms> {
@@ -134,13 +162,46 @@ fn terms() -> impl Strategy<Value = Terms> {
         ])),
         prop::option::of(1..5_u32),
         prop::sample::select(vec![Fraction::ZERO, fraction("0.05")]),
+        entry(),
     )
-        .prop_map(|(trail, take_profit, max_holding_bars, threshold)| Terms {
+        .prop_map(|(trail, take_profit, max_holding_bars, threshold, entry)| Terms {
             trail,
             take_profit,
             max_holding_bars,
             threshold,
+            entry,
         })
+}
+
+/// An order's terms on a session: rescaled by its splits.
+fn rescaled(order: &Order, slice: &Slice) -> Option<Order> {
+    slice.actions.iter().filter(|action| action.ticker == order.ticker).try_fold(
+        order.clone(),
+        |order, action| match action.kind {
+            ActionKind::Split(ratio) => order.split(ratio).unwrap(),
+            ActionKind::Dividend(_) => Some(order),
+        },
+    )
+}
+
+/// A fill of what waited: no worse than its limit, no better than its stop, whatever slippage there is, and not after
+/// its last bar.
+fn keeps_its_word(order: &Order, fill: &Fill, config: &EngineConfig) -> Result<(), TestCaseError> {
+    let better = |a: Price, b: Price| match fill.side {
+        Side::Buy => a <= b,
+        Side::Sell => a >= b,
+    };
+    prop_assert!(fill.quantity <= order.quantity);
+    prop_assert!(fill.session > order.session && order.bars_left > 0 && order.bars_left <= config.entry.bars);
+    if let Some(limit) = order.order_type.limit() {
+        prop_assert!(better(fill.price, limit), "{order:?} {fill:?}");
+    }
+    match order.order_type {
+        OrderType::Stop { stop } => prop_assert!(better(stop, fill.price), "{order:?} {fill:?}"),
+        OrderType::Limit { .. } => prop_assert_eq!(fill.slippage, Money::ZERO),
+        OrderType::Market | OrderType::MarketOnClose | OrderType::StopLimit { .. } => {}
+    }
+    Ok(())
 }
 
 /// The slices of some days. From day `gone` on the last ticker is traded no more.
@@ -208,6 +269,8 @@ proptest! {
         let mut closed = 0_i128;
         for slice in slices(&mut market, &days, gone) {
             let before = market.engine.state().account.clone();
+            let waiting: Vec<Order> =
+                market.engine.state().pending.iter().filter_map(|order| rescaled(order, &slice)).collect();
             let events = market.run(&slice);
             // 1. Cash is the initial cash and what the events say came in and went out.
             for event in &events {
@@ -216,6 +279,10 @@ proptest! {
                         let value = i128::from(fill.price.micros()) * i128::from(fill.quantity);
                         cash -= i128::from(fill.side.sign()) * value + i128::from(fill.commission.micros());
                         prop_assert!(fill.quantity > 0);
+                        let order = waiting.iter().find(|order| order.id == fill.order);
+                        if let Some(order) = order.filter(|order| order.intent == Intent::Entry) {
+                            keeps_its_word(order, fill, &config)?;
+                        }
                         // Inside a bar, whatever filled was a price of the bar, but for slippage.
                         if let Some(bar) = slice.bar(&fill.ticker) {
                             let paid = fill.price.micros();
@@ -258,8 +325,14 @@ proptest! {
                 i128::from(config.initial_cash.micros()) + closed + open,
                 i128::from(point.equity.micros())
             );
-            // 3. Lots are the position; no more positions than allowed; each marked at its last bar.
+            // 3. Lots are the position; no more positions than allowed, those of entries that wait counted in; each
+            //    marked at its last bar.
             prop_assert!(account.positions.len() <= config.max_positions);
+            let pending = &market.engine.state().pending;
+            let places: BTreeSet<&Ticker> =
+                account.positions.keys().chain(pending.iter().map(|order| &order.ticker)).collect();
+            let leaving = pending.iter().filter(|order| order.intent == Intent::Exit).count();
+            prop_assert!(places.len() <= config.max_positions + leaving);
             for (ticker, position) in &account.positions {
                 prop_assert!(position.quantity != 0);
                 prop_assert_eq!(position.lots.iter().map(|lot| lot.quantity).sum::<i64>(), position.size());

@@ -8,17 +8,18 @@ use std::time::Duration;
 use ats_ledger::{ClientOrderId, Ledger};
 use jiff::Timestamp;
 
-use super::market::{Desk, Numbers, bars, identity};
+use super::market::{Desk, Numbers, bars, config, identity};
 use super::support;
-use crate::engine::Order;
+use crate::engine::{Distance, EngineConfig, EntryKind, EntryOrder, Fraction, Order};
 use crate::trade::*;
 
 const DAYS: i64 = 500;
 const SEED: u64 = 21;
 const URL: &str = "ATS_TEST_TRADE_URL";
 
-async fn unbroken(days: i64) -> super::market::Left {
-    let desk = Desk::new().await;
+async fn unbroken(days: i64, config: EngineConfig) -> super::market::Left {
+    let mut desk = Desk::new().await;
+    desk.settings.config = config;
     let trader = desk.start().await.unwrap();
     run(trader, &mut RecordedFeed::new(bars(days, SEED)), None, std::future::pending()).await.unwrap();
     desk.left().await
@@ -70,7 +71,7 @@ async fn killed_fifty_times_on_sqlite() {
     let database = support::sqlite();
     kill_until_done(&database.url, 50).await;
     let desk = Desk::on(&database.url).await;
-    assert_eq!(desk.left().await, unbroken(DAYS).await);
+    assert_eq!(desk.left().await, unbroken(DAYS, config()).await);
     desk.ledger.verify(&identity().key()).await.unwrap();
 }
 
@@ -79,7 +80,7 @@ async fn killed_fifty_times_on_postgresql() {
     let database = support::postgres().await;
     kill_until_done(&database.url, 50).await;
     let desk = Desk::on(&database.url).await;
-    assert_eq!(desk.left().await, unbroken(DAYS).await);
+    assert_eq!(desk.left().await, unbroken(DAYS, config()).await);
     desk.ledger.verify(&identity().key()).await.unwrap();
 }
 
@@ -131,11 +132,25 @@ impl Broker for Breaking {
     }
 }
 
-/// Each call to the broker breaks once, before and after its work; the process goes on after a restart.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_call_to_the_broker_breaks() {
+    assert!(break_every_call(config()).await.orders.iter().all(|order| !order.contains("ExitRule")));
+}
+
+/// What the strategy takes back must be off at the broker too, wherever the process died between the two.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_call_breaks_while_orders_wait_for_their_price() {
+    let limit = Distance::Percent { fraction: Fraction::from_nanos(30_000_000) };
+    let entry = EntryOrder { kind: EntryKind::Limit { limit }, bars: 10 };
+    let left = break_every_call(EngineConfig { entry, ..config() }).await;
+    assert!(left.orders.iter().filter(|order| order.ends_with("ExitRule")).count() > 2, "{left:#?}");
+}
+
+/// Each call to the broker breaks once, before and after its work; the process goes on after a restart.
+async fn break_every_call(config: EngineConfig) -> super::market::Left {
     const DAYS: i64 = 25;
-    let desk = Desk::new().await;
+    let mut desk = Desk::new().await;
+    desk.settings.config = config.clone();
     let mut breaks = 0;
     let mut break_at = 0;
     loop {
@@ -162,5 +177,7 @@ async fn every_call_to_the_broker_breaks() {
         }
     }
     assert!(breaks > 20, "{breaks}");
-    assert_eq!(desk.left().await, unbroken(DAYS).await);
+    let left = desk.left().await;
+    assert_eq!(left, unbroken(DAYS, config).await);
+    left
 }

@@ -62,6 +62,7 @@ pub(super) fn config() -> EngineConfig {
             max_volume_share: Some(fraction("0.025")),
         },
         fill: FillTiming::NextOpen,
+        entry: EntryOrder::default(),
     }
 }
 
@@ -146,6 +147,8 @@ pub(super) fn bars(days: i64, seed: u64) -> Vec<FeedBar> {
                     atr: Some(Price::from_micros(close / 40)),
                     average_volume: Some(500_000),
                     volatility: None,
+                    limit_atr: Some(Price::from_micros(close / 60)),
+                    stop_atr: Some(Price::from_micros(close / 50)),
                 });
             }
             let slice = Slice {

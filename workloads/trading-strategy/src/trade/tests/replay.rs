@@ -11,23 +11,81 @@ use crate::trade::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_orders_fills_and_equity_as_the_engine_alone() {
-    let days = bars(150, 7);
-    let mut desk = Desk::new().await;
-    desk.settings.config = with_every_term();
-    let trader = desk.start().await.unwrap();
-    let mut feed = RecordedFeed::new(days.clone());
-    let end = run(trader, &mut feed, None, std::future::pending()).await.unwrap();
-    assert_eq!(end, RunEnd::CaughtUp { decided: 150 });
+    let mut days = bars(150, 7);
+    // One is held when it is traded no more, from day 60 on.
+    for part in days[54..60].iter_mut().flat_map(|day| &mut day.slice.tickers) {
+        let goes = part.ticker.as_str() == "EEE";
+        (part.active, part.focus) = (true, true);
+        part.signal = Signal { entry: goes, exit: !goes, short_exit: !goes, ..Signal::default() };
+    }
+    let events = same(with_every_term(), &days).await;
+    // The market must have everything in it that could go wrong.
+    let reasons: BTreeSet<OrderReason> = ordered(&events).iter().map(|order| order.reason).collect();
+    for reason in [
+        OrderReason::Stop,
+        OrderReason::TakeProfit,
+        OrderReason::TimeStop,
+        OrderReason::LeftFocus,
+        OrderReason::Delisted,
+    ] {
+        assert!(reasons.contains(&reason), "{reason:?} is not among {reasons:?}");
+    }
+    assert!(events.iter().any(|e| matches!(e, Event::Borrowed { .. })));
+    assert!(events.iter().any(|e| matches!(e, Event::Split { .. })));
+    assert!(events.iter().any(|e| matches!(e, Event::Dividend { .. })));
+    assert!(events.iter().any(|e| matches!(e, Event::Waiting { .. })));
+}
 
-    let (engine, events) = reference(with_every_term(), &days);
-    let text = |value: Decimal| value.normalize().to_string();
-    let ordered: Vec<&Order> = events
+/// Entries that wait for a price, over several bars, or for the close.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn entries_by_price_are_the_same_too() {
+    let atr = |multiple: i64| Distance::Atr { multiple: Fraction::from_nanos(multiple * 100_000_000) };
+    let percent = |nanos: i64| Distance::Percent { fraction: Fraction::from_nanos(nanos) };
+    let kinds = [
+        EntryKind::Limit { limit: atr(8) },
+        EntryKind::Stop { stop: percent(10_000_000) },
+        EntryKind::StopLimit { stop: atr(5), limit: percent(12_000_000) },
+        EntryKind::MarketOnClose,
+    ];
+    let mut told = BTreeSet::new();
+    for kind in kinds {
+        let config = EngineConfig { entry: EntryOrder { kind, bars: 3 }, ..with_every_term() };
+        let events = same(config, &bars(100, 7)).await;
+        let waited = events.iter().any(|event| matches!(event, Event::Untouched { .. }));
+        assert_eq!(waited, kind != EntryKind::MarketOnClose, "{kind:?}");
+        told.extend(events.iter().filter_map(|event| match event {
+            Event::Cancelled { reason, .. } => Some(*reason),
+            _ => None,
+        }));
+    }
+    for reason in [CutReason::Expired, CutReason::ExitRule, CutReason::LeftUniverse] {
+        assert!(told.contains(&reason), "{reason:?} is not among {told:?}");
+    }
+}
+
+/// The orders that were sent.
+fn ordered(events: &[Event]) -> Vec<&Order> {
+    events
         .iter()
         .filter_map(|event| match event {
             Event::Ordered(order) if order.quantity > 0 => Some(order),
             _ => None,
         })
-        .collect();
+        .collect()
+}
+
+/// Trades the bars on paper and compares with the engine alone, whose events are returned.
+async fn same(config: EngineConfig, days: &[FeedBar]) -> Vec<Event> {
+    let mut desk = Desk::new().await;
+    desk.settings.config = config.clone();
+    let trader = desk.start().await.unwrap();
+    let mut feed = RecordedFeed::new(days.to_vec());
+    let end = run(trader, &mut feed, None, std::future::pending()).await.unwrap();
+    assert_eq!(end, RunEnd::CaughtUp { decided: days.len() as u64 });
+
+    let (engine, events) = reference(config, days);
+    let text = |value: Decimal| value.normalize().to_string();
+    let ordered = ordered(&events);
     let fills: Vec<String> = events
         .iter()
         .filter_map(|event| match event {
@@ -50,22 +108,12 @@ async fn the_same_orders_fills_and_equity_as_the_engine_alone() {
             _ => None,
         })
         .collect();
-    // The market must have everything in it that could go wrong.
-    let reasons: BTreeSet<OrderReason> = ordered.iter().map(|order| order.reason).collect();
-    for reason in [OrderReason::Stop, OrderReason::TakeProfit, OrderReason::TimeStop, OrderReason::LeftFocus]
-    {
-        assert!(reasons.contains(&reason), "{reason:?} is not among {reasons:?}");
-    }
-    assert!(events.iter().any(|e| matches!(e, Event::Borrowed { .. })));
-    assert!(events.iter().any(|e| matches!(e, Event::Split { .. })));
-    assert!(events.iter().any(|e| matches!(e, Event::Dividend { .. })));
-    assert!(events.iter().any(|e| matches!(e, Event::Waiting { .. })));
-    assert!(fills.len() > 100, "{}", fills.len());
+    assert!(fills.len() > days.len() / 2, "{}", fills.len());
 
     let left = desk.left().await;
     assert_eq!(left.fills, fills);
     assert_eq!(left.equity, equity);
-    assert_eq!(left.decisions, 150);
+    assert_eq!(left.decisions, days.len());
     let orders = desk.ledger.orders(&identity().key(), OrderFilter::default()).await.unwrap();
     let mut ids: Vec<&str> = orders.iter().map(|o| o.client_order_id.as_str()).collect();
     let mut expected: Vec<&str> = ordered.iter().map(|o| o.id.as_str()).collect();
@@ -76,6 +124,12 @@ async fn the_same_orders_fills_and_equity_as_the_engine_alone() {
     for order in &ordered {
         let row = orders.iter().find(|o| o.client_order_id.as_str() == order.id.as_str()).unwrap();
         assert_eq!((row.quantity, row.ticker.as_str()), (order.quantity.into(), order.ticker.as_str()));
+        let price = order.order_type.limit().or(order.order_type.stop()).map(Decimal::from);
+        if !order.reason.is_in_bar() {
+            assert_eq!(row.price, price, "{row:?}");
+        }
+        let trigger = order.order_type.limit().and(order.order_type.stop()).map(Decimal::from);
+        assert_eq!(row.trigger_price, trigger, "{row:?}");
     }
     // Nothing is left between the books: what is open is what the engine waits for.
     let open: BTreeSet<&str> =
@@ -88,6 +142,7 @@ async fn the_same_orders_fills_and_equity_as_the_engine_alone() {
     assert_eq!(desk.ledger.account(&identity().key()).await.unwrap().cash, cash);
     let told = desk.coordination.last_state().unwrap();
     assert_eq!(told.equity, Decimal::from(engine.state().account.equity().unwrap()));
+    events
 }
 
 #[tokio::test]
