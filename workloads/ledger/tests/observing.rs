@@ -49,7 +49,7 @@ async fn versions_are_compared(url: &str) {
     Ledger::open(url).await.unwrap();
     tamper(url, "DELETE FROM _sqlx_migrations WHERE version = 3").await;
     assert!(matches!(look(url).await, Err(LedgerError::Older { version: 2, .. })));
-    tamper(url, "UPDATE _sqlx_migrations SET version = 9000").await;
+    tamper(url, "UPDATE _sqlx_migrations SET version = 9000 WHERE version = 2").await;
     assert!(matches!(look(url).await, Err(LedgerError::Newer { version: 9000, .. })));
 }
 

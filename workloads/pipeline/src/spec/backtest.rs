@@ -11,7 +11,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 /// Raised when stage `backtest` may give another output for the same spec.
-pub const REVISION: u32 = 3;
+pub const REVISION: u32 = 4;
 /// Raised when stage `trade` may decide otherwise for the same spec.
 pub const TRADE_REVISION: u32 = 2;
 
