@@ -37,7 +37,7 @@ run: toolchain ## The quickstart: universe, models and strategies of config/samp
 	@echo && echo "Reports: $(CURDIR)/.ats/dip-buyer.html and $(CURDIR)/.ats/net-weekly.html"
 
 .PHONY: test
-test: toolchain cluster-tools delivery-tools references format lint build clippy drift policy deny ## Everything that proves the software: unit, property, integration and system tests.
+test: toolchain cluster-tools delivery-tools argocd-tools references format lint build clippy drift policy deny ## Everything that proves the software: unit, property, integration and system tests.
 	@echo '==> tests' && ATS_TEST_PREBUILT=1 cargo test --locked --workspace --no-fail-fast
 
 .PHONY: check
@@ -124,12 +124,16 @@ integration: toolchain control-plane-tools build ## Tests of the operator and of
 	@ATS_TEST_PREBUILT=1 cargo test --locked --workspace $(call targets,tests/integration)
 
 .PHONY: system
-system: toolchain cluster-tools build ## Tests on a real node, with the real images; root, or sudo without a password.
+system: toolchain cluster-tools argocd-tools build ## Tests on a real node, with the real images; root, or sudo without a password.
 	@$(AS_ROOT) ATS_TEST_PREBUILT=1 cargo test --locked --workspace $(call targets,tests/system)
 
 .PHONY: delivery-tools
 delivery-tools: ## Builds kustomize, helm and a runner of Argo CD's scripts; nothing when they are there.
 	@echo '==> tools of delivery' && for family in kustomize helm argo-lua; do tests/cluster/tools/build.sh $$family >/dev/null; done
+
+.PHONY: argocd-tools
+argocd-tools: ## Builds kustomize and Argo CD, which takes some five minutes; nothing when they are there.
+	@echo '==> Argo CD for tests' && for family in kustomize argocd; do tests/cluster/tools/build.sh $$family >/dev/null; done
 
 .PHONY: delivery
 delivery: toolchain cluster-tools delivery-tools build ## Tests of images, environments, workflows and their documentation.

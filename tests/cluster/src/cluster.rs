@@ -24,7 +24,7 @@ use crate::options::{Node, Options, Order, Parts, PostgresAddress, State};
 use crate::process::Frozen;
 use crate::supervisor::Report;
 use crate::tools::{self, Tools};
-use crate::{apiserver, binary, containerd};
+use crate::{apiserver, argocd, binary, containerd};
 
 /// A running Kubernetes. It ends when this value is dropped, or with the process that holds it.
 #[derive(Debug)]
@@ -314,8 +314,27 @@ impl Cluster {
         let folder = tempfile::tempdir().system("make a temporary folder")?;
         let archive = folder.path().join("image.tar");
         let (image, path) = (image.clone(), archive.clone());
-        blocking(move || image.write(&path)).await?;
+        blocking(move || image.write(&path).map(drop)).await?;
         self.load_archive(&archive).await
+    }
+
+    /// [`Self::load`] for manifests that name images by digest: the node has it as `name@digest` too, as if it had come
+    /// from a registry. The digest is returned.
+    ///
+    /// # Errors
+    /// When the image cannot be written, or there is no node of this harness's making.
+    pub async fn load_by_digest(&self, image: &Image) -> Result<String> {
+        let node = self.node()?.clone();
+        let image = image.clone();
+        blocking(move || {
+            let folder = tempfile::tempdir().system("make a temporary folder")?;
+            let archive = folder.path().join("image.tar");
+            let digest = image.write(&archive)?;
+            let base = image.name().rsplit_once(':').map_or(image.name(), |(base, _)| base);
+            containerd::import(&node, &archive, &["--digests", "--base-name", base])?;
+            Ok(digest)
+        })
+        .await
     }
 
     /// Loads the images of an archive, in OCI or Docker layout, into the node.
@@ -333,7 +352,7 @@ impl Cluster {
             .await;
         }
         let node = self.node()?.clone();
-        blocking(move || containerd::import(&node, &archive)).await
+        blocking(move || containerd::import(&node, &archive, &[])).await
     }
 
     /// Ends the cluster, and waits until nothing of it is left. An existing cluster is left alone.
@@ -396,10 +415,13 @@ pub(crate) async fn order(parts: Parts, options: Options, detached: bool) -> Res
             return Err(Error::NeedsRoot);
         }
         containerd::check_machine()?;
+    } else if options.argocd {
+        return Err(Error::Unsupported("Argo CD runs on a node of its own: start a whole node".into()));
     }
     blocking(move || {
         let pause = if node { Some(binary::binary(env!("CARGO_PKG_NAME"), "pause")?) } else { None };
-        Ok(Order { parts, options, tools: Some(Tools::find(node)?), pause, detached })
+        let argocd = options.argocd.then(argocd::Programs::find).transpose()?;
+        Ok(Order { parts, options, tools: Some(Tools::find(node)?), argocd, pause, detached })
     })
     .await
 }

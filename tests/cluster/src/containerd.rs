@@ -48,22 +48,23 @@ pub(crate) async fn load_pause(
         })
         .await?;
     let archive = folder.join("pause.tar");
-    Image::new(PAUSE)
+    let _digest = Image::new(PAUSE)
         .executable(pause, "/pause")
         .entrypoint(["/pause"])
         .user("65535:65535")
         .write(&archive)?;
-    import(node, &archive)
+    import(node, &archive, &[])
 }
 
-/// Loads the images of an archive, in OCI or Docker layout.
-pub(crate) fn import(node: &Node, archive: &Path) -> Result<()> {
+/// Loads the images of an archive, in OCI or Docker layout, with further options of `ctr`.
+pub(crate) fn import(node: &Node, archive: &Path, options: &[&str]) -> Result<()> {
     let ctr = ctr()?;
     let socket = node.containerd.as_os_str();
     let arguments =
         ["-n", NAMESPACE, "images", "import", "--snapshotter", &node.snapshotter].map(std::ffi::OsStr::new);
     let arguments = [std::ffi::OsStr::new("-a"), socket].into_iter().chain(arguments);
-    run(ctr, arguments.chain([archive.as_os_str()])).map(drop)
+    let options = options.iter().map(std::ffi::OsStr::new);
+    run(ctr, arguments.chain(options).chain([archive.as_os_str()])).map(drop)
 }
 
 /// containerd's own command line.

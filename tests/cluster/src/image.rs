@@ -106,11 +106,11 @@ impl Image {
     }
 
     /// Writes the image as an archive in the OCI layout, which `ctr images import`, `kind load image-archive`,
-    /// `podman load` and `skopeo copy oci-archive:` read.
+    /// `podman load` and `skopeo copy oci-archive:` read. The digest of its manifest is returned.
     ///
     /// # Errors
     /// When a file cannot be read, an executable is linked dynamically, or the archive cannot be written.
-    pub fn write(&self, archive: &Path) -> Result<()> {
+    pub fn write(&self, archive: &Path) -> Result<String> {
         let layer = self.write_layer(archive)?;
         let (layer_digest, layer_size) = digest_of(&layer)?;
         let architecture = match std::env::consts::ARCH {
@@ -163,7 +163,8 @@ impl Image {
         let file = File::open(&layer).file("read", &layer)?;
         tar.append_data(&mut header(layer_size, 0o644), blob(&layer_digest), file).file("write", archive)?;
         tar.finish().file("write", archive)?;
-        std::fs::remove_file(&layer).file("remove", layer)
+        std::fs::remove_file(&layer).file("remove", layer)?;
+        Ok(digest(&manifest))
     }
 
     /// Writes the image's only layer beside the archive.

@@ -9,6 +9,7 @@
 //! dropped or the process that holds it ends, even by SIGKILL: see the [supervisor].
 
 mod apiserver;
+pub mod argocd;
 pub mod audit;
 mod binary;
 mod cgroup;

@@ -13,6 +13,8 @@ pub struct Options {
     /// Start PostgreSQL beside the cluster: on the node's address, so that pods reach it too, or on loopback when
     /// there is no node.
     pub postgres: bool,
+    /// Start Argo CD on the node: see [`crate::argocd`].
+    pub argocd: bool,
     /// Further flags of the API server, such as `--event-ttl=10m`.
     pub api_server_flags: Vec<String>,
     /// Further flags of the controller manager.
@@ -42,6 +44,8 @@ pub(crate) struct Order {
     pub(crate) options: Options,
     /// None for PostgreSQL alone.
     pub(crate) tools: Option<Tools>,
+    /// Argo CD, if it was asked for.
+    pub(crate) argocd: Option<crate::argocd::Programs>,
     /// The static binary of the pause image; a whole node has one.
     pub(crate) pause: Option<PathBuf>,
     /// End on a signal instead of at the end of standard input.

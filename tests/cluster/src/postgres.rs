@@ -34,6 +34,7 @@ impl Postgres {
             parts: Parts::Postgres,
             options: Options::default(),
             tools: None,
+            argocd: None,
             pause: None,
             detached: false,
         };

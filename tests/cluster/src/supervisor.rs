@@ -28,7 +28,9 @@ use crate::options::{Order, Parts, State};
 use crate::pki::Pki;
 use crate::process::{self, Processes};
 use crate::reservation::Reservation;
-use crate::{apiserver, containerd, controller_manager, etcd, kube_proxy, kubelet, postgres, scheduler};
+use crate::{
+    apiserver, argocd, containerd, controller_manager, etcd, kube_proxy, kubelet, postgres, scheduler,
+};
 
 /// The prefix of the folders of runs.
 const FOLDER: &str = "ats-cluster-";
@@ -194,6 +196,9 @@ async fn start(processes: &mut Processes, order: &Order, state: &mut State) -> R
     crate::ready::default_service_account(processes, &client).await?;
     if let Some(node) = &state.node {
         crate::ready::node(processes, &client, &node.name).await?;
+    }
+    if let Some(programs) = &order.argocd {
+        argocd::start(processes, programs, &folder, &state.kubectl, &pki, &state.server).await?;
     }
     let (ports, server_port) = (etcd.into_ports(), server.into_port());
     reservations.extend(ports);

@@ -75,7 +75,7 @@ fn find_family(family: &str, wanted: &[&str], fits: impl Fn(&Path) -> bool) -> R
 }
 
 /// Builds a family of tools, unless it is in the cache; the folder of its binaries.
-fn build(family: &str) -> Result<PathBuf> {
+pub(crate) fn build(family: &str) -> Result<PathBuf> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/build.sh");
     let output = Command::new(&script)
         .arg(family)

@@ -4,6 +4,7 @@
 #   build.sh kubernetes     kube-apiserver, kubelet, kubectl, ...
 #   build.sh etcd           etcd
 #   build.sh jobset         jobset, with its crd.yaml and role.yaml
+#   build.sh argocd         argocd and its servers, with its crds.yaml; a redis
 #
 # A family is a folder beside this script with a go.mod that pins its `tool`
 # packages: one module for each family, so that their dependencies never meet.
@@ -55,6 +56,7 @@ binary_of() {
   case $1 in
     go.etcd.io/etcd/server/v3) echo etcd ;;
     sigs.k8s.io/kustomize/kustomize/v5) echo kustomize ;;
+    github.com/argoproj/argo-cd/v3/cmd) echo argocd ;;
     *) basename "$1" ;;
   esac
 }
@@ -113,6 +115,17 @@ if [[ $family == jobset ]]; then
   manifests=$(cd "$module" && GOWORK=off go list -m -f '{{.Dir}}' sigs.k8s.io/jobset)/config/components
   install -m 644 "$manifests/crd/bases/jobset.x-k8s.io_jobsets.yaml" "$temporary/crd.yaml"
   install -m 644 "$manifests/rbac/role.yaml" "$temporary/role.yaml"
+fi
+if [[ $family == argocd ]]; then
+  # One program: the name that it is started under says which part of Argo CD it is.
+  for part in repo-server application-controller applicationset-controller; do
+    ln -s argocd "$temporary/argocd-$part"
+  done
+  manifests=$(cd "$module" && GOWORK=off go list -m -f '{{.Dir}}' github.com/argoproj/argo-cd/v3)/manifests/crds
+  for crd in application appproject applicationset; do
+    cat "$manifests/$crd-crd.yaml"
+    echo ---
+  done >"$temporary/crds.yaml"
 fi
 mv -T "$temporary" "$output"
 echo "build.sh: built $family in $((SECONDS - started)) s" >&2

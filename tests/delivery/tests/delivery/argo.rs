@@ -232,8 +232,10 @@ fn the_project_allows_what_is_rendered_and_nothing_else() {
     assert_eq!(rendered[&true], listed("namespaceResourceWhitelist"));
     let namespaces: Vec<_> =
         project["destinations"].as_array().unwrap().iter().map(|one| one["namespace"].clone()).collect();
-    let wanted = ["ats-system".to_owned()].into_iter().chain(ENVIRONMENTS.map(|name| format!("ats-{name}")));
-    assert_eq!(json!(namespaces), json!(wanted.collect::<Vec<_>>()));
+    let environments = ENVIRONMENTS.map(|name| json!(format!("ats-{name}")));
+    // What a cluster has once lies in no namespace.
+    let wanted: Vec<_> = [Value::Null].into_iter().chain(environments).collect();
+    assert_eq!(namespaces, wanted);
 
     let set = &of("ApplicationSet")["spec"];
     let elements = set["generators"][0]["list"]["elements"].as_array().unwrap();
@@ -241,6 +243,7 @@ fn the_project_allows_what_is_rendered_and_nothing_else() {
     assert_eq!(names, ENVIRONMENTS);
     assert_eq!(set["syncPolicy"]["preserveResourcesOnDeletion"], true);
     let cluster = &of("Application")["spec"];
+    assert_eq!(cluster["destination"]["namespace"], Value::Null);
     assert_eq!(cluster["syncPolicy"]["automated"]["prune"], false, "definitions are never pruned");
     for spec in [cluster, &set["template"]["spec"]] {
         assert_eq!(spec["project"], "ats");

@@ -1,0 +1,28 @@
+//! Delivery by git: a real Argo CD keeps environments as branch `deployments` has them.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test is told by a panic")]
+#![allow(clippy::print_stdout, reason = "what is measured is told")]
+
+mod fork;
+mod site;
+mod steps;
+
+use site::Site;
+
+/// Tickers of the fork's universe: enough for the model, few enough for a test.
+const TICKERS: &str = "S001, S002, S003, S004, S005, S006, S007, S008, S009, S010, S011, S012";
+
+#[tokio::test]
+async fn argo_cd_keeps_an_environment_as_its_branch_has_it() {
+    let site = Site::new().await;
+    site.fork.tickers(TICKERS);
+    site.fork.commit("A universe of our own");
+    steps::first_sync(&site).await;
+    steps::a_number_changes(&site).await;
+    steps::nothing_changes(&site).await;
+    steps::edits_are_healed(&site).await;
+    steps::a_mistake_shows_and_is_reverted(&site).await;
+    steps::promotion(&site, "development", "staging").await;
+    steps::a_halt_stays(&site, "staging").await;
+    steps::what_leaves_the_files_is_pruned(&site).await;
+    steps::objects_outlive_the_set(&site, &["development", "staging"]).await;
+}

@@ -1,0 +1,236 @@
+//! What is seen, one after the other on one node.
+
+use std::collections::BTreeSet;
+
+use ats_test_cluster::argocd::{NAMESPACE, USER};
+use serde_json::{Value, json};
+
+use crate::fork::git;
+use crate::site::{Site, health, message, namespace};
+
+const KUSTOMIZATION: &str = "deployment/environments/development/kustomization.yaml";
+const STRATEGY: &str = "deployment/kubernetes/base/objects/strategy.yaml";
+
+/// Applications and the first deployment: definitions first, then the operator and the objects, until all is Healthy.
+pub async fn first_sync(site: &Site) {
+    site.store("development").await;
+    let commit = site.fork.deploy("development", &site.images);
+    let argocd = site.fork.source().join("deployment/argocd");
+    site.kubectl(&["apply", "--server-side", "-k", argocd.to_str().unwrap()]).await;
+    site.follows("cluster", None, "Healthy").await;
+    site.follows("development", Some(&commit), "Healthy").await;
+    site.ready("development").await;
+
+    // In order: no object of ours before its definition.
+    let audit = site.cluster.audit().unwrap().by(USER).writes().succeeded();
+    let first = |resource: &str| {
+        let events = audit.events();
+        let event = events.iter().find(|event| event.resource == resource);
+        event.unwrap_or_else(|| panic!("Argo CD has applied no {resource}")).at.clone()
+    };
+    let definition = first("customresourcedefinitions");
+    for resource in ["deployments", "tradinguniverses", "modeltrainingjobs", "strategies"] {
+        assert!(definition < first(resource), "{resource} before the definitions");
+    }
+    // What is not deployed yet is not there.
+    let namespaces = site.kubectl(&["get", "namespaces", "--output=name"]).await;
+    assert!(!namespaces.contains("ats-staging") && !namespaces.contains("ats-production"), "{namespaces}");
+}
+
+/// A commit that changes one number reaches the strategy, and only what depends on it is computed.
+pub async fn a_number_changes(site: &Site) {
+    let (before, mark) = (site.stages("development").await, site.mark());
+    site.fork.replace(KUSTOMIZATION, "riskPercentage, value: \"0.01\"", "riskPercentage, value: \"0.015\"");
+    site.fork.commit("More risk");
+    let commit = site.fork.deploy("development", &site.images);
+    site.follows("development", Some(&commit), "Healthy").await;
+    site.ready("development").await;
+    assert_eq!(risk(&site.object("development", "strategy/core-dip").await), "0.015");
+
+    let after = site.stages("development").await;
+    let changed: Vec<&String> =
+        after.iter().filter(|(name, at)| before.get(*name) != Some(at)).map(|(name, _)| name).collect();
+    assert_eq!(changed, ["Strategy/core-dip backtest"], "{before:#?}\n{after:#?}");
+    let jobs = site.jobs("development", mark).await;
+    assert_eq!(jobs.len(), 1, "one Job for one stage: {jobs:?}");
+    assert!(jobs[0].starts_with("core-dip-backtest"), "{jobs:?}");
+}
+
+/// A commit to the documentation deploys nothing; one to the branch that concerns no environment, and looking again and
+/// again, make Argo CD write nothing, and the operator neither.
+pub async fn nothing_changes(site: &Site) {
+    let (head, mark) = (site.fork.head(), site.mark());
+    site.fork.write("README.md", "A fork.\n");
+    site.fork.commit("Documentation");
+    assert_eq!(site.fork.deploy("development", &site.images), "", "nothing is committed");
+    assert_eq!(site.fork.head(), head);
+
+    let synced = site.application("development").await["status"]["operationState"]["finishedAt"].clone();
+    let commit = site.fork.by_hand(|folder| {
+        std::fs::write(folder.join("README.md"), "What runs.\n").unwrap();
+        git(folder, &["add", "README.md"]);
+        git(folder, &["commit", "--quiet", "--message", "Documentation of the branch"]);
+    });
+    site.follows("development", Some(&commit), "Healthy").await;
+    for how in ["normal", "hard", "normal"] {
+        site.refresh("development", how).await;
+        site.refresh("cluster", how).await;
+    }
+    let application = site.follows("development", Some(&commit), "Healthy").await;
+    assert_eq!(application["status"]["operationState"]["finishedAt"], synced, "no sync began");
+    let written = site.applied(mark);
+    assert!(written.is_empty(), "Argo CD has written {:#?}", written.events());
+    let written = site.operated("development", mark);
+    assert!(written.is_empty(), "the operator has written {:#?}", written.events());
+}
+
+/// What somebody changes in the cluster is changed back, and what somebody deletes comes back.
+pub async fn edits_are_healed(site: &Site) {
+    let before = site.stages("development").await;
+    let generation = |object: &Value| object["metadata"]["generation"].as_i64().unwrap();
+    let old = site.object("development", "strategy/core-dip").await;
+    let edit = json!({"spec": {"risk": {"riskPercentage": "0.5"}}}).to_string();
+    let namespace = namespace("development");
+    site.kubectl(&[
+        "patch",
+        "strategy",
+        "core-dip",
+        "--namespace",
+        &namespace,
+        "--type=merge",
+        "--patch",
+        &edit,
+    ])
+    .await;
+    site.kubectl(&["delete", "networkpolicy", "default-deny", "--namespace", &namespace]).await;
+    site.until("development: a manual edit healed", async || {
+        let now = site.object("development", "strategy/core-dip").await;
+        if risk(&now) == "0.015" && generation(&now) >= generation(&old) + 2 {
+            Ok(())
+        } else {
+            Err(risk(&now))
+        }
+    })
+    .await;
+    site.follows("development", None, "Healthy").await;
+    site.ready("development").await;
+    site.object("development", "networkpolicy/default-deny").await;
+    assert_eq!(site.stages("development").await, before, "the same results stand");
+}
+
+/// A rule that names a function that is not there: Argo CD says it in our words. A revert on the branch brings back what
+/// was before, without a Job.
+pub async fn a_mistake_shows_and_is_reverted(site: &Site) {
+    let before = site.stages("development").await;
+    site.fork.replace(STRATEGY, "rsi(close, 2) < 10", "rsy(close, 2) < 10");
+    site.fork.commit("A mistake");
+    let commit = site.fork.deploy("development", &site.images);
+    let application = site.follows("development", Some(&commit), "Degraded").await;
+    let words = message(&site.object("development", "strategy/core-dip").await, "Stalled");
+    assert!(words.contains("rsy"), "{words}");
+    assert_eq!(health(&application, "Strategy"), &json!({"status": "Degraded", "message": words}));
+    println!("         Argo CD says: {words}");
+
+    let mark = site.mark();
+    let commit = site.fork.by_hand(|folder| {
+        git(folder, &["revert", "--no-edit", "HEAD"]);
+    });
+    site.follows("development", Some(&commit), "Healthy").await;
+    site.ready("development").await;
+    assert_eq!(site.stages("development").await, before, "what was before");
+    assert_eq!(site.jobs("development", mark).await, Vec::<String>::new(), "it was there still");
+    site.fork.replace(STRATEGY, "rsy(close, 2) < 10", "rsi(close, 2) < 10");
+    site.fork.commit("Revert \"A mistake\"");
+}
+
+/// The images that development runs reach the next environment by a commit; all of them stand side by side.
+pub async fn promotion(site: &Site, from: &str, to: &str) {
+    site.store(to).await;
+    let commit = site.fork.deploy(to, &site.fork.images_of(from));
+    site.ledger(to).await;
+    site.follows(to, Some(&commit), "Healthy").await;
+    site.ready(to).await;
+    let images = async |environment: &str| {
+        let pods = ["pods", "--selector=app.kubernetes.io/component", "--namespace", &namespace(environment)];
+        let pods = site.get(&pods).await;
+        let pods = pods["items"].as_array().unwrap().iter();
+        pods.map(|pod| text(&pod["spec"]["containers"][0]["image"])).collect::<BTreeSet<String>>()
+    };
+    let (of_from, of_to) = (images(from).await, images(to).await);
+    assert!(of_to.iter().all(|image| image.contains("@sha256:")), "by digest: {of_to:?}");
+    assert!(of_from.is_subset(&of_to) || of_to.is_subset(&of_from), "{of_from:?}\n{of_to:?}");
+    site.follows(from, None, "Healthy").await;
+}
+
+/// A halt is an annotation that no file has: Argo CD leaves it, and shows it.
+pub async fn a_halt_stays(site: &Site, environment: &str) {
+    let namespace = namespace(environment);
+    let mark = site.mark();
+    let halt = "trading.ats.dev/halt=news";
+    site.kubectl(&["annotate", "strategy", "core-dip", "--namespace", &namespace, halt]).await;
+    let words = site
+        .until(&format!("{environment}: halted"), async || {
+            let strategy = site.object(environment, "strategy/core-dip").await;
+            let id = &strategy["status"]["halt"]["id"];
+            if id.is_string() {
+                Ok(text(&strategy["status"]["halt"]["reason"]))
+            } else {
+                Err("not yet".to_owned())
+            }
+        })
+        .await;
+    site.refresh(environment, "normal").await;
+    site.until(&format!("{environment}: Argo CD shows the halt"), async || {
+        let application = site.application(environment).await;
+        let health = health(&application, "Strategy");
+        let said = health["message"].as_str().unwrap_or_default();
+        if said.starts_with(&format!("halted: {words}")) { Ok(()) } else { Err(health.to_string()) }
+    })
+    .await;
+    site.follows(environment, None, "Healthy").await;
+    let strategy = site.object(environment, "strategy/core-dip").await;
+    assert_eq!(strategy["metadata"]["annotations"]["trading.ats.dev/halt"], "news");
+    assert!(site.applied(mark).is_empty(), "{:#?}", site.applied(mark).events());
+}
+
+/// What leaves the files leaves the cluster, with all that the operator made for it, and nothing else does.
+pub async fn what_leaves_the_files_is_pruned(site: &Site) {
+    let before = site.stages("development").await;
+    let base = "deployment/kubernetes/base/kustomization.yaml";
+    site.fork.replace(base, "  - objects/strategy.yaml\n", "");
+    site.fork.commit("Without the strategy");
+    let commit = site.fork.deploy("development", &site.images);
+    site.follows("development", Some(&commit), "Healthy").await;
+    let left = ["jobs,configmaps,strategies", "--namespace", &namespace("development"), "--output=name"];
+    site.until("development: nothing of the strategy is left", async || {
+        let line = ["get"].into_iter().chain(left);
+        let left = site.kubectl(&line.collect::<Vec<_>>()).await;
+        if left.contains("core-dip") { Err(left) } else { Ok(()) }
+    })
+    .await;
+    let wanted: Vec<_> = before.into_iter().filter(|(name, _)| !name.starts_with("Strategy/")).collect();
+    assert_eq!(site.stages("development").await.into_iter().collect::<Vec<_>>(), wanted);
+}
+
+/// When the set goes, its Applications go, and what they made stays.
+pub async fn objects_outlive_the_set(site: &Site, environments: &[&str]) {
+    let mark = site.mark();
+    site.kubectl(&["delete", "applicationset", "ats-environments", "--namespace", NAMESPACE]).await;
+    site.until("the Applications are gone", async || {
+        let left = site.kubectl(&["get", "applications", "--namespace", NAMESPACE, "--output=name"]).await;
+        if left.trim() == "application.argoproj.io/ats-cluster" { Ok(()) } else { Err(left) }
+    })
+    .await;
+    assert!(site.applied(mark).is_empty(), "{:#?}", site.applied(mark).events());
+    for environment in environments {
+        site.ready(environment).await;
+    }
+}
+
+fn risk(strategy: &Value) -> String {
+    text(&strategy["spec"]["risk"]["riskPercentage"])
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
