@@ -69,11 +69,12 @@ impl Fork {
         self.write(file, &format!("{head}tickers: [{tickers}]{tail}"));
     }
 
-    /// Commits all that has changed to branch `main`.
-    pub fn commit(&self, message: &str) {
+    /// Commits all that has changed to branch `main`; the commit.
+    pub fn commit(&self, message: &str) -> String {
         self.git(&["add", "--all"]);
         self.git(&["commit", "--quiet", "--message", message]);
         self.git(&["push", "--quiet", "origin", "main"]);
+        git(&self.source(), &["rev-parse", "HEAD"]).trim().to_owned()
     }
 
     /// `deployment/deploy.sh`; the commit on branch `deployments`, nothing when the environment is as it was.

@@ -41,7 +41,7 @@ pub async fn first_sync(site: &Site) {
 pub async fn a_number_changes(site: &Site) {
     let (before, mark) = (site.stages("development").await, site.mark());
     site.fork.replace(KUSTOMIZATION, "riskPercentage, value: \"0.01\"", "riskPercentage, value: \"0.015\"");
-    site.fork.commit("More risk");
+    let _ = site.fork.commit("More risk");
     let commit = site.fork.deploy("development", &site.images);
     site.follows("development", Some(&commit), "Healthy").await;
     site.ready("development").await;
@@ -61,7 +61,7 @@ pub async fn a_number_changes(site: &Site) {
 pub async fn nothing_changes(site: &Site) {
     let (head, mark) = (site.fork.head(), site.mark());
     site.fork.write("README.md", "A fork.\n");
-    site.fork.commit("Documentation");
+    let documentation = site.fork.commit("Documentation");
     assert_eq!(site.fork.deploy("development", &site.images), "", "nothing is committed");
     assert_eq!(site.fork.head(), head);
 
@@ -71,6 +71,7 @@ pub async fn nothing_changes(site: &Site) {
         git(folder, &["add", "README.md"]);
         git(folder, &["commit", "--quiet", "--message", "Documentation of the branch"]);
     });
+    site.follows("cluster", Some(&documentation), "Healthy").await;
     site.follows("development", Some(&commit), "Healthy").await;
     for how in ["normal", "hard", "normal"] {
         site.refresh("development", how).await;
