@@ -60,6 +60,9 @@ pub struct ModelTrainingJobSpec {
     pub preprocess: Preprocess,
     /// What is predicted; exactly one member.
     pub label: Label,
+    /// How much each training row counts.
+    #[serde(default)]
+    pub sample_weights: SampleWeights,
     /// How; exactly one member.
     pub algorithm: Algorithm,
     /// Specifications to try; left out: the algorithm's parameters as they stand.
@@ -189,17 +192,35 @@ pub struct TripleBarrier {
     pub stop_loss: PositiveDecimal,
 }
 
-/// Specifications to try.
+/// How much each training row counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum SampleWeights {
+    /// All rows alike.
+    #[default]
+    Equal,
+    /// A row counts less the more of its label's bars it shares with other labels of its ticker: the mean over those
+    /// bars of one over the number of labels on each (Lopez de Prado 2018, chapter 4), scaled to a mean of 1.
+    Uniqueness,
+}
+
+/// Specifications to try: of a grid, or drawn at random.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.grid) != has(self.random)").message("set exactly one of grid and random"))]
 pub struct Search {
     /// A parameter of the algorithm to the values it takes; every combination is a trial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("minProperties" = 1, "maxProperties" = 6))]
-    pub grid: BTreeMap<String, GridValues>,
+    pub grid: Option<BTreeMap<String, GridValues>>,
+    /// A parameter of the algorithm to the range that its values are drawn from; `maxTrials` combinations are drawn,
+    /// which the seed decides. More trials keep those that were drawn before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("minProperties" = 1, "maxProperties" = 6))]
+    pub random: Option<BTreeMap<String, RandomRange>>,
     /// By which a fold's winner is picked, inside the fold's training span.
     #[serde(default)]
     pub metric: SearchMetric,
-    /// More combinations than this are an error.
+    /// Most trials: a grid of more combinations is an error, `random` draws so many.
     #[serde(default = "default_max_trials")]
     #[schemars(range(min = 1, max = 1000))]
     pub max_trials: i32,
@@ -213,6 +234,28 @@ fn default_max_trials() -> i32 {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct GridValues(#[schemars(length(min = 1, max = 100))] pub Vec<NonNegativeDecimal>);
+
+/// The range that a parameter's values are drawn from, as decimal strings; the ends belong to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RandomRange {
+    /// The least value.
+    pub min: NonNegativeDecimal,
+    /// The greatest value.
+    pub max: NonNegativeDecimal,
+    /// Whether values or their logarithms are spread evenly.
+    #[serde(default)]
+    pub scale: RangeScale,
+}
+
+/// What is spread evenly over a range.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum RangeScale {
+    /// The values.
+    #[default]
+    Linear,
+    /// Their logarithms, for what differs by orders of magnitude, such as penalties; needs a `min` above 0.
+    Log,
+}
 
 /// A score by which trials are compared.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]

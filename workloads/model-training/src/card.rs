@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use ats_crds::model::{FeatureScaling, LabelScaling, SearchMetric};
-use ats_pipeline::spec::AlgorithmSpec;
+use ats_crds::model::{FeatureScaling, LabelScaling, SampleWeights, SearchMetric};
+use ats_pipeline::spec::{AlgorithmSpec, train::is_equal};
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::RowCounts;
+use crate::drift::Drift;
 use crate::error::TrainingError;
 use crate::metric::{Figures, Score};
 use crate::model::Training;
@@ -33,6 +34,12 @@ pub struct Card {
     pub label_scaling: LabelScaling,
     /// What is predicted, in words.
     pub label: String,
+    /// How much each training row counts.
+    #[serde(default, skip_serializing_if = "is_equal")]
+    pub sample_weights: SampleWeights,
+    /// Mean uniqueness of the labels that the last fit learned from: times the rows, about how many observations they
+    /// are worth. 1 where no label shares a bar with another one of its ticker.
+    pub average_uniqueness: Option<f64>,
     /// What a prediction means.
     pub score: Score,
     /// Rows left out of the dataset, and why.
@@ -49,6 +56,12 @@ pub struct Card {
     pub folds: Vec<FoldCard>,
     /// Figures of the stitched out-of-sample predictions; with several paths their means.
     pub figures: Figures,
+    /// Figures of the sessions of each year, earliest first.
+    #[serde(default)]
+    pub years: Vec<YearCard>,
+    /// Figures of the last test window by how much was learned from, least first.
+    #[serde(default)]
+    pub learning_curve: Vec<LearningPoint>,
     /// Figures of each path of a combinatorial validation.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub paths: Vec<Figures>,
@@ -98,6 +111,30 @@ pub struct FoldCard {
     pub converged: bool,
 }
 
+/// A year of the stitched out-of-sample predictions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct YearCard {
+    /// The calendar year of the sessions.
+    pub year: i16,
+    /// Their figures; with several paths the means.
+    pub figures: Figures,
+}
+
+/// A fit on a part of the last fold's training rows: the latest sessions of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LearningPoint {
+    /// Sessions learned from.
+    pub train_sessions: usize,
+    /// Rows learned from.
+    pub train_rows: usize,
+    /// Figures of the fold's test window; none when the fit failed.
+    pub figures: Option<Figures>,
+    /// Why the fit failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
 /// A feature's weight.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -112,6 +149,9 @@ pub struct FeatureCard {
     /// For trees, the feature's share of what all splits of the model fitted on everything lower its training error by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gain: Option<f64>,
+    /// How far its values of the last test window lie from those that the window's model learned from.
+    #[serde(default)]
+    pub drift: Option<Drift>,
 }
 
 impl Card {

@@ -63,12 +63,16 @@ pub struct Matrix {
     pub session: Vec<u32>,
     /// A column for each feature; no value is null.
     pub columns: Vec<Vec<f64>>,
+    /// Each row's place among its ticker's bars.
+    pub bar: Vec<u32>,
     /// The label; NaN where it is null.
     pub label: Vec<f64>,
     /// The simple return over the label's horizon; NaN where it is null.
     pub forward_return: Vec<f64>,
     /// The place in `sessions` of the last session that the label depends on; none without a label.
     pub label_end: Vec<Option<u32>>,
+    /// The last of the ticker's bars that the label is made of; the row's own without a label.
+    pub label_last_bar: Vec<u32>,
     /// What was left out.
     pub counts: RowCounts,
 }
@@ -196,6 +200,8 @@ impl Matrix {
             self.label.push(label);
             self.forward_return.push(rows.labels.forward_return[bar]);
             self.label_end.push(label_end);
+            self.bar.push(bar as u32);
+            self.label_last_bar.push(rows.labels.last_bar[bar] as u32);
         }
         Ok(())
     }
@@ -257,8 +263,13 @@ fn check(features: &[String], tickers: &[TickerRows]) -> Result<(), TrainingErro
     }
     for rows in tickers {
         let bars = rows.session.len();
-        let lengths =
-            [rows.timestamp.len(), rows.active.len(), rows.labels.value.len(), rows.labels.end.len()];
+        let lengths = [
+            rows.timestamp.len(),
+            rows.active.len(),
+            rows.labels.value.len(),
+            rows.labels.end.len(),
+            rows.labels.last_bar.len(),
+        ];
         let features_fit =
             rows.features.len() == features.len() && rows.features.iter().all(|f| f.len() == bars);
         if !features_fit || lengths.iter().any(|length| *length != bars) {

@@ -81,6 +81,8 @@ pub struct Labels {
     pub start: Vec<Session>,
     /// The last session that the label depends on.
     pub end: Vec<Session>,
+    /// The last of the ticker's bars that the label's value is made of.
+    pub last_bar: Vec<usize>,
 }
 
 impl Label {
@@ -111,6 +113,7 @@ impl Label {
             forward_return: vec![f64::NAN; bars_count],
             start: bars.session.to_vec(),
             end: bars.session.to_vec(),
+            last_bar: (0..bars_count).collect(),
         };
         let segment = segment_of(bars.segments, bars_count);
         let volatility = match self.kind {
@@ -148,6 +151,7 @@ impl Label {
                 }
             };
             labels.value[t] = value;
+            labels.last_bar[t] = touch.unwrap_or(exit.bar);
             labels.end[t] = match (exit.known, touch) {
                 (Some(known), _) => known,
                 (None, Some(bar)) => bars.session[bar],

@@ -5,9 +5,11 @@
 //! | [`label`] | what is predicted, and which sessions does it depend on |
 //! | [`dataset`] | which rows are there, and how are their features scaled |
 //! | [`validation`] | which rows may train, which are tested |
+//! | [`uniqueness`] | how much a training row counts |
 //! | [`algorithm`] | how is it learned |
 //! | [`model`] | what was learned, as a file |
 //! | [`metric`], [`importance`] | how good is it, and on what does it rest |
+//! | [`drift`] | do features still look like those learned from |
 //! | [`audit`] | does a feature know what it should not |
 //! | [`search`] | which specifications are tried, and which wins |
 //! | [`train`], [`select`], [`card`] | the two stages and what they report |
@@ -20,7 +22,9 @@ pub mod algorithm;
 pub mod audit;
 pub mod card;
 pub mod dataset;
+pub mod drift;
 pub mod error;
+mod evidence;
 pub mod importance;
 pub mod label;
 pub mod metric;
@@ -31,6 +35,7 @@ pub mod select;
 pub mod spec;
 pub mod stage;
 pub mod train;
+pub mod uniqueness;
 pub mod validation;
 
 pub use error::TrainingError;

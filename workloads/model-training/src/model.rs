@@ -2,7 +2,7 @@
 //! `model.json`.
 
 use ats_calendar::Session;
-use ats_crds::model::{FeatureScaling, LabelScaling};
+use ats_crds::model::{FeatureScaling, LabelScaling, SampleWeights};
 use ats_pipeline::spec::AlgorithmSpec;
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +11,7 @@ use crate::algorithm::{Estimator, TrainingRows, build};
 use crate::dataset::{Matrix, pick, z_score};
 use crate::error::TrainingError;
 use crate::metric::{Score, deviation, mean};
+use crate::uniqueness;
 
 /// What tells a model file from other JSON.
 pub const KIND: &str = "ats.model";
@@ -26,6 +27,8 @@ pub struct Recipe {
     pub features: FeatureScaling,
     /// Scaling of the label; predictions are scaled back, a classifier's label is never scaled.
     pub label: LabelScaling,
+    /// How much each row counts. Means and deviations count all rows alike.
+    pub weights: SampleWeights,
     /// Whether the label is a direction.
     pub label_is_direction: bool,
     /// Decides every random choice.
@@ -98,8 +101,13 @@ impl Pipeline {
                 Score::ProbabilityMinusHalf | Score::Margin => 0.0,
             };
         }
+        let weights = match recipe.weights {
+            SampleWeights::Equal => None,
+            SampleWeights::Uniqueness => Some(uniqueness::weights(matrix, rows)),
+        };
+        let weights = weights.as_deref();
         let training =
-            TrainingRows { names: &matrix.features, columns: &columns, label: &label, weights: None, score };
+            TrainingRows { names: &matrix.features, columns: &columns, label: &label, weights, score };
         let fitted = algorithm.fit(&training, recipe.seed)?;
         Ok(Self {
             standardization,

@@ -5,13 +5,16 @@ use ats_pipeline::spec::AlgorithmSpec;
 
 use crate::card::{self, Card, FeatureCard, FoldCard, TrialCard};
 use crate::dataset::{Matrix, pick};
+use crate::drift::Drift;
 use crate::error::TrainingError;
+use crate::evidence::{LastFold, years};
 use crate::label::{Label, LabelKind};
 use crate::metric::sharpe;
 use crate::metric::{Figures, Scored, deviation, mean};
 use crate::model::{KIND, Model, Pipeline, Training, VERSION};
 use crate::search::{inner_scores, winners};
 use crate::train::{Plan, Predictions, UnitReport};
+use crate::uniqueness::uniqueness;
 use crate::validation::Path;
 
 /// What `select` is asked.
@@ -86,6 +89,14 @@ pub fn select(
         mean(&stitched.iter().map(deflated).collect::<Option<Vec<f64>>>()?)
     });
 
+    let last = LastFold::of(matrix, plan)?;
+    let last_trial = winners.by_fold[last.fold];
+    let learning_curve = last.learning_curve(
+        matrix,
+        plan,
+        &request.trials[last_trial],
+        &reports[last_trial][last.fold],
+    );
     let training = training(matrix, request);
     let folds: Vec<FoldCard> = winners
         .by_fold
@@ -101,6 +112,8 @@ pub fn select(
         feature_scaling: plan.features,
         label_scaling: plan.label_scaling,
         label: describe(&plan.label),
+        sample_weights: plan.sample_weights,
+        average_uniqueness: mean(&uniqueness(matrix, &labelled(matrix))),
         score: pipeline.score,
         rows: matrix.counts.clone(),
         seed: plan.seed,
@@ -109,11 +122,13 @@ pub fn select(
         trials,
         folds,
         notes: notes(&figures, plan, converged),
+        years: years(matrix, &stitched, &scale),
+        learning_curve,
         figures,
         paths: if path_figures.len() > 1 { path_figures } else { Vec::new() },
         expected_best_sharpe,
         deflated_sharpe,
-        importance: importance(matrix, &reports, &winners.by_fold, &pipeline),
+        importance: importance(matrix, &reports, &winners.by_fold, &pipeline, &last.drift(matrix)),
         specification: request.trials[winners.overall].clone(),
         training: training.clone(),
         converged,
@@ -240,6 +255,7 @@ fn importance(
     reports: &[Vec<UnitReport>],
     by_fold: &[usize],
     pipeline: &Pipeline,
+    drift: &[Option<Drift>],
 ) -> Vec<FeatureCard> {
     let mut cards: Vec<FeatureCard> = (0..matrix.features.len())
         .map(|feature| {
@@ -257,6 +273,7 @@ fn importance(
                 feature: matrix.features[feature].clone(),
                 permutation: (rows > 0.0).then(|| total / rows),
                 coefficient: pipeline.estimator.coefficients().map(|coefficients| coefficients[feature]),
+                drift: drift.get(feature).copied().flatten(),
                 gain: pipeline.gain.as_ref().and_then(|gain| gain.get(feature).copied()),
             }
         })

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use ats_calendar::Session;
-use ats_crds::model::{FeatureScaling, LabelScaling};
+use ats_crds::model::{FeatureScaling, LabelScaling, SampleWeights};
 use ats_pipeline::spec::AlgorithmSpec;
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +28,8 @@ pub struct Plan {
     pub features: FeatureScaling,
     /// Scaling of the label.
     pub label_scaling: LabelScaling,
+    /// How much each training row counts.
+    pub sample_weights: SampleWeights,
     /// The folds.
     pub validation: Scheme,
     /// Decides every random choice.
@@ -42,6 +44,7 @@ impl Plan {
             trial: trial.clone(),
             features: self.features,
             label: self.label_scaling,
+            weights: self.sample_weights,
             label_is_direction: self.label.is_direction(),
             seed: self.seed,
         }
@@ -211,7 +214,7 @@ pub fn outer_split(matrix: &Matrix, folds: &[Fold], fold: usize) -> Split {
     split
 }
 
-fn predict(pipeline: &Pipeline, matrix: &Matrix, rows: &[usize], fold: usize) -> Predictions {
+pub(crate) fn predict(pipeline: &Pipeline, matrix: &Matrix, rows: &[usize], fold: usize) -> Predictions {
     Predictions {
         row: rows.to_vec(),
         fold: vec![u32::try_from(fold).unwrap_or(u32::MAX); rows.len()],

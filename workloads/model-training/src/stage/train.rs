@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use ats_crds::model::{FeatureScaling, LabelScaling};
-use ats_pipeline::spec::train::REVISION;
+use ats_crds::model::{FeatureScaling, LabelScaling, SampleWeights};
+use ats_pipeline::spec::train::{REVISION, is_equal};
 use ats_pipeline::spec::{AlgorithmSpec, LabelSpec, TrainSpec, ValidationSpec};
 use ats_pipeline::{Digest, Outcome, StageFile, StageKey, StageName};
 use ats_store::{StageContext, StageError, UnitOutput, UnitWork, run_units};
@@ -36,6 +36,8 @@ struct UnitKeySpec<'a> {
     feature_scaling: FeatureScaling,
     label_scaling: LabelScaling,
     label: &'a LabelSpec,
+    #[serde(skip_serializing_if = "is_equal")]
+    sample_weights: SampleWeights,
     algorithm: &'a AlgorithmSpec,
     #[serde(flatten)]
     validation: &'a ValidationSpec,
@@ -58,6 +60,7 @@ pub(super) fn unit_key(
         feature_scaling: spec.feature_scaling,
         label_scaling: spec.label_scaling,
         label: &spec.label,
+        sample_weights: spec.sample_weights,
         algorithm: &trial.algorithm,
         validation: &spec.validation,
         fold,

@@ -3,6 +3,7 @@
 //! The operator puts the problems on the object, `ats validate` prints them: one source. What the schema and its CEL
 //! rules refuse is refused by the API server already; checks here repeat a bound only where a type needs it.
 
+mod draw;
 mod entry;
 mod expression;
 mod model;

@@ -62,6 +62,7 @@ pub fn model(spec: &ModelTrainingJobSpec, universe: &CheckedUniverse) -> Result<
                 feature_scaling: spec.preprocess.features,
                 label_scaling: spec.preprocess.label,
                 label: label?,
+                sample_weights: spec.sample_weights,
                 trials: trials?,
                 metric: spec.search.as_ref().map_or(SearchMetric::default(), |search| search.metric),
                 validation: validation?,

@@ -9,11 +9,12 @@ use ats_crds::{
 };
 use rust_decimal::{Decimal, prelude::ToPrimitive};
 
+use super::draw::{Source, drawn};
 use super::{CheckedUniverse, Problems, instead};
 use crate::spec::{AlgorithmSpec, TrialSpec, algorithm::MOST_SUPPORT_VECTOR_ROWS};
 
 /// A combination of parameters, by their names in the API.
-type Parameters = BTreeMap<&'static str, Decimal>;
+pub(super) type Parameters = BTreeMap<&'static str, Decimal>;
 
 /// What the algorithm needs of the label, the search and the universe.
 pub(super) fn fit_for(problems: &mut Problems, spec: &ModelTrainingJobSpec, universe: &CheckedUniverse) {
@@ -161,25 +162,49 @@ pub(super) fn trials(problems: &mut Problems, spec: &ModelTrainingJobSpec) -> Op
     let (name, base) = parameters(problems, spec)?;
     let combinations = match &spec.search {
         None => vec![base],
-        Some(search) => {
-            let mut grid = Vec::new();
-            for (parameter, values) in &search.grid {
-                let path = format!("spec.search.grid.{parameter}");
-                let known = known(problems, &path, name, &base, parameter)?;
-                let mut numbers = BTreeSet::new();
-                for value in &values.0 {
-                    numbers.insert(problems.take(&path, value.decimal())?);
+        Some(search) => match (&search.grid, &search.random) {
+            (Some(values), None) => {
+                let mut grid = Vec::new();
+                for (parameter, values) in values {
+                    let path = format!("spec.search.grid.{parameter}");
+                    let known = known(problems, &path, name, &base, parameter)?;
+                    let mut numbers = BTreeSet::new();
+                    for value in &values.0 {
+                        numbers.insert(problems.take(&path, value.decimal())?);
+                    }
+                    grid.push((known, numbers));
                 }
-                grid.push((known, numbers));
+                every_combination(problems, base, &grid, search.max_trials)?
             }
-            every_combination(problems, base, &grid, search.max_trials)?
+            (None, Some(ranges)) => {
+                let mut sources = Vec::new();
+                for (parameter, range) in ranges {
+                    let path = format!("spec.search.random.{parameter}");
+                    let known = known(problems, &path, name, &base, parameter)?;
+                    sources.push((known, Source::new(problems, &path, known, range)?));
+                }
+                drawn(&base, &sources, spec.seed, search.max_trials)
+            }
+            _ => {
+                problems.add("spec.search", "set exactly one of grid and random");
+                return None;
+            }
+        },
+    };
+    let field = |parameter: &str| {
+        let search = spec.search.as_ref();
+        let has = |of: Option<bool>| of.unwrap_or(false);
+        if has(search.and_then(|search| Some(search.grid.as_ref()?.contains_key(parameter)))) {
+            format!("spec.search.grid.{parameter}")
+        } else if has(search.and_then(|search| Some(search.random.as_ref()?.contains_key(parameter)))) {
+            format!("spec.search.random.{parameter}")
+        } else {
+            format!("spec.algorithm.{name}.{parameter}")
         }
     };
-    let searched =
-        |parameter: &str| spec.search.as_ref().is_some_and(|search| search.grid.contains_key(parameter));
     combinations
         .iter()
-        .map(|combination| algorithm(problems, name, combination, &searched))
+        .map(|combination| algorithm(problems, name, combination, &field))
         .collect::<Option<Vec<_>>>()
 }
 
@@ -232,14 +257,14 @@ fn every_combination(
     Some(combinations)
 }
 
-/// One combination as a trial; `searched` says whether a parameter's values come from the search.
+/// One combination as a trial; `field` names where a parameter's value comes from.
 fn algorithm(
     problems: &mut Problems,
     name: &'static str,
     values: &Parameters,
-    searched: &dyn Fn(&str) -> bool,
+    field: &dyn Fn(&str) -> String,
 ) -> Option<TrialSpec> {
-    let mut reader = Reader { problems, name, values, searched };
+    let mut reader = Reader { problems, values, field };
     let algorithm = match name {
         "elasticNet" => AlgorithmSpec::ElasticNet {
             penalty: reader.decimal("penalty", "a decimal number of 0 or more", |_| true)?,
@@ -282,18 +307,13 @@ fn is_share(value: Decimal) -> bool {
 /// Reads one combination; what is out of its bounds becomes a problem at the field that it came from.
 struct Reader<'a> {
     problems: &'a mut Problems,
-    name: &'static str,
     values: &'a Parameters,
-    searched: &'a dyn Fn(&str) -> bool,
+    field: &'a dyn Fn(&str) -> String,
 }
 
 impl Reader<'_> {
     fn refuse(&mut self, parameter: &str, value: Decimal, expected: &str) {
-        let path = match (self.searched)(parameter) {
-            true => format!("spec.search.grid.{parameter}"),
-            false => format!("spec.algorithm.{}.{parameter}", self.name),
-        };
-        self.problems.add(path, format!("{value} is not {expected}"));
+        self.problems.add((self.field)(parameter), format!("{value} is not {expected}"));
     }
 
     fn decimal(&mut self, parameter: &str, expected: &str, holds: fn(Decimal) -> bool) -> Option<Decimal> {

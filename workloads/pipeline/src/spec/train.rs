@@ -3,7 +3,7 @@
 
 use ats_calendar::Interval;
 use ats_crds::{
-    model::{FeatureScaling, LabelEntry, LabelScaling},
+    model::{FeatureScaling, LabelEntry, LabelScaling, SampleWeights},
     universe::CalendarName,
 };
 use rust_decimal::Decimal;
@@ -29,6 +29,9 @@ pub struct TrainSpec {
     pub label_scaling: LabelScaling,
     /// What is predicted.
     pub label: LabelSpec,
+    /// How much each training row counts.
+    #[serde(default, skip_serializing_if = "is_equal")]
+    pub sample_weights: SampleWeights,
     /// The specifications, each once, in canonical order.
     pub trials: Vec<TrialSpec>,
     /// By which a fold's winner is picked.
@@ -40,6 +43,12 @@ pub struct TrainSpec {
     pub interval: Interval,
     /// The exchange.
     pub calendar: CalendarName,
+}
+
+/// Rows that count alike are left out of keys, as before there was a choice.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+pub fn is_equal(weights: &SampleWeights) -> bool {
+    *weights == SampleWeights::Equal
 }
 
 impl TrainSpec {
