@@ -91,12 +91,8 @@ pub fn select(
 
     let last = LastFold::of(matrix, plan)?;
     let last_trial = winners.by_fold[last.fold];
-    let learning_curve = last.learning_curve(
-        matrix,
-        plan,
-        &request.trials[last_trial],
-        &reports[last_trial][last.fold],
-    );
+    let learning_curve =
+        last.learning_curve(matrix, plan, &request.trials[last_trial], &reports[last_trial][last.fold]);
     let training = training(matrix, request);
     let folds: Vec<FoldCard> = winners
         .by_fold

@@ -2,7 +2,7 @@
 //!
 //! Labels whose spans overlap are made of the same prices, so that their rows are no independent observations. On each
 //! bar of a ticker the labels that span it are counted; a label's uniqueness is the mean over its bars, first and last
-//! included, of one over that count: 1 for a label that is alone, about `1 / (horizon + 1)` where one begins each bar.
+//! included, of one over that count: 1 for a label that is alone, one over the bars of a span where one begins on each bar.
 //!
 //! Only the rows that are trained on are counted, so that a weight knows nothing of what is tested.
 
@@ -59,5 +59,8 @@ pub fn of_spans(spans: &[(usize, usize)]) -> Vec<f64> {
         }
         before.push(sum);
     }
-    spans.iter().map(|(first, last)| (before[last + 1] - before[*first]) / (last + 1 - first) as f64).collect()
+    spans
+        .iter()
+        .map(|(first, last)| (before[last + 1] - before[*first]) / (last + 1 - first) as f64)
+        .collect()
 }

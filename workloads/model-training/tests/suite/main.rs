@@ -1,6 +1,6 @@
 //! Tests of model training against the field's reference code and for what it promises.
 //!
-//! `tests/fixtures` is written by `tests/reference/generate.py`; each file names the versions that wrote it.
+//! `tests/fixtures` is written by `tests/reference/generate.py` and `card.py`; each file names the versions that wrote it.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,6 +12,7 @@
 
 mod algorithms;
 mod audit;
+mod evidence;
 mod labels;
 mod market_data;
 mod matrix;

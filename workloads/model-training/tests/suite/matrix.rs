@@ -19,6 +19,7 @@ fn rows(ticker: &str, feature: &[f64], active: &[bool]) -> TickerRows {
             forward_return: vec![0.5; bars],
             start: session.clone(),
             end: session.clone(),
+            last_bar: (0..bars).collect(),
         },
         session,
     }

@@ -35,7 +35,7 @@ fn units(matrix: &Matrix, plan: &Plan, trials: &[AlgorithmSpec]) -> Result<Units
         .collect()
 }
 
-fn run(
+pub(crate) fn run(
     matrix: &Matrix,
     plan: &Plan,
     trials: &[AlgorithmSpec],

@@ -45,6 +45,31 @@ fn problems_of_a_model() {
                 "search": {"grid": {"penalty": null, "trees": ["10", "10.5"]}},
             }),
         ),
+        ("a grid and ranges", json!({"search": {"random": {"l1Ratio": {"min": "0", "max": "1"}}}})),
+        ("neither a grid nor ranges", json!({"search": {"grid": null}})),
+        (
+            "a range of another algorithm",
+            json!({"search": {"grid": null, "random": {"trees": {"min": "1", "max": "9"}}}}),
+        ),
+        (
+            "a range that ends before it begins",
+            json!({"search": {"grid": null, "random": {"penalty": {"min": "1", "max": "0.1"}}}}),
+        ),
+        (
+            "logarithms from zero",
+            json!({"search": {"grid": null, "random": {"penalty": {"min": "0", "max": "1", "scale": "Log"}}}}),
+        ),
+        (
+            "a range above one",
+            json!({"search": {"grid": null, "random": {"l1Ratio": {"min": "2", "max": "3"}}, "maxTrials": 1}}),
+        ),
+        (
+            "a range of half trees",
+            json!({
+                "algorithm": {"elasticNet": null, "randomForest": {"trees": 10}},
+                "search": {"grid": null, "random": {"trees": {"min": "10", "max": "20.5"}}},
+            }),
+        ),
         ("no tree", forest(json!({"trees": 0}))),
         (
             "a parameter of another algorithm in the grid",
@@ -140,4 +165,58 @@ fn a_grid_is_every_combination_once_in_order() {
     assert_eq!(names.len(), 3 * 6);
     assert_eq!(names.iter().collect::<std::collections::BTreeSet<_>>().len(), names.len());
     assert_eq!(names[7], "elasticNet-l1Ratio-0.5-penalty-0.001-fold-001");
+}
+
+fn drawn(
+    random: serde_json::Value,
+    algorithm: serde_json::Value,
+    trials: usize,
+    seed: i64,
+) -> Vec<AlgorithmSpec> {
+    let change = json!({
+        "algorithm": algorithm,
+        "search": {"grid": null, "random": random, "maxTrials": trials},
+        "seed": seed,
+    });
+    let spec = with(&spec("models", "us-large-caps-net"), &change);
+    let model = check::model(&read::<ModelTrainingJobSpec>(&spec), &universe()).unwrap();
+    model.train.trials.into_iter().map(|trial| trial.algorithm).collect()
+}
+
+#[test]
+fn random_search_draws_from_its_ranges_and_keeps_what_it_drew() {
+    let ranges = json!({"penalty": {"min": "0.0001", "max": "1", "scale": "Log"}, "l1Ratio": {"min": "0.2", "max": "0.8"}});
+    let net = json!({"elasticNet": {}});
+    let all = drawn(ranges.clone(), net.clone(), 200, 42);
+    assert_eq!(all.len(), 200);
+    let mut small = 0;
+    for trial in &all {
+        let AlgorithmSpec::ElasticNet { penalty, l1_ratio } = trial else { panic!("{trial:?}") };
+        let (least, greatest) = ("0.0001".parse().unwrap(), "1".parse().unwrap());
+        assert!((least..=greatest).contains(penalty), "{penalty}");
+        assert!(("0.2".parse().unwrap()..="0.8".parse().unwrap()).contains(l1_ratio), "{l1_ratio}");
+        small += usize::from(*penalty < "0.01".parse().unwrap());
+    }
+    // Half of the logarithms lie below the middle of them: 200 draws leave it by 40 about once in a hundred million.
+    assert!((60..=140).contains(&small), "{small}");
+    let few = drawn(ranges.clone(), net.clone(), 20, 42);
+    assert_eq!(few.len(), 20);
+    assert!(few.iter().all(|trial| all.contains(trial)));
+    assert!(drawn(ranges, net, 20, 43).iter().all(|trial| !all.contains(trial)));
+}
+
+#[test]
+fn counts_are_drawn_whole_and_each_once() {
+    let forest = json!({"elasticNet": null, "randomForest": {"trees": 10}});
+    for scale in ["Linear", "Log"] {
+        let depths = json!({"maxDepth": {"min": "2", "max": "4", "scale": scale}});
+        let found: Vec<u32> = drawn(depths, forest.clone(), 100, 1)
+            .iter()
+            .map(|trial| match trial {
+                AlgorithmSpec::RandomForest { trees: 10, max_depth, .. } => *max_depth,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(found, [2, 3, 4]);
+    }
 }
