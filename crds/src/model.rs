@@ -34,6 +34,8 @@ use crate::{
     doc = "One trained, validated, addressable model for each dataset of a universe.",
     selectable = ".spec.universeRef.name",
     validation = Rule::new("self.metadata.name.size() <= 40").message("metadata.name must have at most 40 characters"),
+    validation = Rule::new("self.spec.calibration == 'None' || has(self.spec.label.forwardDirection)")
+        .message("calibration makes probabilities of a direction: it needs label.forwardDirection"),
     printcolumn(name = "Universe", type_ = "string", json_path = ".spec.universeRef.name"),
     printcolumn(name = "Algorithm", type_ = "string", json_path = ".status.algorithm"),
     printcolumn(name = "Rank IC", type_ = "string", json_path = ".status.summary.rankIc"),
@@ -65,6 +67,9 @@ pub struct ModelTrainingJobSpec {
     pub sample_weights: SampleWeights,
     /// How; exactly one member.
     pub algorithm: Algorithm,
+    /// How scores of a direction become probabilities.
+    #[serde(default)]
+    pub calibration: Calibration,
     /// Specifications to try; left out: the algorithm's parameters as they stand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub search: Option<Search>,
@@ -201,6 +206,17 @@ pub enum SampleWeights {
     /// A row counts less the more of its label's bars it shares with other labels of its ticker: the mean over those
     /// bars of one over the number of labels on each (Lopez de Prado 2018, chapter 4), scaled to a mean of 1.
     Uniqueness,
+}
+
+/// How scores of a direction become probabilities.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Calibration {
+    /// Not: as the algorithm gives them.
+    #[default]
+    None,
+    /// By a sigmoid (Platt 1999) that is fitted to the last fifth of each training span, which the model it is fitted to
+    /// has not seen.
+    Sigmoid,
 }
 
 /// Specifications to try: of a grid, or drawn at random.

@@ -3,10 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use ats_crds::model::{FeatureScaling, LabelScaling, SampleWeights, SearchMetric};
-use ats_pipeline::spec::{AlgorithmSpec, train::is_equal};
+use ats_crds::model::{Calibration, FeatureScaling, LabelScaling, SampleWeights, SearchMetric};
+use ats_pipeline::spec::{
+    AlgorithmSpec,
+    train::{is_equal, is_uncalibrated},
+};
 use serde::{Deserialize, Serialize};
 
+use crate::calibration::ReliabilityBin;
 use crate::dataset::RowCounts;
 use crate::drift::Drift;
 use crate::error::TrainingError;
@@ -40,6 +44,12 @@ pub struct Card {
     /// Mean uniqueness of the labels that the last fit learned from: times the rows, about how many observations they
     /// are worth. 1 where no label shares a bar with another one of its ticker.
     pub average_uniqueness: Option<f64>,
+    /// How scores become probabilities.
+    #[serde(default, skip_serializing_if = "is_uncalibrated")]
+    pub calibration: Calibration,
+    /// Probabilities of the stitched out-of-sample predictions beside what happened; empty for other scores.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reliability: Vec<ReliabilityBin>,
     /// What a prediction means.
     pub score: Score,
     /// Rows left out of the dataset, and why.

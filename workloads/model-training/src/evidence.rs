@@ -73,6 +73,19 @@ impl LastFold {
         points
     }
 
+    /// The inner split of a part of the training rows.
+    fn inner(&self, matrix: &Matrix, rows: &[usize]) -> Result<Split, TrainingError> {
+        let mut sessions = pick(&matrix.session, rows);
+        sessions.dedup();
+        // Consecutive places become ranges: a scheme may train on both sides of its test windows.
+        let train = sessions
+            .chunk_by(|a, b| a + 1 == *b)
+            .filter_map(|run| Some(*run.first()? as usize..*run.last()? as usize + 1))
+            .collect();
+        let fold = Fold { index: self.fold, train, test: Vec::new(), embargo: 0 };
+        Ok(fold.inner()?.split(rows.iter().copied(), &matrix.session, &matrix.label_end))
+    }
+
     fn point(
         &self,
         matrix: &Matrix,
@@ -81,7 +94,9 @@ impl LastFold {
         train_sessions: usize,
         rows: &[usize],
     ) -> LearningPoint {
-        let fitted = Pipeline::fit(matrix, rows, &plan.recipe(trial));
+        let fitted = self
+            .inner(matrix, rows)
+            .and_then(|inner| Pipeline::fit_calibrated(matrix, rows, &inner, &plan.recipe(trial)));
         let figures = fitted.as_ref().ok().map(|pipeline| {
             predict(pipeline, matrix, &self.split.test, self.fold)
                 .figures(matrix, &plan.scale(matrix, pipeline.score))

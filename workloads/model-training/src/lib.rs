@@ -7,6 +7,7 @@
 //! | [`validation`] | which rows may train, which are tested |
 //! | [`uniqueness`] | how much a training row counts |
 //! | [`algorithm`] | how is it learned |
+//! | [`calibration`] | what is a score's probability |
 //! | [`model`] | what was learned, as a file |
 //! | [`metric`], [`importance`] | how good is it, and on what does it rest |
 //! | [`drift`] | do features still look like those learned from |
@@ -20,6 +21,7 @@
 
 pub mod algorithm;
 pub mod audit;
+pub mod calibration;
 pub mod card;
 pub mod dataset;
 pub mod drift;

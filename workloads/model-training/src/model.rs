@@ -2,16 +2,18 @@
 //! `model.json`.
 
 use ats_calendar::Session;
-use ats_crds::model::{FeatureScaling, LabelScaling, SampleWeights};
+use ats_crds::model::{Calibration, FeatureScaling, LabelScaling, SampleWeights};
 use ats_pipeline::spec::AlgorithmSpec;
 use serde::{Deserialize, Serialize};
 
 use crate::algorithm::estimator::{exact, exact_list, exact_list_option};
 use crate::algorithm::{Estimator, TrainingRows, build};
+use crate::calibration::Sigmoid;
 use crate::dataset::{Matrix, pick, z_score};
 use crate::error::TrainingError;
 use crate::metric::{Score, deviation, mean};
 use crate::uniqueness;
+use crate::validation::Split;
 
 /// What tells a model file from other JSON.
 pub const KIND: &str = "ats.model";
@@ -29,6 +31,8 @@ pub struct Recipe {
     pub label: LabelScaling,
     /// How much each row counts. Means and deviations count all rows alike.
     pub weights: SampleWeights,
+    /// How scores become probabilities.
+    pub calibration: Calibration,
     /// Whether the label is a direction.
     pub label_is_direction: bool,
     /// Decides every random choice.
@@ -58,6 +62,9 @@ pub struct Pipeline {
     pub label_scale: f64,
     /// What a prediction means.
     pub score: Score,
+    /// What makes the estimator's scores probabilities.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Sigmoid>,
     /// What predicts.
     pub estimator: Estimator,
     /// False when the solver stopped at its limit of iterations.
@@ -113,10 +120,42 @@ impl Pipeline {
             standardization,
             label_scale,
             score,
+            calibration: None,
             estimator: fitted.estimator,
             converged: fitted.converged,
             gain: fitted.gain,
         })
+    }
+
+    /// Learns from some rows, calibrated by what a fit on a part of them, `inner.train`, predicts for another part,
+    /// `inner.test`.
+    ///
+    /// # Errors
+    /// As [`Pipeline::fit`] and [`Sigmoid::fit`].
+    pub fn fit_calibrated(
+        matrix: &Matrix,
+        rows: &[usize],
+        inner: &Split,
+        recipe: &Recipe,
+    ) -> Result<Self, TrainingError> {
+        let fitted = Self::fit(matrix, rows, recipe)?;
+        if recipe.calibration == Calibration::None {
+            return Ok(fitted);
+        }
+        fitted.calibrate(matrix, &Self::fit(matrix, &inner.train, recipe)?, &inner.test)
+    }
+
+    /// Makes this one's scores probabilities, by those that `inner` gives to rows that it has not learned from.
+    ///
+    /// # Errors
+    /// As [`Sigmoid::fit`].
+    pub fn calibrate(mut self, matrix: &Matrix, inner: &Self, rows: &[usize]) -> Result<Self, TrainingError> {
+        let known: Vec<usize> = rows.iter().copied().filter(|row| matrix.label_end[*row].is_some()).collect();
+        let scores = inner.predict(matrix.gather(&known), known.len());
+        let up: Vec<bool> = known.iter().map(|row| matrix.label[*row] > 0.0).collect();
+        self.calibration = Some(Sigmoid::fit(&scores, &up)?);
+        self.score = Score::ProbabilityMinusHalf;
+        Ok(self)
     }
 
     /// Predictions for columns as they stand in a matrix, each of `rows` values.
@@ -128,6 +167,9 @@ impl Pipeline {
         let mut predictions = self.estimator.predict(&columns, rows);
         if self.score == Score::Value {
             predictions.iter_mut().for_each(|value| *value *= self.label_scale);
+        }
+        if let Some(sigmoid) = &self.calibration {
+            predictions.iter_mut().for_each(|value| *value = sigmoid.probability(*value) - 0.5);
         }
         predictions
     }

@@ -3,6 +3,7 @@
 use ats_crds::model::SearchMetric;
 use ats_pipeline::spec::AlgorithmSpec;
 
+use crate::calibration::{ReliabilityBin, reliability};
 use crate::card::{self, Card, FeatureCard, FoldCard, TrialCard};
 use crate::dataset::{Matrix, pick};
 use crate::drift::Drift;
@@ -10,12 +11,12 @@ use crate::error::TrainingError;
 use crate::evidence::{LastFold, years};
 use crate::label::{Label, LabelKind};
 use crate::metric::sharpe;
-use crate::metric::{Figures, Scored, deviation, mean};
+use crate::metric::{Figures, Score, Scored, deviation, mean};
 use crate::model::{KIND, Model, Pipeline, Training, VERSION};
 use crate::search::{inner_scores, winners};
 use crate::train::{Plan, Predictions, UnitReport};
 use crate::uniqueness::uniqueness;
-use crate::validation::Path;
+use crate::validation::{Fold, Path};
 
 /// What `select` is asked.
 #[derive(Debug, Clone, Copy)]
@@ -110,6 +111,8 @@ pub fn select(
         label: describe(&plan.label),
         sample_weights: plan.sample_weights,
         average_uniqueness: mean(&uniqueness(matrix, &labelled(matrix))),
+        calibration: plan.calibration,
+        reliability: reliability_of(matrix, &stitched, pipeline.score),
         score: pipeline.score,
         rows: matrix.counts.clone(),
         seed: plan.seed,
@@ -197,7 +200,22 @@ fn labelled(matrix: &Matrix) -> Vec<usize> {
 }
 
 fn refit(matrix: &Matrix, plan: &Plan, trial: &AlgorithmSpec) -> Result<Pipeline, TrainingError> {
-    Pipeline::fit(matrix, &labelled(matrix), &plan.recipe(trial))
+    let rows = labelled(matrix);
+    let everything = Fold { index: 0, train: vec![matrix.labelled_sessions()], test: Vec::new(), embargo: 0 };
+    let inner = everything.inner()?.split(rows.iter().copied(), &matrix.session, &matrix.label_end);
+    Pipeline::fit_calibrated(matrix, &rows, &inner, &plan.recipe(trial))
+}
+
+/// Of probabilities: how often what they say comes true.
+fn reliability_of(matrix: &Matrix, paths: &[Predictions], score: Score) -> Vec<ReliabilityBin> {
+    if score != Score::ProbabilityMinusHalf {
+        return Vec::new();
+    }
+    let pairs = || paths.iter().flat_map(|path| path.row.iter().zip(&path.prediction));
+    let known = || pairs().filter(|(row, _)| matrix.label_end[**row].is_some());
+    let probabilities: Vec<f64> = known().map(|(_, prediction)| prediction + 0.5).collect();
+    let up: Vec<bool> = known().map(|(row, _)| matrix.label[*row] > 0.0).collect();
+    reliability(&probabilities, &up)
 }
 
 fn training(matrix: &Matrix, request: &Request<'_>) -> Training {

@@ -20,6 +20,7 @@ pub fn plan(spec: &TrainSpec, seed: i64) -> Result<Plan, TrainingError> {
         features: spec.feature_scaling,
         label_scaling: spec.label_scaling,
         sample_weights: spec.sample_weights,
+        calibration: spec.calibration,
         validation: scheme(&spec.validation),
         seed: u64::try_from(seed)
             .map_err(|_| TrainingError::Specification(format!("seed is {seed}; it must not be negative")))?,

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use ats_calendar::Session;
-use ats_crds::model::{FeatureScaling, LabelScaling, SampleWeights};
+use ats_crds::model::{Calibration, FeatureScaling, LabelScaling, SampleWeights};
 use ats_pipeline::spec::AlgorithmSpec;
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +30,8 @@ pub struct Plan {
     pub label_scaling: LabelScaling,
     /// How much each training row counts.
     pub sample_weights: SampleWeights,
+    /// How scores become probabilities.
+    pub calibration: Calibration,
     /// The folds.
     pub validation: Scheme,
     /// Decides every random choice.
@@ -45,6 +47,7 @@ impl Plan {
             features: self.features,
             label: self.label_scaling,
             weights: self.sample_weights,
+            calibration: self.calibration,
             label_is_direction: self.label.is_direction(),
             seed: self.seed,
         }
@@ -183,10 +186,13 @@ pub fn run_unit(
 
     let inner_pipeline = Pipeline::fit(matrix, &inner.train, &recipe).map_err(named)?;
     let inner_predictions = predict(&inner_pipeline, matrix, &inner.test, fold);
-    let scale = plan.scale(matrix, inner_pipeline.score);
-    let inner_figures = inner_predictions.figures(matrix, &scale);
+    let inner_figures = inner_predictions.figures(matrix, &plan.scale(matrix, inner_pipeline.score));
 
-    let pipeline = Pipeline::fit(matrix, &outer.train, &recipe).map_err(named)?;
+    let mut pipeline = Pipeline::fit(matrix, &outer.train, &recipe).map_err(named)?;
+    if plan.calibration == Calibration::Sigmoid {
+        pipeline = pipeline.calibrate(matrix, &inner_pipeline, &inner.test).map_err(named)?;
+    }
+    let scale = plan.scale(matrix, pipeline.score);
     let predictions = predict(&pipeline, matrix, &outer.test, fold);
     let report = UnitReport {
         trial: trial.clone(),

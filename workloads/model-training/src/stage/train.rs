@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use ats_crds::model::{FeatureScaling, LabelScaling, SampleWeights};
-use ats_pipeline::spec::train::{REVISION, is_equal};
+use ats_crds::model::{Calibration, FeatureScaling, LabelScaling, SampleWeights};
+use ats_pipeline::spec::train::{REVISION, is_equal, is_uncalibrated};
 use ats_pipeline::spec::{AlgorithmSpec, LabelSpec, TrainSpec, ValidationSpec};
 use ats_pipeline::{Digest, Outcome, StageFile, StageKey, StageName};
 use ats_store::{StageContext, StageError, UnitOutput, UnitWork, run_units};
@@ -38,6 +38,8 @@ struct UnitKeySpec<'a> {
     label: &'a LabelSpec,
     #[serde(skip_serializing_if = "is_equal")]
     sample_weights: SampleWeights,
+    #[serde(skip_serializing_if = "is_uncalibrated")]
+    calibration: Calibration,
     algorithm: &'a AlgorithmSpec,
     #[serde(flatten)]
     validation: &'a ValidationSpec,
@@ -61,6 +63,7 @@ pub(super) fn unit_key(
         label_scaling: spec.label_scaling,
         label: &spec.label,
         sample_weights: spec.sample_weights,
+        calibration: spec.calibration,
         algorithm: &trial.algorithm,
         validation: &spec.validation,
         fold,

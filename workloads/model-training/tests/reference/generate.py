@@ -12,7 +12,10 @@ from pathlib import Path
 
 import numpy as np
 from scipy import stats
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.calibration import CalibratedClassifierCV, calibration_curve
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import ElasticNet, LogisticRegression
 from sklearn.metrics import log_loss, mean_squared_error
 from skfolio.model_selection import CombinatorialPurgedCV, WalkForward
@@ -73,6 +76,49 @@ def logistic():
             }
         )
     write("logistic.json", {"columns": columns(x), "label": list(map(float, y)), "cases": cases}, "scikit-learn")
+
+
+class Score(ClassifierMixin, BaseEstimator):
+    """A classifier whose score is its only feature."""
+
+    def fit(self, x, y):
+        self.classes_ = np.array([0.0, 1.0])
+        return self
+
+    def decision_function(self, x):
+        return np.asarray(x)[:, 0]
+
+    def predict(self, x):
+        return (self.decision_function(x) > 0).astype(float)
+
+
+def calibration():
+    random = np.random.default_rng(19)
+    sigmoids = []
+    for scale, shift, rows in [(1.0, 0.0, 120), (0.02, 0.4, 60), (500.0, -0.3, 200)]:
+        scores = random.standard_normal(rows)
+        up = (random.random(rows) < 1 / (1 + np.exp(-(1.5 * scores + shift)))).astype(float)
+        scores = np.round(scores * scale, 6)
+        frozen = FrozenEstimator(Score().fit(None, None))
+        model = CalibratedClassifierCV(frozen, method="sigmoid").fit(scores[:, None], up)
+        sigmoids.append(
+            {
+                "scores": list(map(float, scores)),
+                "up": [bool(value) for value in up],
+                "probabilities": list(map(float, model.predict_proba(scores[:, None])[:, 1])),
+            }
+        )
+    probabilities = np.round(random.random(300), 3)
+    up = random.random(300) < probabilities**2
+    frequency, mean = calibration_curve(up, probabilities, n_bins=10, strategy="uniform")
+    content = {
+        "sigmoids": sigmoids,
+        "probabilities": list(map(float, probabilities)),
+        "up": [bool(value) for value in up],
+        "frequency": list(map(float, frequency)),
+        "mean": list(map(float, mean)),
+    }
+    write("calibration.json", content, "scikit-learn")
 
 
 def forest():
@@ -209,6 +255,7 @@ if __name__ == "__main__":
     FIXTURES.mkdir(exist_ok=True)
     elastic_net()
     logistic()
+    calibration()
     forest()
     statistics()
     walk_forward()

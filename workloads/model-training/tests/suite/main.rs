@@ -12,6 +12,7 @@
 
 mod algorithms;
 mod audit;
+mod calibration;
 mod evidence;
 mod labels;
 mod market_data;

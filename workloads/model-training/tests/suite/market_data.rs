@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ats_calendar::{Calendar, Session};
 use ats_columns::segments::{MAX_GAP_SESSIONS, segments};
-use ats_crds::model::{FeatureScaling, LabelScaling, SampleWeights, SearchMetric};
+use ats_crds::model::{Calibration, FeatureScaling, LabelScaling, SampleWeights, SearchMetric};
 use ats_model_training::dataset::{Matrix, TickerRows};
 use ats_model_training::label::{Label, LabelBars};
 use ats_model_training::select::{Request, select};
@@ -108,6 +108,7 @@ fn years_of_real_tickers_train() {
         features: FeatureScaling::CrossSectionalZScore,
         label_scaling: LabelScaling::UnitVariance,
         sample_weights: SampleWeights::Equal,
+        calibration: Calibration::None,
         validation: Scheme::WalkForward(WalkForward { folds: 5, test_sessions: 252, train_sessions: None }),
         seed: 42,
     };

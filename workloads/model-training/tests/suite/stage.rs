@@ -7,7 +7,7 @@ use ats_columns::column::{
     booleans_column, floats_column, frame, sessions_column, strings_column, timestamps_column,
 };
 use ats_columns::{BarColumns, Bars as StoredBars, write_parquet};
-use ats_crds::model::{FeatureScaling, LabelEntry, LabelScaling, SampleWeights, SearchMetric};
+use ats_crds::model::{Calibration, FeatureScaling, LabelEntry, LabelScaling, SampleWeights, SearchMetric};
 use ats_crds::universe::{Adjustment, CalendarName};
 use ats_model_training::model::Model;
 use ats_model_training::stage::{StoredPredictions, read_predictions};
@@ -162,6 +162,7 @@ fn spec(penalties: &[&str]) -> TrainSpec {
         feature_scaling: FeatureScaling::CrossSectionalZScore,
         label_scaling: LabelScaling::UnitVariance,
         sample_weights: SampleWeights::Equal,
+        calibration: Calibration::None,
         label: LabelSpec::ForwardReturn { horizon_bars: 2, entry: LabelEntry::NextOpen },
         trials: penalties.iter().map(trial).collect(),
         metric: SearchMetric::MeanSquaredError,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use ats_calendar::{Calendar, Session};
-use ats_crds::model::{FeatureScaling, LabelEntry, LabelScaling, SampleWeights};
+use ats_crds::model::{Calibration, FeatureScaling, LabelEntry, LabelScaling, SampleWeights};
 use ats_model_training::dataset::{Matrix, TickerRows};
 use ats_model_training::label::{Label, LabelBars, LabelKind};
 use ats_model_training::random::SplitMix64;
@@ -128,6 +128,7 @@ pub(crate) fn plan(label: Label) -> Plan {
         features: FeatureScaling::CrossSectionalZScore,
         label_scaling: LabelScaling::UnitVariance,
         sample_weights: SampleWeights::Equal,
+        calibration: Calibration::None,
         validation: Scheme::WalkForward(WalkForward { folds: 3, test_sessions: 20, train_sessions: None }),
         seed: 42,
     }

@@ -63,6 +63,7 @@ pub fn model(spec: &ModelTrainingJobSpec, universe: &CheckedUniverse) -> Result<
                 label_scaling: spec.preprocess.label,
                 label: label?,
                 sample_weights: spec.sample_weights,
+                calibration: spec.calibration,
                 trials: trials?,
                 metric: spec.search.as_ref().map_or(SearchMetric::default(), |search| search.metric),
                 validation: validation?,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ats_calendar::Calendar;
 use ats_crds::{
     ModelTrainingJobSpec,
-    model::{Kernel, SearchMetric, SupportVector},
+    model::{Calibration, Kernel, SearchMetric, SupportVector},
 };
 use rust_decimal::{Decimal, prelude::ToPrimitive};
 
@@ -24,6 +24,12 @@ pub(super) fn fit_for(problems: &mut Problems, spec: &ModelTrainingJobSpec, univ
             "spec.algorithm.logistic",
             "logistic regression needs label.forwardDirection; for a return use another algorithm, such as elasticNet \
              or randomForest",
+        );
+    }
+    if spec.calibration != Calibration::None && !classification {
+        problems.add(
+            "spec.calibration",
+            "calibration makes probabilities of a direction: it needs label.forwardDirection",
         );
     }
     let Some(machine) = &spec.algorithm.support_vector else { return };

@@ -3,7 +3,7 @@
 
 use ats_calendar::Interval;
 use ats_crds::{
-    model::{FeatureScaling, LabelEntry, LabelScaling, SampleWeights},
+    model::{Calibration, FeatureScaling, LabelEntry, LabelScaling, SampleWeights},
     universe::CalendarName,
 };
 use rust_decimal::Decimal;
@@ -32,6 +32,9 @@ pub struct TrainSpec {
     /// How much each training row counts.
     #[serde(default, skip_serializing_if = "is_equal")]
     pub sample_weights: SampleWeights,
+    /// How scores become probabilities.
+    #[serde(default, skip_serializing_if = "is_uncalibrated")]
+    pub calibration: Calibration,
     /// The specifications, each once, in canonical order.
     pub trials: Vec<TrialSpec>,
     /// By which a fold's winner is picked.
@@ -49,6 +52,12 @@ pub struct TrainSpec {
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 pub fn is_equal(weights: &SampleWeights) -> bool {
     *weights == SampleWeights::Equal
+}
+
+/// Nothing is left out of keys that is not the default of old.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+pub fn is_uncalibrated(calibration: &Calibration) -> bool {
+    *calibration == Calibration::None
 }
 
 impl TrainSpec {

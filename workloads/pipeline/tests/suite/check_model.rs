@@ -45,6 +45,7 @@ fn problems_of_a_model() {
                 "search": {"grid": {"penalty": null, "trees": ["10", "10.5"]}},
             }),
         ),
+        ("probabilities of a return", json!({"calibration": "Sigmoid"})),
         ("a grid and ranges", json!({"search": {"random": {"l1Ratio": {"min": "0", "max": "1"}}}})),
         ("neither a grid nor ranges", json!({"search": {"grid": null}})),
         (
