@@ -150,8 +150,8 @@ pub struct ReliabilityBin {
 pub fn reliability(probabilities: &[f64], up: &[bool]) -> Vec<ReliabilityBin> {
     let mut bins: Vec<(Vec<f64>, usize)> = vec![(Vec::new(), 0); BINS];
     for (probability, up) in probabilities.iter().zip(up) {
-        // A bin holds its lower edge; the last one both.
-        let bin = ((probability * BINS as f64) as usize).min(BINS - 1);
+        // A bin holds its upper edge, as scikit-learn's; the first one both.
+        let bin = (1..BINS).filter(|edge| *edge as f64 * (1.0 / BINS as f64) < *probability).count();
         bins[bin].0.push(*probability);
         bins[bin].1 += usize::from(*up);
     }
