@@ -86,7 +86,7 @@ fn direction() -> Label {
 fn a_calibrated_forest_loses_less_and_a_margin_becomes_a_probability() {
     let matrix = matrix(&market(8, 200, 5), &direction(), FeatureScaling::CrossSectionalZScore);
     let raw = plan(direction());
-    let calibrated = Plan { calibration: Calibration::Sigmoid, ..raw.clone() };
+    let calibrated = Plan { calibration: Calibration::Sigmoid, ..raw };
     // Deep trees with leaves of a row are far too sure of themselves.
     let forest = vec![AlgorithmSpec::RandomForest { trees: 12, max_depth: 20, min_samples_leaf: 1 }];
     let before = run(&matrix, &raw, &forest, SearchMetric::HitRate).unwrap().card;

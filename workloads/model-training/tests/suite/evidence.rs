@@ -117,7 +117,7 @@ fn weights_decide_the_fit_and_equal_ones_do_not() {
     };
     let matrix = matrix(&market(6, 200, 9), &label, FeatureScaling::CrossSectionalZScore);
     let equal = plan(label);
-    let unique = Plan { sample_weights: SampleWeights::Uniqueness, ..equal.clone() };
+    let unique = Plan { sample_weights: SampleWeights::Uniqueness, ..equal };
     let labelled: Vec<usize> = (0..matrix.len()).filter(|row| matrix.label_end[*row].is_some()).collect();
     let coefficients = |plan: &Plan, rows: &[usize]| {
         let pipeline = Pipeline::fit(&matrix, rows, &plan.recipe(&nets("0.001")[0])).unwrap();
