@@ -48,6 +48,8 @@ pub enum Command {
     Compare(CompareArguments),
     /// Tell what is behind a strategy's decision: every value, rule, cap and fill.
     Explain(ExplainArguments),
+    /// Turn ConfigMaps of strings into kustomize overlays of typed objects.
+    Convert(ConvertArguments),
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -215,6 +217,44 @@ pub struct CompareArguments {
     /// The form of the result.
     #[arg(short, long, env = "ATS_OUTPUT", value_enum, default_value_t = OutputFormat::Table)]
     pub output: OutputFormat,
+}
+
+/// Arguments of `convert`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Example:
+  ats convert development.yaml production.yaml --base deployment/kubernetes/base --output environments
+  kubectl diff -k environments/development")]
+pub struct ConvertArguments {
+    /// Files of ConfigMaps, each with the keys of one environment. A key that is not understood is an error.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// The kustomization that the environments share.
+    #[arg(long)]
+    pub base: PathBuf,
+    /// Where a folder for each environment is made; none of them may be there.
+    #[arg(short, long)]
+    pub output: PathBuf,
+    /// What the strategies do, which a ConfigMap does not say; left out: as in the base.
+    #[arg(long, value_enum)]
+    pub mode: Option<ConvertMode>,
+}
+
+/// What strategies do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ConvertMode {
+    /// Backtests.
+    Backtest,
+    /// Paper trading.
+    Paper,
+}
+
+impl From<ConvertMode> for ats_crds::strategy::Mode {
+    fn from(mode: ConvertMode) -> Self {
+        match mode {
+            ConvertMode::Backtest => Self::Backtest,
+            ConvertMode::Paper => Self::Paper,
+        }
+    }
 }
 
 /// Arguments of `explain`.

@@ -3,6 +3,7 @@
 
 mod arguments;
 mod command;
+pub mod convert;
 mod failure;
 mod local;
 mod objects;
@@ -13,9 +14,9 @@ pub mod validate;
 use std::process::ExitCode;
 
 pub use arguments::{
-    Arguments, AuditArguments, Command, CompareArguments, ExplainArguments, FeaturesArguments, GetArguments,
-    GetWhat, InputArguments, OutputFormat, PathMap, ReportArguments, RunArguments, StateArguments,
-    ValidateArguments,
+    Arguments, AuditArguments, Command, CompareArguments, ConvertArguments, ConvertMode, ExplainArguments,
+    FeaturesArguments, GetArguments, GetWhat, InputArguments, OutputFormat, PathMap, ReportArguments,
+    RunArguments, StateArguments, ValidateArguments,
 };
 pub use failure::Failure;
 

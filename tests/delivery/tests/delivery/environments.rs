@@ -272,3 +272,42 @@ fn collect(path: &str, value: &Value, leaves: &mut BTreeMap<String, Value>) {
         }
     }
 }
+
+/// The ConfigMaps of old, by `ats convert` on the base of the environments, are the environments.
+#[test]
+fn converted_config_maps_are_the_environments() {
+    let ats = ats_test_cluster::binary("ats-cli", "ats").expect("ats is compiled");
+    let folder = tempfile::tempdir().unwrap();
+    for (environment, level, active, focus, risk, position, mode) in [
+        ("development", "DEBUG", "50", "20", "0.01", "1000.0", "backtest"),
+        ("production", "INFO", "150", "40", "0.02", "2500.0", "paper"),
+    ] {
+        let map = serde_json::json!({
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "ats-config", "namespace": format!("ats-{environment}")},
+            "data": {
+                "environment": environment,
+                "log_level": level,
+                "prometheus_port": "9090",
+                "grafana_port": "3000",
+                "max_active_tickers": active,
+                "focus_universe_size": focus,
+                "risk_percentage": risk,
+                "max_position_size": position,
+            },
+        });
+        let file = folder.path().join(format!("{environment}.yaml"));
+        std::fs::write(&file, map.to_string()).unwrap();
+        let shown = output(
+            Command::new(&ats)
+                .args(["convert", "--mode", mode, "--base", "deployment/kubernetes/base", "--output"])
+                .arg(folder.path())
+                .arg(&file)
+                .current_dir(checkout()),
+        );
+        assert!(shown.ends_with("kustomization.yaml\n"), "{shown}");
+        let converted = kustomize(folder.path().join(environment).to_str().unwrap());
+        assert_eq!(documents("converted", &converted), rendered(environment), "{environment}");
+    }
+}

@@ -2,6 +2,7 @@
 
 mod audit;
 mod compare;
+mod convert;
 mod explain;
 mod features;
 mod get;
@@ -27,6 +28,7 @@ pub(crate) fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Features(features) => features::features(&features),
         Command::Audit(audit) => audit::audit(&audit),
         Command::Compare(compare) => compare::compare(&compare),
+        Command::Convert(convert) => convert::convert(&convert),
         Command::Explain(explain) => explain::explain(&explain),
         Command::Completions { shell } => {
             let mut text = Vec::new();
