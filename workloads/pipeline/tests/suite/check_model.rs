@@ -169,8 +169,8 @@ fn a_grid_is_every_combination_once_in_order() {
 }
 
 fn drawn(
-    random: serde_json::Value,
-    algorithm: serde_json::Value,
+    random: &serde_json::Value,
+    algorithm: &serde_json::Value,
     trials: usize,
     seed: i64,
 ) -> Vec<AlgorithmSpec> {
@@ -188,7 +188,7 @@ fn drawn(
 fn random_search_draws_from_its_ranges_and_keeps_what_it_drew() {
     let ranges = json!({"penalty": {"min": "0.0001", "max": "1", "scale": "Log"}, "l1Ratio": {"min": "0.2", "max": "0.8"}});
     let net = json!({"elasticNet": {}});
-    let all = drawn(ranges.clone(), net.clone(), 200, 42);
+    let all = drawn(&ranges, &net, 200, 42);
     assert_eq!(all.len(), 200);
     let mut small = 0;
     for trial in &all {
@@ -200,10 +200,10 @@ fn random_search_draws_from_its_ranges_and_keeps_what_it_drew() {
     }
     // Half of the logarithms lie below the middle of them: 200 draws leave it by 40 about once in a hundred million.
     assert!((60..=140).contains(&small), "{small}");
-    let few = drawn(ranges.clone(), net.clone(), 20, 42);
+    let few = drawn(&ranges, &net, 20, 42);
     assert_eq!(few.len(), 20);
     assert!(few.iter().all(|trial| all.contains(trial)));
-    assert!(drawn(ranges, net, 20, 43).iter().all(|trial| !all.contains(trial)));
+    assert!(drawn(&ranges, &net, 20, 43).iter().all(|trial| !all.contains(trial)));
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn counts_are_drawn_whole_and_each_once() {
     let forest = json!({"elasticNet": null, "randomForest": {"trees": 10}});
     for scale in ["Linear", "Log"] {
         let depths = json!({"maxDepth": {"min": "2", "max": "4", "scale": scale}});
-        let found: Vec<u32> = drawn(depths, forest.clone(), 100, 1)
+        let found: Vec<u32> = drawn(&depths, &forest, 100, 1)
             .iter()
             .map(|trial| match trial {
                 AlgorithmSpec::RandomForest { trees: 10, max_depth, .. } => *max_depth,
