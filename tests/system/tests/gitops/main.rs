@@ -15,7 +15,12 @@ const TICKERS: &str = "S001, S002, S003, S004, S005, S006, S007, S008, S009, S01
 async fn argo_cd_keeps_an_environment_as_its_branch_has_it() {
     let site = Site::new().await;
     site.fork.tickers(TICKERS);
-    site.fork.commit("A universe of our own");
+    site.fork.replace(
+        "deployment/argocd/project.yaml",
+        "schedule: \"30 9 * * 1-5\"\n      duration: 6h30m",
+        "schedule: \"0 0 * * *\"\n      duration: 24h",
+    );
+    site.fork.commit("A universe of our own; production is never synced by itself");
     steps::first_sync(&site).await;
     steps::a_number_changes(&site).await;
     steps::nothing_changes(&site).await;
@@ -23,6 +28,8 @@ async fn argo_cd_keeps_an_environment_as_its_branch_has_it() {
     steps::a_mistake_shows_and_is_reverted(&site).await;
     steps::promotion(&site, "development", "staging").await;
     steps::a_halt_stays(&site, "staging").await;
+    steps::promotion(&site, "staging", "production").await;
+    steps::side_by_side(&site).await;
     steps::what_leaves_the_files_is_pruned(&site).await;
-    steps::objects_outlive_the_set(&site, &["development", "staging"]).await;
+    steps::objects_outlive_the_set(&site, &["development", "staging", "production"]).await;
 }

@@ -137,7 +137,8 @@ impl Site {
         .await;
     }
 
-    async fn ask(&self, name: &str, how: &str) {
+    /// Has Argo CD look again.
+    pub async fn ask(&self, name: &str, how: &str) {
         let annotation = format!("argocd.argoproj.io/refresh={how}");
         let application = namespace(name);
         let line = ["annotate", "--overwrite", "--namespace", NAMESPACE, "application", &application];

@@ -144,10 +144,29 @@ pub async fn a_mistake_shows_and_is_reverted(site: &Site) {
     site.fork.commit("Revert \"A mistake\"");
 }
 
-/// The images that development runs reach the next environment by a commit; all of them stand side by side.
+/// The images that one environment runs reach the next by a commit. In production that waits while the project's window
+/// is closed, as the fork has it at all times, until somebody asks for it.
 pub async fn promotion(site: &Site, from: &str, to: &str) {
     site.store(to).await;
     let commit = site.fork.deploy(to, &site.fork.images_of(from));
+    if to == "production" {
+        for _ in 0..3 {
+            site.refresh(to, "normal").await;
+        }
+        let application = site.application(to).await;
+        let status = &application["status"];
+        assert_eq!(
+            (&status["sync"]["status"], &status["sync"]["revision"]),
+            (&json!("OutOfSync"), &json!(commit))
+        );
+        assert!(application["operation"].is_null() && status["operationState"].is_null(), "{application:#}");
+        let options = &application["spec"]["syncPolicy"]["syncOptions"];
+        let operation = json!({"operation": {"sync": {"revision": commit, "syncOptions": options}}});
+        let line =
+            ["patch", "application", "ats-production", "--namespace", NAMESPACE, "--type=merge", "--patch"];
+        site.kubectl(&line.into_iter().chain([operation.to_string().as_str()]).collect::<Vec<_>>()).await;
+    }
+    site.ask(to, "normal").await;
     site.ledger(to).await;
     site.follows(to, Some(&commit), "Healthy").await;
     site.ready(to).await;
@@ -194,9 +213,21 @@ pub async fn a_halt_stays(site: &Site, environment: &str) {
     assert!(site.applied(mark).is_empty(), "{:#?}", site.applied(mark).events());
 }
 
+/// All of them stand side by side, each with an operator of its own.
+pub async fn side_by_side(site: &Site) {
+    for environment in ["development", "staging", "production"] {
+        site.follows(environment, None, "Healthy").await;
+        let operator = site.object(environment, "deployment/ats-operator").await;
+        assert_eq!(operator["status"]["readyReplicas"], 2, "{environment}");
+        let strategy = site.object(environment, "strategy/core-dip").await;
+        let mode = if environment == "development" { "Backtest" } else { "Paper" };
+        assert_eq!(strategy["spec"]["mode"], mode, "{environment}");
+    }
+}
+
 /// What leaves the files leaves the cluster, with all that the operator made for it, and nothing else does.
 pub async fn what_leaves_the_files_is_pruned(site: &Site) {
-    let before = site.stages("development").await;
+    let (before, mark) = (site.stages("development").await, site.mark());
     let base = "deployment/kubernetes/base/kustomization.yaml";
     site.fork.replace(base, "  - objects/strategy.yaml\n", "");
     site.fork.commit("Without the strategy");
@@ -211,6 +242,8 @@ pub async fn what_leaves_the_files_is_pruned(site: &Site) {
     .await;
     let wanted: Vec<_> = before.into_iter().filter(|(name, _)| !name.starts_with("Strategy/")).collect();
     assert_eq!(site.stages("development").await.into_iter().collect::<Vec<_>>(), wanted);
+    let elsewhere = site.applied(mark).filter(|event| event.namespace != namespace("development"));
+    assert!(elsewhere.is_empty(), "in other environments: {:#?}", elsewhere.events());
 }
 
 /// When the set goes, its Applications go, and what they made stays.
