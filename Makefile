@@ -157,6 +157,10 @@ delivery-program:
 notify: delivery-program ## Tells Slack how the jobs in NEEDS ended, if SLACK_WEBHOOK_URL is set; BRANCH, COMMIT.
 	@$(DELIVERY) notify
 
+.PHONY: github-setup
+github-setup: delivery-program ## Brings REPO (owner/name) on GitHub to what .github asks for; DRY_RUN=1 only tells. GITHUB_TOKEN, DEPLOY_APP_ID.
+	@$(DELIVERY) github-setup
+
 .PHONY: bench
 bench: toolchain ## Measures speed, memory, API writes and sizes: ONLY=operator,functions,features,backtest,run,images PROFILE=release ARGS=...
 	@echo '==> compiling what is measured, profile $(PROFILE)' >&2

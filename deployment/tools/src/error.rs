@@ -31,6 +31,14 @@ pub enum Error {
         /// The beginning of the answer.
         answer: String,
     },
+    /// A file or an answer has another form than it should.
+    #[error("{what}: {problem}")]
+    Form {
+        /// The file or the answer.
+        what: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A file cannot be read or written.
     #[error("{}: {source}", path.display())]
     File {
@@ -45,6 +53,11 @@ impl Error {
     /// A setting that is not there or makes no sense.
     pub fn setting(name: &str, problem: impl Into<String>) -> Self {
         Self::Setting { name: name.to_owned(), problem: problem.into() }
+    }
+
+    /// A file or an answer that has another form than it should.
+    pub fn form(what: impl Into<String>, problem: &impl ToString) -> Self {
+        Self::Form { what: what.into(), problem: problem.to_string() }
     }
 }
 

@@ -3,6 +3,7 @@
 //! Modules decide, as functions of values; [`http`] and the binary `ats-delivery` read, write and send.
 
 pub mod error;
+pub mod github;
 pub mod http;
 pub mod notify;
 

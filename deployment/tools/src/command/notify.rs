@@ -1,14 +1,13 @@
 //! `ats-delivery notify`.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
-use ats_deployment_tools::http::{Client, address};
+use ats_deployment_tools::Result;
+use ats_deployment_tools::http::address;
 use ats_deployment_tools::notify::{Results, Run, payload};
-use ats_deployment_tools::{Error, Result};
 use reqwest::Method;
 
-use super::{needed, setting};
+use super::{client, needed, setting};
 
 pub async fn run() -> Result<ExitCode> {
     let results = Results::from_needs(&needed("NEEDS")?)?;
@@ -27,13 +26,7 @@ pub async fn run() -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     };
     let webhook = address("SLACK_WEBHOOK_URL", &webhook)?;
-    let pause = match setting("ATS_RETRY_MILLISECONDS").map(|text| text.parse()) {
-        None => Duration::from_secs(2),
-        Some(Ok(milliseconds)) => Duration::from_millis(milliseconds),
-        Some(Err(error)) => return Err(Error::setting("ATS_RETRY_MILLISECONDS", format!("{error}"))),
-    };
-    let client = Client::new(pause)?;
-    client.send("Slack", Method::POST, &webhook, None, Some(&message)).await?.or_refused("Slack")?;
+    client()?.send("Slack", Method::POST, &webhook, None, Some(&message)).await?.or_refused("Slack")?;
     println!("sent: {}", message["text"].as_str().unwrap_or_default());
     Ok(ExitCode::SUCCESS)
 }

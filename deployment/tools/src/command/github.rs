@@ -1,0 +1,43 @@
+//! `ats-delivery github-setup`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use ats_deployment_tools::github::{self, Api, Desired, Mode};
+use ats_deployment_tools::http::address;
+use ats_deployment_tools::{Error, Result};
+
+use super::{client, needed, setting};
+
+fn api(repository: &str, mode: Mode) -> Result<Api> {
+    let server = setting("GITHUB_API_URL").unwrap_or_else(|| "https://api.github.com".to_owned());
+    Api::new(client()?, address("GITHUB_API_URL", &server)?, needed("GITHUB_TOKEN")?, repository, mode)
+}
+
+pub async fn setup() -> Result<ExitCode> {
+    let mode = match setting("DRY_RUN").as_deref() {
+        None | Some("0") => Mode::Apply,
+        Some("1") => Mode::DryRun,
+        Some(other) => return Err(Error::setting("DRY_RUN", format!("{other:?} is neither 0 nor 1"))),
+    };
+    let deployer = match setting("DEPLOY_APP_ID").map(|text| text.parse()) {
+        None => {
+            eprintln!("DEPLOY_APP_ID is not set: nobody may commit deployments without a pull request");
+            None
+        }
+        Some(Ok(number)) => Some(number),
+        Some(Err(error)) => return Err(Error::setting("DEPLOY_APP_ID", format!("{error}"))),
+    };
+    let desired = Desired::read(&PathBuf::from(".github"), deployer)?;
+    let mut api = api(&needed("REPO")?, mode)?;
+    let ended = github::setup(&mut api, &desired).await;
+    // Also what was written before something failed.
+    for line in api.told() {
+        println!("{}{line}", if mode == Mode::DryRun { "would " } else { "" });
+    }
+    ended?;
+    if api.told().is_empty() {
+        println!("everything is as it should be");
+    }
+    Ok(ExitCode::SUCCESS)
+}
