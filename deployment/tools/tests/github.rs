@@ -99,7 +99,8 @@ impl Hub {
             }
             ("DELETE", ["environments", name, "deployment-branch-policies", id]) => {
                 let policies = self.policies.get_mut(*name).unwrap();
-                policies.retain(|one| one["id"].to_string() != *id);
+                let id: u64 = id.parse().unwrap();
+                policies.retain(|one| one["id"] != id);
                 (StatusCode::NO_CONTENT, String::new())
             }
             ("GET", ["labels"]) => ok(&json!(page(&self.labels, query))),
