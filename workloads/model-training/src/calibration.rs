@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::algorithm::estimator::exact;
+use crate::algorithm::estimator::{exact, logistic};
 use crate::error::TrainingError;
 use crate::metric::mean;
 
@@ -62,14 +62,7 @@ impl Sigmoid {
     /// The probability of up for a score.
     #[must_use]
     pub fn probability(&self, score: f64) -> f64 {
-        let exponent = self.slope * score + self.intercept;
-        // Of either sign without overflow.
-        if exponent >= 0.0 {
-            let small = libm::exp(-exponent);
-            small / (1.0 + small)
-        } else {
-            1.0 / (1.0 + libm::exp(exponent))
-        }
+        logistic(-(self.slope * score + self.intercept))
     }
 
     /// The negative log likelihood of the targets.

@@ -14,7 +14,7 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 
 use crate::selection::run;
-use crate::support::{fixture, market, matrix, plan, two_bars};
+use crate::support::{close, fixture, market, matrix, plan, two_bars};
 
 #[derive(Deserialize)]
 struct Spans {
@@ -34,10 +34,6 @@ struct Samples {
 struct Reference {
     spans: Vec<Spans>,
     drifts: Vec<Samples>,
-}
-
-fn close(found: f64, expected: f64) {
-    assert!((found - expected).abs() <= 1e-12 * expected.abs().max(1.0), "{found} is not {expected}");
 }
 
 fn nets(penalty: &str) -> Vec<AlgorithmSpec> {

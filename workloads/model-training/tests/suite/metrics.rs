@@ -7,7 +7,7 @@ use ats_model_training::metric::{Figures, Scale, Score, Scored, normal};
 use proptest::prelude::*;
 use serde::Deserialize;
 
-use crate::support::fixture;
+use crate::support::{close, fixture};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -27,10 +27,6 @@ struct Statistics {
     pairs: Vec<Pair>,
     cumulative: Vec<[f64; 2]>,
     quantile: Vec<[f64; 2]>,
-}
-
-fn close(found: f64, expected: f64) {
-    assert!((found - expected).abs() <= 1e-12 * expected.abs().max(1.0), "{found} is not {expected}");
 }
 
 #[test]

@@ -11,6 +11,11 @@ use ats_model_training::train::Plan;
 use ats_model_training::validation::{Scheme, WalkForward};
 use serde::de::DeserializeOwned;
 
+/// Equal but for rounding.
+pub(crate) fn close(found: f64, expected: f64) {
+    assert!((found - expected).abs() <= 1e-12 * expected.abs().max(1.0), "{found} is not {expected}");
+}
+
 /// A fixture by name.
 pub(crate) fn fixture<T: DeserializeOwned>(name: &str) -> T {
     let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "tests", "fixtures", name].iter().collect();

@@ -198,11 +198,13 @@ pub(super) fn trials(problems: &mut Problems, spec: &ModelTrainingJobSpec) -> Op
         },
     };
     let field = |parameter: &str| {
-        let search = spec.search.as_ref();
-        let has = |of: Option<bool>| of.unwrap_or(false);
-        if has(search.and_then(|search| Some(search.grid.as_ref()?.contains_key(parameter)))) {
+        let (grid, random) = spec
+            .search
+            .as_ref()
+            .map_or((None, None), |search| (search.grid.as_ref(), search.random.as_ref()));
+        if grid.is_some_and(|grid| grid.contains_key(parameter)) {
             format!("spec.search.grid.{parameter}")
-        } else if has(search.and_then(|search| Some(search.random.as_ref()?.contains_key(parameter)))) {
+        } else if random.is_some_and(|random| random.contains_key(parameter)) {
             format!("spec.search.random.{parameter}")
         } else {
             format!("spec.algorithm.{name}.{parameter}")

@@ -54,7 +54,7 @@ pub fn is_equal(weights: &SampleWeights) -> bool {
     *weights == SampleWeights::Equal
 }
 
-/// Nothing is left out of keys that is not the default of old.
+/// No calibration is left out of keys, as before there was one.
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 pub fn is_uncalibrated(calibration: &Calibration) -> bool {
     *calibration == Calibration::None
