@@ -40,6 +40,21 @@ run: toolchain ## The quickstart: universe, models and strategies of config/samp
 test: toolchain cluster-tools delivery-tools argocd-tools references format lint build clippy drift policy deny ## Everything that proves the software: unit, property, integration and system tests.
 	@echo '==> tests' && ATS_TEST_PREBUILT=1 cargo test --locked --workspace --no-fail-fast
 
+.PHONY: test-all
+test-all: test coverage gate-proof ## `make test`, coverage, and that the gate of speed sees what it should.
+
+.PHONY: coverage
+coverage: toolchain control-plane-tools ## Fails when fewer lines run in the tests than .ci/coverage.json asks for; results in OUTPUT.
+	@echo '==> coverage' && .ci/coverage
+
+.PHONY: gate
+gate: toolchain ## Fails when `ats run` of the samples is slower than where HEAD left BASE, with certainty.
+	@tests/performance/gate.sh compare "$${BASE:?BASE is not set: a commit or a branch}"
+
+.PHONY: gate-proof
+gate-proof: build ## Fails when the gate of speed lets a planted slowdown through, or stops equal builds.
+	@tests/performance/gate.sh proof
+
 .PHONY: check
 check: toolchain format lint build clippy drift policy deny ## What needs no test to be run: format, lints, generated files, dependencies.
 
@@ -160,6 +175,13 @@ notify: delivery-program ## Tells Slack how the jobs in NEEDS ended, if SLACK_WE
 .PHONY: github-setup
 github-setup: delivery-program ## Brings REPO (owner/name) on GitHub to what .github asks for; DRY_RUN=1 only tells. GITHUB_TOKEN, DEPLOY_APP_ID.
 	@$(DELIVERY) github-setup
+
+.PHONY: performance-report
+performance-report: delivery-program ## performance-report.html in OUTPUT of the newest measurement of `make bench`, with what HISTORY has.
+	@mkdir -p "$${OUTPUT:-.ats/performance}" && $(DELIVERY) performance-report \
+		--measured "$${MEASURED:-$$(ls -t $(dir $(BINARIES))bench/*.json | head -1)}" \
+		--history "$${HISTORY:-$${OUTPUT:-.ats/performance}/history.jsonl}" \
+		--output "$${OUTPUT:-.ats/performance}/performance-report.html"
 
 .PHONY: bench
 bench: toolchain ## Measures speed, memory, API writes and sizes: ONLY=operator,functions,features,backtest,run,images PROFILE=release ARGS=...

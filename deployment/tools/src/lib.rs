@@ -2,9 +2,13 @@
 //!
 //! Modules decide, as functions of values; [`http`] and the binary `ats-delivery` read, write and send.
 
+pub mod chart;
+pub mod coverage;
 pub mod error;
+pub mod gate;
 pub mod github;
 pub mod http;
 pub mod notify;
+pub mod performance;
 
 pub use error::{Error, Result};

@@ -10,7 +10,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde::Serialize;
 
-use crate::report::{Section, mebibytes, seconds};
+use crate::report::{Section, Unit, mebibytes, seconds};
 use crate::statistics::{Sample, Summary, spread};
 use crate::usage::watch;
 use crate::{Result, say};
@@ -56,6 +56,8 @@ pub fn measure(from: Option<&Path>, rounds: usize) -> Result<(Section, serde_jso
             None => binary(package, component)?,
         };
         let figures = of_component(component, &program, rounds)?;
+        let bytes = Sample::new([figures.compressed_bytes as f64]).summary();
+        section.follow(format!("{component}, compressed"), Unit::Bytes, bytes);
         section.rows.push(row(&figures));
         all.push(figures);
     }

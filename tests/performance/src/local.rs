@@ -8,7 +8,7 @@ use ats_test_cluster::binary;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::report::{Section, mebibytes, seconds};
+use crate::report::{Section, Unit, mebibytes, seconds};
 use crate::statistics::{Sample, spread};
 use crate::usage::{Ran, watch};
 use crate::{Result, say};
@@ -43,6 +43,7 @@ pub fn measure(rounds: usize) -> Result<(Section, serde_json::Value)> {
     let mut section = Section::new("ats run of the samples", &["store", "time", "p95", "CPU", "peak"]);
     for (name, runs) in [("empty", &empty), ("everything is there", &again)] {
         let of = |figure: fn(&Run) -> f64| runs.iter().map(figure).collect::<Sample>().summary();
+        section.follow(name, Unit::Seconds, of(|run| run.seconds));
         section.rows.push(vec![
             name.to_owned(),
             spread(of(|run| run.seconds), seconds),

@@ -157,6 +157,7 @@ async fn measure(arguments: &Arguments) -> Result<()> {
         };
         for section in operator::measure(&plan, systems, &mut document).await? {
             println!("{}", section.to_text());
+            document.follow(&section)?;
         }
     }
     println!("{}", document.path().display());
@@ -165,7 +166,8 @@ async fn measure(arguments: &Arguments) -> Result<()> {
 
 fn tell(document: &mut Document, name: &str, section: &Section, value: &serde_json::Value) -> Result<()> {
     println!("{}", section.to_text());
-    document.add(name, value)
+    document.add(name, value)?;
+    document.follow(section)
 }
 
 /// Cargo's target folder, of which this program lies in `PLATFORM/PROFILE` or `PROFILE`.

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::Result;
 use crate::machine::Machine;
+use crate::statistics::Summary;
 
 /// A table with its title and what a reader has to know.
 #[derive(Debug, Clone)]
@@ -20,6 +21,39 @@ pub struct Section {
     pub rows: Vec<Vec<String>>,
     /// What was measured and how.
     pub notes: Vec<String>,
+    /// What is followed from commit to commit, under names that stay.
+    pub figures: Vec<Figure>,
+}
+
+/// What a figure counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Unit {
+    /// Seconds; fewer are better.
+    Seconds,
+    /// Nanoseconds for each bar; fewer are better.
+    NanosecondsPerBar,
+    /// Bars in a second; more are better.
+    BarsPerSecond,
+    /// Bytes; fewer are better.
+    Bytes,
+    /// A number of things; fewer are better.
+    Count,
+}
+
+/// One figure of ours.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Figure {
+    /// Title of the table that it belongs to.
+    pub part: String,
+    /// What was measured, within that table.
+    pub name: String,
+    /// What is counted.
+    pub unit: Unit,
+    /// The values.
+    #[serde(flatten)]
+    pub summary: Summary,
 }
 
 impl Section {
@@ -27,7 +61,13 @@ impl Section {
     #[must_use]
     pub fn new(title: &str, header: &[&str]) -> Self {
         let header = header.iter().map(|text| (*text).to_owned()).collect();
-        Self { title: title.to_owned(), header, rows: Vec::new(), notes: Vec::new() }
+        Self { title: title.to_owned(), header, rows: Vec::new(), notes: Vec::new(), figures: Vec::new() }
+    }
+
+    /// Adds a figure that is followed from commit to commit; one without a value is left out.
+    pub fn follow(&mut self, name: impl Into<String>, unit: Unit, summary: Option<Summary>) {
+        let figure = |summary| Figure { part: self.title.clone(), name: name.into(), unit, summary };
+        self.figures.extend(summary.map(figure));
     }
 
     /// Markdown: it is as readable in a terminal as in a document.
@@ -54,6 +94,7 @@ impl Section {
 pub struct Document {
     path: PathBuf,
     content: Map<String, Value>,
+    figures: Vec<Figure>,
 }
 
 impl Document {
@@ -67,7 +108,7 @@ impl Document {
         let path = folder.join(format!("{at}-{}-{}.json", machine.commit, machine.profile));
         let mut content = Map::new();
         content.insert("machine".to_owned(), json!(machine));
-        Ok(Self { path, content })
+        Ok(Self { path, content, figures: Vec::new() })
     }
 
     /// Adds a part and writes the file, so that an interrupted run leaves what it had.
@@ -77,6 +118,16 @@ impl Document {
     pub fn add(&mut self, name: &str, value: &impl Serialize) -> Result<()> {
         self.content.insert(name.to_owned(), serde_json::to_value(value)?);
         Ok(std::fs::write(&self.path, serde_json::to_string_pretty(&self.content)?)?)
+    }
+
+    /// Adds a section's figures to those that are followed from commit to commit.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn follow(&mut self, section: &Section) -> Result<()> {
+        self.figures.extend(section.figures.iter().cloned());
+        let figures = serde_json::to_value(&self.figures)?;
+        self.add("figures", &figures)
     }
 
     /// Where it lies.
@@ -116,6 +167,7 @@ pub fn mebibytes(bytes: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::statistics::Sample;
 
     #[test]
     fn numbers_have_units_that_fit() {
@@ -141,5 +193,13 @@ mod tests {
         let read: Value = serde_json::from_slice(&std::fs::read(document.path()).unwrap()).unwrap();
         assert_eq!(read["first"], json!([1, 2]));
         assert!(read["machine"]["cores"].as_u64().unwrap() > 0);
+
+        let mut section = Section::new("Speed", &[]);
+        section.follow("one", Unit::Seconds, Sample::new([1.0, 3.0, 2.0]).summary());
+        section.follow("nothing measured", Unit::Count, None);
+        document.follow(&section).unwrap();
+        let read: Value = serde_json::from_slice(&std::fs::read(document.path()).unwrap()).unwrap();
+        let one = json!({"part": "Speed", "name": "one", "unit": "seconds", "count": 3, "min": 1.0, "median": 2.0, "p95": 3.0, "max": 3.0});
+        assert_eq!(read["figures"], json!([one]));
     }
 }

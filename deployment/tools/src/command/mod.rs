@@ -1,8 +1,12 @@
 //! The commands: each reads its settings, asks a module what to do, and does it.
 
+mod coverage;
+mod gate;
 mod github;
 mod notify;
+mod performance;
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -24,6 +28,12 @@ enum Command {
     Notify,
     /// Brings the repository REPO on GitHub to what .github asks for; with DRY_RUN=1 only tells.
     GithubSetup,
+    /// Fails when fewer lines are covered than the thresholds ask for.
+    Coverage(coverage::Options),
+    /// Runs two builds of a program in turns, and fails when the second is slower with certainty.
+    Gate(gate::Options),
+    /// Adds a measurement to the history and writes the page that shows it.
+    PerformanceReport(performance::Options),
 }
 
 /// Does what the arguments ask for.
@@ -31,6 +41,9 @@ pub async fn run(arguments: Arguments) -> Result<ExitCode> {
     match arguments.command {
         Command::Notify => notify::run().await,
         Command::GithubSetup => github::setup().await,
+        Command::Coverage(options) => coverage::run(&options),
+        Command::Gate(options) => gate::run(&options),
+        Command::PerformanceReport(options) => performance::run(&options),
     }
 }
 
@@ -47,6 +60,21 @@ fn client() -> Result<Client> {
         Some(Err(error)) => return Err(Error::setting("ATS_RETRY_MILLISECONDS", format!("{error}"))),
     };
     Client::new(pause)
+}
+
+/// The text of a file.
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|source| Error::File { path: path.to_owned(), source })
+}
+
+/// Writes a file whole or not at all.
+fn write(path: &Path, text: &str) -> Result<()> {
+    let error = |source| Error::File { path: path.to_owned(), source };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(error)?;
+    std::io::Write::write_all(&mut file, text.as_bytes()).map_err(error)?;
+    file.persist(path).map_err(|refused| error(refused.error))?;
+    Ok(())
 }
 
 /// A variable that has to be set.

@@ -12,7 +12,7 @@ mod writes;
 use ats_test_cluster::{Cluster, Options};
 use serde_json::json;
 
-use crate::report::{Document, Section, mebibytes, seconds};
+use crate::report::{Document, Section, Unit, mebibytes, seconds};
 use crate::statistics::{Sample, Summary, interleaved, ratio, spread};
 use crate::{Result, say};
 
@@ -89,16 +89,16 @@ fn cpu_each(block: &Block) -> f64 {
     block.cpu_seconds / block.objects.max(1) as f64
 }
 
-/// Name, figure, format of each line.
-type Line = (&'static str, fn(&Block) -> f64, fn(f64) -> String);
+/// Name, figure, its unit and its format in the table.
+type Line = (&'static str, fn(&Block) -> f64, Unit, fn(f64) -> String);
 
 const LINES: [Line; 6] = [
-    ("one object, apply to done", middle, seconds),
-    ("all objects", |block| block.all_seconds, seconds),
-    ("controller's writes an object", writes_each, writes::number),
-    ("all writes an object", cluster_writes_each, writes::number),
-    ("controller's peak memory", memory, mebibytes),
-    ("controller's CPU an object", cpu_each, |value| format!("{:.1} ms", value * 1e3)),
+    ("one object, apply to done", middle, Unit::Seconds, seconds),
+    ("all objects", |block| block.all_seconds, Unit::Seconds, seconds),
+    ("controller's writes an object", writes_each, Unit::Count, writes::number),
+    ("all writes an object", cluster_writes_each, Unit::Count, writes::number),
+    ("controller's peak memory", memory, Unit::Bytes, mebibytes),
+    ("controller's CPU an object", cpu_each, Unit::Seconds, |value| format!("{:.1} ms", value * 1e3)),
 ];
 
 fn table(plan: &Plan, systems: &[System], blocks: &[Block]) -> Section {
@@ -110,9 +110,11 @@ fn table(plan: &Plan, systems: &[System], blocks: &[Block]) -> Section {
     header.extend(ratios.iter().map(String::as_str));
     let mut section = Section::new("The operator beside JobSet", &header);
     for (at_once, _) in plan {
-        for (name, of_block, format) in LINES {
+        for (name, of_block, unit, format) in LINES {
             let summaries: Vec<Option<Summary>> =
                 systems.iter().map(|system| figure(blocks, *system, *at_once, of_block)).collect();
+            let own = figure(blocks, System::Ats, *at_once, of_block);
+            section.follow(format!("{at_once} at once: {name}"), unit, own);
             let mut row = vec![at_once.to_string(), name.to_owned()];
             row.extend(summaries.iter().map(|summary| spread(*summary, format)));
             row.extend(others.iter().enumerate().map(|(index, _)| {
@@ -187,6 +189,13 @@ mod tests {
         assert_eq!(row("controller's writes an object"), ["3 (3 to 3)", "6", "0.50"]);
         assert_eq!(row("all writes an object")[1], "12");
         assert_eq!(row("controller's peak memory")[1..], ["10.0 MiB", "1.00"]);
+        // Ours alone is followed.
+        let followed = &table.figures[0];
+        assert_eq!(
+            (followed.name.as_str(), followed.unit),
+            ("2 at once: one object, apply to done", Unit::Seconds)
+        );
+        assert_eq!((followed.summary.min, followed.summary.max), (0.2, 0.4));
         let details = details(&systems, &blocks);
         assert_eq!(
             details.rows[1][1..],

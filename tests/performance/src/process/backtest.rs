@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::features::BAR_COLUMNS;
 use super::pipeline::Pipeline;
 use super::{Case, Size, spawn};
-use crate::report::{Section, count, mebibytes, seconds};
+use crate::report::{Section, Unit, count, mebibytes, seconds};
 use crate::statistics::{Sample, Summary, spread};
 use crate::usage::{cpu_seconds, peak_kib, resident_kib};
 use crate::{Result, say};
@@ -125,6 +125,8 @@ pub fn measure(sizes: &[Size], rounds: usize) -> Result<(Section, serde_json::Va
             let runs: Vec<Run> =
                 runs.iter().filter(|run| run.0 == jobs).map(|(_, run)| run.clone()).collect();
             let figures = figures(size, jobs, runs);
+            let name = format!("{}, threads: {jobs}", size.title());
+            section.follow(name, Unit::BarsPerSecond, figures.bars_per_second);
             section.rows.push(row(&figures));
             all.push(figures);
         }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::pipeline::{FEATURES, Pipeline};
 use super::{Case, Size, spawn};
-use crate::report::{Section, count, mebibytes, seconds};
+use crate::report::{self, Section, count, mebibytes, seconds};
 use crate::statistics::{Sample, Summary, spread};
 use crate::usage::{cpu_seconds, peak_kib, resident_kib};
 use crate::{Result, say};
@@ -153,6 +153,9 @@ pub fn measure(sizes: &[Size], rounds: usize) -> Result<(Section, serde_json::Va
             let runs: Vec<Run> =
                 runs.iter().filter(|run| run.0 == jobs).map(|(_, run)| run.clone()).collect();
             let figures = figures(size, jobs, runs);
+            let name = |what: &str| format!("{what}, {}, threads: {jobs}", size.title());
+            section.follow(name("stage"), report::Unit::BarsPerSecond, figures.stage_bars_per_second);
+            section.follow(name("computing"), report::Unit::BarsPerSecond, figures.compute_bars_per_second);
             section.rows.push(row(&figures));
             all.push(figures);
         }

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::pipeline::{FEATURES, Pipeline, prepare};
 use super::{Size, features};
-use crate::report::Section;
+use crate::report::{Section, Unit};
 use crate::rivals::{Rivals, write_column};
 use crate::statistics::{Sample, Summary, interleaved, spread};
 use crate::{Result, say};
@@ -163,6 +163,7 @@ fn section(size: &Size, rounds: usize, rivals: &Rivals, all: &[Figures]) -> Sect
             let found = figures.ratios.iter().find(|(name, _)| name == library);
             row.push(found.map_or_else(String::new, |(_, ratio)| spread(*ratio, times)));
         }
+        section.follow(&figures.expression, Unit::NanosecondsPerBar, figures.ours);
         section.rows.push(row);
     }
     let versions: Vec<String> =
