@@ -176,6 +176,10 @@ notify: delivery-program ## Tells Slack how the jobs in NEEDS ended, if SLACK_WE
 github-setup: delivery-program ## Brings REPO (owner/name) on GitHub to what .github asks for; DRY_RUN=1 only tells. GITHUB_TOKEN, DEPLOY_APP_ID.
 	@$(DELIVERY) github-setup
 
+.PHONY: smoke
+smoke: delivery-program ## Checks ENVIRONMENT after a deployment, by KUBECONFIG: versions of IMAGES_JSON, rollouts, endpoints, conditions, a backtest.
+	@$(DELIVERY) smoke
+
 .PHONY: performance-report
 performance-report: delivery-program ## performance-report.html in OUTPUT of the newest measurement of `make bench`, with what HISTORY has.
 	@mkdir -p "$${OUTPUT:-.ats/performance}" && $(DELIVERY) performance-report \

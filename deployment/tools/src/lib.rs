@@ -10,5 +10,6 @@ pub mod github;
 pub mod http;
 pub mod notify;
 pub mod performance;
+pub mod smoke;
 
 pub use error::{Error, Result};

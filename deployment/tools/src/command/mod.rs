@@ -5,6 +5,7 @@ mod gate;
 mod github;
 mod notify;
 mod performance;
+mod smoke;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -34,6 +35,8 @@ enum Command {
     Gate(gate::Options),
     /// Adds a measurement to the history and writes the page that shows it.
     PerformanceReport(performance::Options),
+    /// Checks the environment ENVIRONMENT after a deployment, with a small backtest of its own; tells JSON.
+    Smoke,
 }
 
 /// Does what the arguments ask for.
@@ -44,6 +47,7 @@ pub async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Coverage(options) => coverage::run(&options),
         Command::Gate(options) => gate::run(&options),
         Command::PerformanceReport(options) => performance::run(&options),
+        Command::Smoke => smoke::run().await,
     }
 }
 

@@ -8,14 +8,26 @@ use regex::Regex;
 use serde_json::{Value, json};
 
 /// Files of workflows and the names that they keep: checks, badges and people refer to them.
-const NAMES: [(&str, &str); 3] =
-    [("ci.yml", "CI Pipeline"), ("test.yml", "Test Pipeline"), ("notify.yml", "Notify")];
+const NAMES: [(&str, &str); 5] = [
+    ("ci.yml", "CI Pipeline"),
+    ("test.yml", "Test Pipeline"),
+    ("coverage.yml", "Coverage Report"),
+    ("performance.yml", "Performance Tests"),
+    ("notify.yml", "Notify"),
+];
 
 /// The commits that may be used, with their versions. Each was found, with that version, in other projects' pins.
-const ACTIONS: [(&str, &str, &str); 3] = [
+const ACTIONS: [(&str, &str, &str); 4] = [
     ("actions/checkout", "3d3c42e5aac5ba805825da76410c181273ba90b1", "v7.0.1"),
     ("actions/upload-artifact", "043fb46d1a93c77aae656e7c1c64a875d1fc6a0a", "v7.0.1"),
     ("Swatinem/rust-cache", "6323deb102c322ba6fcbdcafc7e3dddab59af2b6", "v2.9.2"),
+    ("codecov/codecov-action", "fb8b3582c8e4def4969c97caa2f19720cb33a72f", "v7.0.0"),
+];
+
+/// Rights beyond reading: the workflow, the job, the scope, and what it is for. A caller grants what it calls.
+const RIGHTS: [(&str, &str, &str, &str); 2] = [
+    ("coverage.yml", "coverage", "id-token", "Codecov asks who sends"),
+    ("ci.yml", "coverage", "id-token", "what is called there"),
 ];
 
 fn workflows() -> BTreeMap<String, Value> {
@@ -114,6 +126,7 @@ fn every_step_is_one_make_target() {
 
 #[test]
 fn rights_are_the_least_and_time_is_bounded() {
+    let mut written = BTreeSet::new();
     for (file, workflow) in workflows() {
         assert_eq!(workflow["permissions"], json!({}), "{file}: nothing by default");
         assert!(workflow["concurrency"]["group"].is_string(), "{file}: no concurrency");
@@ -123,8 +136,12 @@ fn rights_are_the_least_and_time_is_bounded() {
         for (job, value) in jobs(&workflow) {
             let rights =
                 value["permissions"].as_object().unwrap_or_else(|| panic!("{file}: {job}: no permissions"));
-            for (scope, right) in rights {
-                assert!(right == "read", "{file}: {job}: {scope}: {right} is for no job so far");
+            for (scope, right) in rights.iter().filter(|(_, right)| *right != "read") {
+                assert_eq!(right, "write", "{file}: {job}: {scope}");
+                let known = RIGHTS.iter().find(|one| file.ends_with(one.0) && one.1 == job && one.2 == scope);
+                let known =
+                    known.unwrap_or_else(|| panic!("{file}: {job}: {scope}: {right} is for no job so far"));
+                written.insert(*known);
             }
             assert!(!value["secrets"].is_string(), "{file}: {job}: secrets are passed by name");
             if value.get("uses").is_none() {
@@ -147,6 +164,53 @@ fn rights_are_the_least_and_time_is_bounded() {
                     );
                 }
             }
+        }
+    }
+    assert_eq!(written, BTreeSet::from(RIGHTS), "a right that nobody asks for");
+}
+
+/// Targets that workflows call and no test runs, each with the reason: all others are run by `make test` or
+/// `make test-all`, as prerequisites or by a test.
+const NOT_RUN: [(&str, &str); 2] = [
+    ("bench", "an hour; its parts are run at small sizes by the tests of tests/performance"),
+    ("gate", "compiles another commit; `gate-proof` runs the same comparison"),
+];
+
+#[test]
+fn targets_of_workflows_are_run_by_the_tests() {
+    let makefile = text("Makefile");
+    let rule = Regex::new(r"(?m)^([a-z-]+):([^#\n=]*)").unwrap();
+    let rules: BTreeMap<String, Vec<String>> = rule
+        .captures_iter(&makefile)
+        .map(|found| (found[1].to_owned(), found[2].split_whitespace().map(str::to_owned).collect()))
+        .collect();
+    let mut reached = BTreeSet::new();
+    let mut left = vec!["test-all".to_owned()];
+    while let Some(target) = left.pop() {
+        if reached.insert(target.clone()) {
+            left.extend(rules.get(&target).into_iter().flatten().cloned());
+        }
+    }
+    // Parts of what `make test` runs whole.
+    reached.extend(["unit", "integration", "system", "delivery"].map(str::to_owned));
+    let by_tests: String = ["deployment/tools/tests", "tests/delivery/tests/delivery"]
+        .iter()
+        .flat_map(|folder| files(folder, ".rs"))
+        .map(|path| text(&path))
+        .collect();
+    for (target, _) in NOT_RUN {
+        assert!(rules.contains_key(target), "{target} is no target");
+    }
+    let command = Regex::new(r"run: make ([a-z-]+)").unwrap();
+    for file in files(".github/workflows", ".yml") {
+        for found in command.captures_iter(&text(&file)) {
+            let target = &found[1];
+            assert!(
+                reached.contains(target)
+                    || by_tests.contains(&format!("make(\"{target}\""))
+                    || NOT_RUN.iter().any(|(name, _)| *name == target),
+                "{file}: nothing runs make {target}"
+            );
         }
     }
 }
