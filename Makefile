@@ -107,6 +107,18 @@ images: ## The six images as OCI archives in IMAGES, of the compiled binaries; n
 deploy: ## Commits ENVIRONMENT with the images of IMAGES_JSON, by digest, to branch deployments of REMOTE.
 	@deployment/deploy.sh "$${ENVIRONMENT:?}" "$${IMAGES_JSON:-$(IMAGES)/images.json}" "$${REMOTE:?}"
 
+.PHONY: revert
+revert: ## Takes COMMIT, the last deployment of ENVIRONMENT, back on branch deployments of REMOTE.
+	@deployment/revert.sh "$${ENVIRONMENT:?}" "$${COMMIT:?}" "$${REMOTE:?}"
+
+.PHONY: pull-request
+pull-request: delivery-program ## Asks for the merge of branch PULL_REQUEST_HEAD into deployments, once; GITHUB_TOKEN.
+	@$(DELIVERY) pull-request
+
+.PHONY: kubeconfig
+kubeconfig: ## Writes KUBECONFIG for CLUSTER of EKS in AWS_REGION, with the credentials that aws finds.
+	@aws eks update-kubeconfig --name "$${CLUSTER:-ats-cluster}" --region "$${AWS_REGION:-us-east-1}" --kubeconfig "$${KUBECONFIG:?}"
+
 .PHONY: policy
 policy: ## Fails when a crate links what it must not.
 	@echo '==> policy' && tests/policy.sh

@@ -6,8 +6,12 @@
 #
 # IMAGES.json is what `make images` or a registry's publication wrote: component, name, digest of each of the six
 # images. REMOTE is the repository to push to. On the branch, <environment>/manifests.yaml is what Argo CD
-# applies, images/<environment>.json is what it was made of; when neither would change, nothing is committed. To go back to what was before: git revert on that branch. To
-# promote: pass images/<environment>.json of the environment before, so that production runs what staging ran.
+# applies, images/<environment>.json is what it was made of; when neither would change, nothing is committed. To go back
+# to what was before: revert.sh. To promote: pass images/<environment>.json of the environment before, so that production
+# runs what staging ran.
+#
+# The commit goes to branch TO, `deployments` if that is not set. Another one is for a pull request: it begins where
+# `deployments` is, and replaces what was there. The commit's hash is printed, and is `commit` in GITHUB_OUTPUT.
 set -euo pipefail
 
 die() {
@@ -17,7 +21,7 @@ die() {
 
 [[ $# -eq 3 ]] || { echo 'usage: deploy.sh ENVIRONMENT IMAGES.json REMOTE' >&2; exit 2; }
 environment=$1
-images=$(realpath "$2") remote=$3
+images=$(realpath "$2") remote=$3 to=${TO:-deployments}
 # A path stays one from here on.
 [[ ! -e $remote ]] || remote=$(realpath "$remote")
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -80,8 +84,13 @@ for attempt in 1 2 3; do
     exit 0
   fi
   "${git[@]}" commit --quiet --message "$environment: ${source:0:12}" --message "Source: $source"
-  if "${git[@]}" push --quiet origin deployments 2>"$overlay/push"; then
-    "${git[@]}" rev-parse HEAD
+  # A branch that asks for a merge is the pipeline's own; what was there asks for something older.
+  force=()
+  [[ $to == deployments ]] || force=(--force)
+  if "${git[@]}" push --quiet "${force[@]}" origin "HEAD:refs/heads/$to" 2>"$overlay/push"; then
+    commit=$("${git[@]}" rev-parse HEAD)
+    [[ -z ${GITHUB_OUTPUT:-} ]] || echo "commit=$commit" >>"$GITHUB_OUTPUT"
+    echo "$commit"
     exit 0
   fi
   echo "deploy.sh: another deployment came first, again ($attempt)" >&2

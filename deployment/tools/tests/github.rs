@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test is told by a panic")]
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::process::Output;
 use std::sync::{Arc, Mutex};
@@ -21,6 +23,8 @@ struct Hub {
     policies: BTreeMap<String, Vec<Value>>,
     labels: Vec<Value>,
     variables: Vec<Value>,
+    branches: Vec<&'static str>,
+    pulls: Vec<Value>,
     teams: BTreeMap<&'static str, u64>,
     number: u64,
     writes: Vec<String>,
@@ -120,6 +124,21 @@ impl Hub {
                 self.variables.push(body);
                 (StatusCode::CREATED, String::new())
             }
+            ("GET", ["branches", name @ ..]) if self.branches.contains(&name.join("/").as_str()) => {
+                ok(&json!({}))
+            }
+            ("GET", ["branches", ..]) => missing(),
+            ("GET", ["pulls"]) => {
+                let asked = |one: &&Value| {
+                    let head = one["head"].as_str().unwrap();
+                    query == format!("state=open&head=ats-dev:{head}&base={}", one["base"].as_str().unwrap())
+                };
+                ok(&json!(self.pulls.iter().filter(asked).collect::<Vec<_>>()))
+            }
+            ("POST", ["pulls"]) => {
+                self.pulls.push(body);
+                (StatusCode::CREATED, String::new())
+            }
             _ => panic!("{method} {path} is nothing that GitHub has"),
         }
     }
@@ -159,9 +178,13 @@ impl Server {
     }
 
     async fn run(&self, settings: &[(&str, &str)]) -> Output {
+        self.program("github-setup", settings).await
+    }
+
+    async fn program(&self, program: &str, settings: &[(&str, &str)]) -> Output {
         let checkout = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_ats-delivery"));
-        command.arg("github-setup").current_dir(checkout).env_clear();
+        command.arg(program).current_dir(checkout).env_clear().envs(support::counters());
         command.envs([
             ("REPO", "ats-dev/ats"),
             ("GITHUB_TOKEN", "token-of-tests"),
@@ -295,4 +318,31 @@ async fn what_cannot_be_is_an_error_that_says_what_to_do() {
     server.hub.lock().unwrap().teams.remove("risk");
     let wrong = told(server.run(&[]).await);
     assert!(wrong.contains("/orgs/ats-dev/teams/risk") && wrong.contains("no such team"), "{wrong}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pull_request_is_asked_for_once_and_only_for_a_branch_that_is_there() {
+    let server = Server::start().await;
+    let asked = async |head: &str| {
+        let settings = [
+            ("GITHUB_REPOSITORY", "ats-dev/ats"),
+            ("PULL_REQUEST_HEAD", head),
+            ("PULL_REQUEST_TITLE", "production: 0123456789ab"),
+        ];
+        let output = server.program("pull-request", &settings).await;
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(asked("deploy/production").await, "there is no branch deploy/production: nothing changed\n");
+    server.hub.lock().unwrap().branches = vec!["deploy/production", "deploy/staging"];
+    assert_eq!(
+        asked("deploy/production").await,
+        "asked for the merge of deploy/production into deployments\n"
+    );
+    assert!(asked("deploy/production").await.contains("is open already"));
+    assert!(asked("deploy/staging").await.starts_with("asked for"), "another branch is another question");
+    assert_eq!(server.writes(), ["POST pulls", "POST pulls"]);
+    let hub = server.hub.lock().unwrap();
+    assert_eq!(hub.pulls[0]["title"], "production: 0123456789ab");
+    assert_eq!(hub.pulls[0]["base"], "deployments");
 }

@@ -1,8 +1,9 @@
-//! `ats-delivery github-setup`.
+//! `ats-delivery github-setup` and `ats-delivery pull-request`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use ats_deployment_tools::github::pull_request::{self, Asked};
 use ats_deployment_tools::github::{self, Api, Desired, Mode};
 use ats_deployment_tools::http::address;
 use ats_deployment_tools::{Error, Result};
@@ -38,6 +39,20 @@ pub async fn setup() -> Result<ExitCode> {
     ended?;
     if api.told().is_empty() {
         println!("everything is as it should be");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The branch that deployments are merged into.
+const BASE: &str = "deployments";
+
+pub async fn pull_request() -> Result<ExitCode> {
+    let head = needed("PULL_REQUEST_HEAD")?;
+    let mut api = api(&needed("GITHUB_REPOSITORY")?, Mode::Apply)?;
+    match pull_request::ask(&mut api, &head, BASE, &needed("PULL_REQUEST_TITLE")?).await? {
+        Asked::New => println!("asked for the merge of {head} into {BASE}"),
+        Asked::Before => println!("a pull request for {head} is open already; it has the new commit"),
+        Asked::Nothing => println!("there is no branch {head}: nothing changed"),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -35,6 +35,8 @@ enum Command {
     Gate(gate::Options),
     /// Adds a measurement to the history and writes the page that shows it.
     PerformanceReport(performance::Options),
+    /// Asks on GitHub for the merge of branch PULL_REQUEST_HEAD into `deployments`, once.
+    PullRequest,
     /// Checks the environment ENVIRONMENT after a deployment, with a small backtest of its own; tells JSON.
     Smoke,
 }
@@ -47,6 +49,7 @@ pub async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Coverage(options) => coverage::run(&options),
         Command::Gate(options) => gate::run(&options),
         Command::PerformanceReport(options) => performance::run(&options),
+        Command::PullRequest => github::pull_request().await,
         Command::Smoke => smoke::run().await,
     }
 }

@@ -59,6 +59,14 @@ impl Server {
 pub async fn program(arguments: &[&str], settings: &[(&str, &str)], more: &[(&str, String)]) -> Output {
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_ats-delivery"));
     command.args(arguments).env_clear().env("PATH", std::env::var("PATH").unwrap());
-    command.envs(settings.iter().copied()).envs(more.iter().map(|(name, value)| (*name, value.as_str())));
+    command
+        .envs(counters())
+        .envs(settings.iter().copied())
+        .envs(more.iter().map(|(name, value)| (*name, value.as_str())));
     command.output().await.unwrap()
+}
+
+/// Where a build that counts what ran keeps its counts; nothing in a usual one.
+pub fn counters() -> Option<(&'static str, std::ffi::OsString)> {
+    std::env::var_os("LLVM_PROFILE_FILE").map(|file| ("LLVM_PROFILE_FILE", file))
 }

@@ -186,3 +186,71 @@ fn a_push_that_is_refused_is_tried_again_and_told_at_last() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("busy"));
     assert_eq!(place.commits(), 1);
 }
+
+impl Place {
+    fn revert(&self, environment: &str, commit: &str) -> Output {
+        let mut command = Command::new(checkout().join("deployment/revert.sh"));
+        command.env_remove("TO").args([environment, commit]).arg(self.remote()).output().unwrap()
+    }
+}
+
+#[test]
+fn a_deployment_is_taken_back_but_not_one_that_another_followed() {
+    let place = Place::new();
+    let first = place.deployed("development", &place.images('1'));
+    let before = place.show("development/manifests.yaml");
+    let bad = place.deployed("development", &place.images('2'));
+    // Another environment goes on meanwhile.
+    place.deployed("staging", &place.images('1'));
+    let output = place.revert("development", &bad);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout).trim(),
+        place.git(&["rev-parse", "deployments"]).trim()
+    );
+    assert_eq!(place.show("development/manifests.yaml"), before);
+    assert!(place.show("images/development.json").contains(&"1".repeat(64)));
+    assert!(place.show("staging/manifests.yaml").contains(&"1".repeat(64)));
+
+    let head = place.git(&["rev-parse", "deployments"]);
+    let refused = |environment: &str, commit: &str, words: &str| {
+        let output = place.revert(environment, commit);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && told.contains(words), "{told}");
+    };
+    refused("development", &bad, "has been deployed again since");
+    refused("staging", &first, "has been deployed again since");
+    refused("development", &"0".repeat(40), "is not on branch deployments");
+    refused("development", "HEAD", "is no commit");
+    refused("testing", &bad, "there is no environment 'testing'");
+    assert_eq!(place.git(&["rev-parse", "deployments"]), head, "nothing is written");
+
+    let alone = Place::new();
+    let first = alone.deployed("development", &alone.images('1'));
+    let output = alone.revert("development", &first);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("is the first deployment"), "{output:?}");
+}
+
+#[test]
+fn what_has_to_be_approved_goes_to_a_branch_of_its_own() {
+    let place = Place::new();
+    place.deployed("production", &place.images('1'));
+    let head = place.git(&["rev-parse", "deployments"]);
+    let notes = place.folder.path().join("output");
+    // The second replaces the first: one question at a time.
+    for digit in ['2', '3'] {
+        let mut command = Command::new(checkout().join("deployment/deploy.sh"));
+        let kustomize = ats_test_cluster::tool("kustomize", "kustomize").expect("kustomize is built");
+        command.arg("production").arg(place.images(digit)).arg(place.remote());
+        command.env("KUSTOMIZE", kustomize).env("TO", "deploy/production").env("GITHUB_OUTPUT", &notes);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+    assert_eq!(place.git(&["rev-parse", "deployments"]), head);
+    assert_eq!(place.git(&["rev-parse", "deploy/production^"]), head, "it begins where the branch is");
+    let asked = place.git(&["show", "deploy/production:images/production.json"]);
+    assert!(asked.contains(&"3".repeat(64)) && !asked.contains(&"2".repeat(64)));
+    let commit = place.git(&["rev-parse", "deploy/production"]);
+    let notes = std::fs::read_to_string(notes).unwrap();
+    assert_eq!(notes.lines().last().unwrap(), format!("commit={}", commit.trim()));
+}

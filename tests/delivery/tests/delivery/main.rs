@@ -10,4 +10,5 @@ mod docs;
 mod environments;
 mod flows;
 mod images;
+mod targets;
 mod workflows;

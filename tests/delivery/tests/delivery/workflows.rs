@@ -8,26 +8,30 @@ use regex::Regex;
 use serde_json::{Value, json};
 
 /// Files of workflows and the names that they keep: checks, badges and people refer to them.
-const NAMES: [(&str, &str); 5] = [
+const NAMES: [(&str, &str); 6] = [
     ("ci.yml", "CI Pipeline"),
     ("test.yml", "Test Pipeline"),
     ("coverage.yml", "Coverage Report"),
     ("performance.yml", "Performance Tests"),
+    ("verify.yml", "Verify Deployment"),
     ("notify.yml", "Notify"),
 ];
 
 /// The commits that may be used, with their versions. Each was found, with that version, in other projects' pins.
-const ACTIONS: [(&str, &str, &str); 4] = [
+const ACTIONS: [(&str, &str, &str); 6] = [
     ("actions/checkout", "3d3c42e5aac5ba805825da76410c181273ba90b1", "v7.0.1"),
     ("actions/upload-artifact", "043fb46d1a93c77aae656e7c1c64a875d1fc6a0a", "v7.0.1"),
     ("Swatinem/rust-cache", "6323deb102c322ba6fcbdcafc7e3dddab59af2b6", "v2.9.2"),
+    ("actions/create-github-app-token", "bcd2ba49218906704ab6c1aa796996da409d3eb1", "v3.2.0"),
+    ("aws-actions/configure-aws-credentials", "e6de054238d6b7531b4efff3b6587d9aade6a06c", "v6.2.3"),
     ("codecov/codecov-action", "fb8b3582c8e4def4969c97caa2f19720cb33a72f", "v7.0.0"),
 ];
 
 /// Rights beyond reading: the workflow, the job, the scope, and what it is for. A caller grants what it calls.
-const RIGHTS: [(&str, &str, &str, &str); 2] = [
+const RIGHTS: [(&str, &str, &str, &str); 3] = [
     ("coverage.yml", "coverage", "id-token", "Codecov asks who sends"),
     ("ci.yml", "coverage", "id-token", "what is called there"),
+    ("verify.yml", "verify", "id-token", "AWS asks who calls"),
 ];
 
 fn workflows() -> BTreeMap<String, Value> {
@@ -171,7 +175,8 @@ fn rights_are_the_least_and_time_is_bounded() {
 
 /// Targets that workflows call and no test runs, each with the reason: all others are run by `make test` or
 /// `make test-all`, as prerequisites or by a test.
-const NOT_RUN: [(&str, &str); 2] = [
+const NOT_RUN: [(&str, &str); 3] = [
+    ("images", "compiles; `images.rs` runs its script with what is compiled"),
     ("bench", "an hour; its parts are run at small sizes by the tests of tests/performance"),
     ("gate", "compiles another commit; `gate-proof` runs the same comparison"),
 ];
@@ -192,7 +197,7 @@ fn targets_of_workflows_are_run_by_the_tests() {
         }
     }
     // Parts of what `make test` runs whole.
-    reached.extend(["unit", "integration", "system", "delivery"].map(str::to_owned));
+    reached.extend(["check", "unit", "integration", "system", "delivery"].map(str::to_owned));
     let by_tests: String = ["deployment/tools/tests", "tests/delivery/tests/delivery"]
         .iter()
         .flat_map(|folder| files(folder, ".rs"))
@@ -216,7 +221,8 @@ fn targets_of_workflows_are_run_by_the_tests() {
 }
 
 /// Secrets that exist, by the workflow that may hand each one on or use it.
-const SECRETS: [(&str, &[&str]); 1] = [("SLACK_WEBHOOK_URL", &["ci.yml", "notify.yml"])];
+const SECRETS: [(&str, &[&str]); 2] =
+    [("SLACK_WEBHOOK_URL", &["ci.yml", "notify.yml"]), ("DEPLOY_APP_KEY", &["verify.yml"])];
 
 #[test]
 fn secrets_are_passed_by_name_and_to_whom_needs_them() {
@@ -259,6 +265,19 @@ fn notification_tells_of_all_that_went_before() {
     for name in settings {
         assert!(program.contains(&format!("\"{name}\"")), "the program reads {name}");
     }
+}
+
+#[test]
+fn performance_is_measured_every_week() {
+    let workflow = document(".github/workflows/performance.yml");
+    assert_eq!(workflow["on"]["schedule"], json!([{"cron": "0 0 * * 0"}]));
+    assert!(workflow["on"].as_object().unwrap().contains_key("workflow_dispatch"));
+    let steps: Vec<_> = steps(&workflow["jobs"]["performance"]).collect();
+    let report =
+        steps.iter().find(|step| step["run"] == "make performance-report").expect("a report is made");
+    let upload = steps.last().unwrap();
+    assert_eq!(upload["with"]["name"], "performance-report");
+    assert_eq!(upload["with"]["path"], report["env"]["OUTPUT"], "what was made is what is kept");
 }
 
 #[test]

@@ -86,6 +86,12 @@ impl Fork {
         text(&mut command).trim().to_owned()
     }
 
+    /// `deployment/revert.sh`; the commit on branch `deployments`.
+    pub fn revert(&self, environment: &str, commit: &str) -> String {
+        let mut command = Command::new(self.source().join("deployment/revert.sh"));
+        text(command.args([environment, commit]).arg(self.remote())).trim().to_owned()
+    }
+
     /// A file of the images that run in an environment, as its last deployment noted them.
     pub fn images_of(&self, environment: &str) -> PathBuf {
         let images = self.on_branch(&["show", &format!("deployments:images/{environment}.json")]);

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "what is measured is told")]
 
 mod fork;
+mod rehearsal;
 mod site;
 mod steps;
 
@@ -25,6 +26,7 @@ async fn argo_cd_keeps_an_environment_as_its_branch_has_it() {
     steps::a_number_changes(&site).await;
     steps::nothing_changes(&site).await;
     steps::edits_are_healed(&site).await;
+    rehearsal::deployments_are_verified_and_taken_back(&site, "development").await;
     steps::a_mistake_shows_and_is_reverted(&site).await;
     steps::promotion(&site, "development", "staging").await;
     steps::a_halt_stays(&site, "staging").await;

@@ -1,0 +1,97 @@
+//! The make targets that workflows call reach their programs, with their settings.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use ats_delivery_tests::checkout;
+use serde_json::json;
+
+/// Runs a target with these settings and what has been compiled.
+fn make(target: &str, settings: &[(&str, &str)]) -> Output {
+    let program = std::env::current_exe().unwrap();
+    let is_target = |folder: &&Path| folder.join("CACHEDIR.TAG").is_file();
+    let folder = program.ancestors().find(is_target).expect("a test lies in Cargo's target folder");
+    let mut command = Command::new("make");
+    command.args(["--silent", "--no-print-directory", target]).current_dir(checkout());
+    for name in ["GITHUB_TOKEN", "SLACK_WEBHOOK_URL", "GITHUB_OUTPUT", "MAKEFLAGS", "MAKELEVEL", "TO"] {
+        command.env_remove(name);
+    }
+    command.env("CARGO_TARGET_DIR", folder).env("ATS_TEST_PREBUILT", "1").envs(settings.iter().copied());
+    command.output().unwrap()
+}
+
+fn told(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[track_caller]
+fn refused(output: &Output, words: &str) {
+    assert!(!output.status.success() && told(output).contains(words), "{}", told(output));
+}
+
+#[test]
+fn checks_of_the_pipeline() {
+    assert!(make("branch-name", &[("BRANCH", "develop")]).status.success());
+    refused(&make("branch-name", &[("BRANCH", "nonsense")]), "is not named as this project names them");
+    assert!(make("ci-ok", &[("RESULTS", "success success")]).status.success());
+    refused(&make("ci-ok", &[("RESULTS", "success failure")]), "a job did not succeed");
+}
+
+#[test]
+fn notification_and_github() {
+    let run = [
+        ("NEEDS", "{\"verify\": {\"result\": \"failure\", \"outputs\": {}}}"),
+        ("GITHUB_REPOSITORY", "ats-dev/ats"),
+        ("BRANCH", "develop"),
+        ("COMMIT", "0123456789abcdef0123456789abcdef01234567"),
+        ("GITHUB_RUN_ID", "1"),
+    ];
+    let output = make("notify", &run);
+    assert!(output.status.success() && told(&output).contains("Verify Deployment"), "{}", told(&output));
+    refused(&make("github-setup", &[("REPO", "ats")]), "GITHUB_TOKEN");
+    refused(&make("pull-request", &[]), "PULL_REQUEST_HEAD");
+    refused(&make("smoke", &[("ENVIRONMENT", "testing")]), "there is no \"testing\"");
+}
+
+#[test]
+fn deployment_and_its_way_back() {
+    refused(
+        &make("deploy", &[("ENVIRONMENT", "testing"), ("IMAGES_JSON", "x"), ("REMOTE", "y")]),
+        "there is no environment",
+    );
+    let zeros = "0".repeat(40);
+    let settings = [("ENVIRONMENT", "staging"), ("COMMIT", zeros.as_str()), ("REMOTE", "/nowhere")];
+    refused(&make("revert", &settings), "/nowhere");
+    refused(&make("revert", &settings[..1]), "COMMIT");
+}
+
+/// A program in the place of AWS's, which keeps what it was asked.
+#[test]
+fn access_to_the_cluster() {
+    let folder = tempfile::tempdir().unwrap();
+    let (program, asked) = (folder.path().join("aws"), folder.path().join("asked"));
+    std::fs::write(&program, format!("#!/bin/sh\necho \"$@\" >{}\n", asked.display())).unwrap();
+    let mut command = Command::new("chmod");
+    assert!(command.arg("+x").arg(&program).status().unwrap().success());
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+    assert!(make("kubeconfig", &[("PATH", path.as_str()), ("KUBECONFIG", "/k")]).status.success());
+    let asked = std::fs::read_to_string(asked).unwrap();
+    assert_eq!(asked, "eks update-kubeconfig --name ats-cluster --region us-east-1 --kubeconfig /k\n");
+}
+
+#[test]
+fn the_page_of_performance() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| -> PathBuf { folder.path().join(name) };
+    let machine = json!({"at": "2026-08-02T00:00:00Z", "commit": "abc", "processor": "CPU", "cores": 2, "profile": "release"});
+    let figure =
+        json!({"part": "Runs", "name": "empty", "unit": "seconds", "min": 1.0, "median": 1.5, "max": 2.0});
+    std::fs::write(path("measured.json"), json!({"machine": machine, "figures": [figure]}).to_string())
+        .unwrap();
+    let (measured, output) =
+        (path("measured.json").display().to_string(), folder.path().display().to_string());
+    let made = make("performance-report", &[("MEASURED", measured.as_str()), ("OUTPUT", output.as_str())]);
+    assert!(made.status.success(), "{}", told(&made));
+    assert!(std::fs::read_to_string(path("performance-report.html")).unwrap().contains("1.50 s"));
+    assert!(path("history.jsonl").is_file());
+}
