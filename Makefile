@@ -103,6 +103,14 @@ images: ## The six images as OCI archives in IMAGES, of the compiled binaries; n
 	@deployment/docker/images.sh $(BINARIES) $(IMAGES)
 	@echo "images: $(IMAGES)" >&2
 
+.PHONY: registry-login
+registry-login: ## Keeps REGISTRY_USER and REGISTRY_PASSWORD for REGISTRY, as `skopeo login` does.
+	@printf '%s' "$${REGISTRY_PASSWORD:?}" | skopeo login --username "$${REGISTRY_USER:?}" --password-stdin "$$(echo "$${REGISTRY:?}" | cut -d/ -f1)"
+
+.PHONY: push
+push: ## Publishes IMAGES to REGISTRY, tagged by COMMIT, BRANCH and ENVIRONMENT; pushed.json there is for `make deploy`.
+	@deployment/docker/push.sh '$(IMAGES)' "$${REGISTRY:?}"
+
 .PHONY: deploy
 deploy: ## Commits ENVIRONMENT with the images of IMAGES_JSON, by digest, to branch deployments of REMOTE.
 	@deployment/deploy.sh "$${ENVIRONMENT:?}" "$${IMAGES_JSON:-$(IMAGES)/images.json}" "$${REMOTE:?}"

@@ -24,6 +24,8 @@ needs=(
   binutils=strip
   shellcheck=shellcheck # .ci/lint
   jq=jq # deployment/deploy.sh
+  skopeo=skopeo # deployment/docker/push.sh
+  docker-registry=docker-registry # where it pushes to in tests
   postgresql='/usr/lib/postgresql/*/bin/postgres' # the ledger of the system tests
 )
 

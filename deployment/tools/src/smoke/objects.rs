@@ -52,7 +52,7 @@ mod tests {
 
     use super::*;
 
-    fn object(observed: i64, conditions: Value) -> DynamicObject {
+    fn object(observed: i64, conditions: &Value) -> DynamicObject {
         serde_json::from_value(json!({
             "apiVersion": "trading.ats.dev/v1alpha1",
             "kind": "Strategy",
@@ -69,22 +69,22 @@ mod tests {
     #[test]
     fn an_object_is_ready_for_its_last_generation() {
         assert!(matches!(conditions(&[]), Verdict::Passed(_)));
-        assert!(matches!(conditions(&[object(2, ready("True", "Succeeded"))]), Verdict::Passed(_)));
-        let verdict = conditions(&[object(1, ready("True", "Succeeded"))]);
+        assert!(matches!(conditions(&[object(2, &ready("True", "Succeeded"))]), Verdict::Passed(_)));
+        let verdict = conditions(&[object(1, &ready("True", "Succeeded"))]);
         assert_eq!(verdict, Verdict::Waiting("Strategy/dip: its last change has not been looked at".into()));
-        let verdict = conditions(&[object(2, ready("False", "Progressing"))]);
+        let verdict = conditions(&[object(2, &ready("False", "Progressing"))]);
         assert_eq!(verdict, Verdict::Waiting("Strategy/dip: Progressing: as told".into()));
-        assert!(matches!(conditions(&[object(2, json!([]))]), Verdict::Waiting(_)));
+        assert!(matches!(conditions(&[object(2, &json!([]))]), Verdict::Waiting(_)));
     }
 
     #[test]
     fn what_somebody_suspended_is_no_failure_and_what_is_stalled_is_one() {
-        assert!(matches!(conditions(&[object(2, ready("False", "Suspended"))]), Verdict::Passed(_)));
+        assert!(matches!(conditions(&[object(2, &ready("False", "Suspended"))]), Verdict::Passed(_)));
         let stalled = json!([
             {"type": "Ready", "status": "False", "reason": "InvalidExpression", "message": ""},
             {"type": "Stalled", "status": "True", "reason": "InvalidExpression", "message": "no function rsy"},
         ]);
-        let verdict = conditions(&[object(2, stalled), object(2, ready("False", "Progressing"))]);
+        let verdict = conditions(&[object(2, &stalled), object(2, &ready("False", "Progressing"))]);
         assert_eq!(verdict, Verdict::Failed("Strategy/dip: InvalidExpression: no function rsy".into()));
     }
 }

@@ -226,7 +226,7 @@ mod tests {
             of(json!({"metadata": {"name": "ats-operator-1"}, "status": {"containerStatuses": [status]}}))
         };
         let behind = deployment(|one| one["status"]["availableReplicas"] = json!(1));
-        let verdict = deployments(&[behind.clone()], &[pod("ImagePullBackOff")]);
+        let verdict = deployments(std::slice::from_ref(&behind), &[pod("ImagePullBackOff")]);
         assert!(text(&verdict).ends_with("ats-operator-1: ImagePullBackOff no such image"), "{verdict:?}");
         let verdict = deployments(&[behind], &[pod("ContainerCreating")]);
         assert!(!text(&verdict).contains("ats-operator-1"), "{verdict:?}");

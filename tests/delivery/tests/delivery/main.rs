@@ -10,5 +10,6 @@ mod docs;
 mod environments;
 mod flows;
 mod images;
+mod registry;
 mod targets;
 mod workflows;

@@ -59,6 +59,14 @@ fn deployment_and_its_way_back() {
         &make("deploy", &[("ENVIRONMENT", "testing"), ("IMAGES_JSON", "x"), ("REMOTE", "y")]),
         "there is no environment",
     );
+    refused(
+        &make("registry-login", &[("REGISTRY", "127.0.0.1:1/x"), ("REGISTRY_USER", "u")]),
+        "REGISTRY_PASSWORD",
+    );
+    refused(
+        &make("push", &[("IMAGES", "/nowhere"), ("REGISTRY", "127.0.0.1:1")]),
+        "/nowhere/images.json is missing",
+    );
     let zeros = "0".repeat(40);
     let settings = [("ENVIRONMENT", "staging"), ("COMMIT", zeros.as_str()), ("REMOTE", "/nowhere")];
     refused(&make("revert", &settings), "/nowhere");

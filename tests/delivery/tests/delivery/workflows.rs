@@ -8,30 +8,38 @@ use regex::Regex;
 use serde_json::{Value, json};
 
 /// Files of workflows and the names that they keep: checks, badges and people refer to them.
-const NAMES: [(&str, &str); 6] = [
+const NAMES: [(&str, &str); 7] = [
     ("ci.yml", "CI Pipeline"),
     ("test.yml", "Test Pipeline"),
     ("coverage.yml", "Coverage Report"),
     ("performance.yml", "Performance Tests"),
+    ("deploy.yml", "Deploy Pipeline"),
     ("verify.yml", "Verify Deployment"),
     ("notify.yml", "Notify"),
 ];
 
 /// The commits that may be used, with their versions. Each was found, with that version, in other projects' pins.
-const ACTIONS: [(&str, &str, &str); 6] = [
+const ACTIONS: [(&str, &str, &str); 8] = [
     ("actions/checkout", "3d3c42e5aac5ba805825da76410c181273ba90b1", "v7.0.1"),
     ("actions/upload-artifact", "043fb46d1a93c77aae656e7c1c64a875d1fc6a0a", "v7.0.1"),
     ("Swatinem/rust-cache", "6323deb102c322ba6fcbdcafc7e3dddab59af2b6", "v2.9.2"),
     ("actions/create-github-app-token", "bcd2ba49218906704ab6c1aa796996da409d3eb1", "v3.2.0"),
+    ("actions/download-artifact", "3e5f45b2cfb9172054b4087a40e8e0b5a5461e7c", "v8.0.1"),
+    ("aws-actions/amazon-ecr-login", "03f1aad4c6c7ffd436567f42f9384779290529bd", "v2.1.7"),
     ("aws-actions/configure-aws-credentials", "e6de054238d6b7531b4efff3b6587d9aade6a06c", "v6.2.3"),
     ("codecov/codecov-action", "fb8b3582c8e4def4969c97caa2f19720cb33a72f", "v7.0.0"),
 ];
 
 /// Rights beyond reading: the workflow, the job, the scope, and what it is for. A caller grants what it calls.
-const RIGHTS: [(&str, &str, &str, &str); 3] = [
+const RIGHTS: [(&str, &str, &str, &str); 8] = [
     ("coverage.yml", "coverage", "id-token", "Codecov asks who sends"),
     ("ci.yml", "coverage", "id-token", "what is called there"),
     ("verify.yml", "verify", "id-token", "AWS asks who calls"),
+    ("ci.yml", "verify", "id-token", "what is called there"),
+    ("deploy.yml", "publish", "id-token", "AWS asks who calls"),
+    ("deploy.yml", "publish", "packages", "a registry that is GitHub's"),
+    ("ci.yml", "deploy", "id-token", "what is called there"),
+    ("ci.yml", "deploy", "packages", "what is called there"),
 ];
 
 fn workflows() -> BTreeMap<String, Value> {
@@ -221,8 +229,10 @@ fn targets_of_workflows_are_run_by_the_tests() {
 }
 
 /// Secrets that exist, by the workflow that may hand each one on or use it.
-const SECRETS: [(&str, &[&str]); 2] =
-    [("SLACK_WEBHOOK_URL", &["ci.yml", "notify.yml"]), ("DEPLOY_APP_KEY", &["verify.yml"])];
+const SECRETS: [(&str, &[&str]); 2] = [
+    ("SLACK_WEBHOOK_URL", &["ci.yml", "notify.yml"]),
+    ("DEPLOY_APP_KEY", &["ci.yml", "deploy.yml", "verify.yml"]),
+];
 
 #[test]
 fn secrets_are_passed_by_name_and_to_whom_needs_them() {
@@ -278,6 +288,44 @@ fn performance_is_measured_every_week() {
     let upload = steps.last().unwrap();
     assert_eq!(upload["with"]["name"], "performance-report");
     assert_eq!(upload["with"]["path"], report["env"]["OUTPUT"], "what was made is what is kept");
+}
+
+#[test]
+fn a_branch_reaches_its_environment() {
+    let pipeline = document(".github/workflows/ci.yml");
+    let (deploy, verify) = (&pipeline["jobs"]["deploy"], &pipeline["jobs"]["verify"]);
+    // Never on a pull request, never before the one check.
+    assert_eq!(deploy["if"], "github.event_name == 'push' && !startsWith(github.ref_name, 'hotfix/')");
+    assert!(needs_of(deploy).contains("ci-ok") && needs_of(verify).contains("deploy"));
+    let environment = "${{ github.ref_name == 'main' && 'production' || startsWith(github.ref_name, 'release/') && 'staging' || 'development' }}";
+    assert_eq!(deploy["with"]["environment"], environment);
+    assert_eq!(
+        verify["with"]["commit"], "${{ needs.deploy.outputs.commit }}",
+        "what is taken back is what was deployed"
+    );
+    for file in ["deploy", "verify"] {
+        let called = document(&format!(".github/workflows/{file}.yml"));
+        assert_eq!(called["on"]["workflow_dispatch"]["inputs"]["environment"]["default"], "development");
+        let choices = &called["on"]["workflow_dispatch"]["inputs"]["environment"]["options"];
+        assert_eq!(*choices, json!(ats_delivery_tests::ENVIRONMENTS));
+        let group = format!("{file}-${{{{ inputs.environment }}}}");
+        assert_eq!(called["concurrency"], json!({"group": group, "cancel-in-progress": false}));
+    }
+    let called = document(".github/workflows/deploy.yml");
+    let jobs = &called["jobs"];
+    // Nothing is built for production: it takes what staging runs.
+    assert_eq!(jobs["publish"]["if"], "inputs.environment != 'production'");
+    let step = |command: &str| {
+        let found = steps(&jobs["deploy"]).find(|step| step["run"] == command);
+        found.unwrap_or_else(|| panic!("no step {command}")).clone()
+    };
+    let deploy = step("make deploy");
+    let images = "${{ inputs.environment == 'production' && 'deployments/images/staging.json' || 'images/pushed.json' }}";
+    assert_eq!(deploy["env"]["IMAGES_JSON"], images);
+    let branch = "${{ inputs.environment == 'development' && 'deployments' || format('deploy/{0}', inputs.environment) }}";
+    assert_eq!(deploy["env"]["TO"], branch);
+    assert_eq!(step("make pull-request")["if"], "inputs.environment != 'development'");
+    assert_eq!(jobs["deploy"]["environment"], "${{ inputs.environment }}", "who may approve is asked");
 }
 
 #[test]
