@@ -207,6 +207,22 @@ performance-report: delivery-program ## performance-report.html in OUTPUT of the
 		--history "$${HISTORY:-$${OUTPUT:-.ats/performance}/history.jsonl}" \
 		--output "$${OUTPUT:-.ats/performance}/performance-report.html"
 
+.PHONY: metrics-append
+metrics-append: delivery-program ## Adds the line of run GITHUB_RUN_ID to branch metrics of REMOTE; GITHUB_TOKEN, COMMIT, BRANCH, TESTS, COVERAGE_JSON, IMAGES_JSON.
+	@mkdir -p .ats && $(DELIVERY) metrics-line >.ats/run.json && deployment/metrics.sh append .ats/run.json "$${REMOTE:?}"
+
+.PHONY: metrics-read
+metrics-read: ## Writes the history of branch metrics of REMOTE to OUTPUT.
+	@deployment/metrics.sh read "$${OUTPUT:-.ats/metrics}" "$${REMOTE:?}"
+
+.PHONY: metrics-serve
+metrics-serve: delivery-program ## Serves the history in OUTPUT to Prometheus, on port 9108 of this machine.
+	@$(DELIVERY) metrics-serve --runs "$${OUTPUT:-.ats/metrics}/runs.jsonl"
+
+.PHONY: weekly-report
+weekly-report: delivery-program ## weekly-report.html in OUTPUT, of the history there.
+	@$(DELIVERY) weekly-report --runs "$${OUTPUT:-.ats/metrics}/runs.jsonl" --output "$${OUTPUT:-.ats/metrics}/weekly-report.html"
+
 .PHONY: bench
 bench: toolchain ## Measures speed, memory, API writes and sizes: ONLY=operator,functions,features,backtest,run,images PROFILE=release ARGS=...
 	@echo '==> compiling what is measured, profile $(PROFILE)' >&2

@@ -8,6 +8,8 @@ pub mod error;
 pub mod gate;
 pub mod github;
 pub mod http;
+pub mod images;
+pub mod metrics;
 pub mod notify;
 pub mod performance;
 pub mod smoke;

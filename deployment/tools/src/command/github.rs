@@ -15,6 +15,11 @@ fn api(repository: &str, mode: Mode) -> Result<Api> {
     Api::new(client()?, address("GITHUB_API_URL", &server)?, needed("GITHUB_TOKEN")?, repository, mode)
 }
 
+/// The repository that this run of the pipeline belongs to.
+pub fn repository() -> Result<Api> {
+    api(&needed("GITHUB_REPOSITORY")?, Mode::Apply)
+}
+
 pub async fn setup() -> Result<ExitCode> {
     let mode = match setting("DRY_RUN").as_deref() {
         None | Some("0") => Mode::Apply,
@@ -48,7 +53,7 @@ const BASE: &str = "deployments";
 
 pub async fn pull_request() -> Result<ExitCode> {
     let head = needed("PULL_REQUEST_HEAD")?;
-    let mut api = api(&needed("GITHUB_REPOSITORY")?, Mode::Apply)?;
+    let mut api = repository()?;
     match pull_request::ask(&mut api, &head, BASE, &needed("PULL_REQUEST_TITLE")?).await? {
         Asked::New => println!("asked for the merge of {head} into {BASE}"),
         Asked::Before => println!("a pull request for {head} is open already; it has the new commit"),

@@ -3,6 +3,7 @@
 mod coverage;
 mod gate;
 mod github;
+mod metrics;
 mod notify;
 mod performance;
 mod smoke;
@@ -35,6 +36,12 @@ enum Command {
     Gate(gate::Options),
     /// Adds a measurement to the history and writes the page that shows it.
     PerformanceReport(performance::Options),
+    /// Prints the line of metrics of the run GITHUB_RUN_ID, from its jobs and what they left.
+    MetricsLine,
+    /// Serves lines of metrics to Prometheus.
+    MetricsServe(metrics::Serve),
+    /// Writes the page of a week of the pipeline.
+    WeeklyReport(metrics::Weekly),
     /// Asks on GitHub for the merge of branch PULL_REQUEST_HEAD into `deployments`, once.
     PullRequest,
     /// Checks the environment ENVIRONMENT after a deployment, with a small backtest of its own; tells JSON.
@@ -49,6 +56,9 @@ pub async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Coverage(options) => coverage::run(&options),
         Command::Gate(options) => gate::run(&options),
         Command::PerformanceReport(options) => performance::run(&options),
+        Command::MetricsLine => metrics::line().await,
+        Command::MetricsServe(options) => metrics::serve(options).await,
+        Command::WeeklyReport(options) => metrics::weekly(&options),
         Command::PullRequest => github::pull_request().await,
         Command::Smoke => smoke::run().await,
     }

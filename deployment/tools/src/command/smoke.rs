@@ -4,9 +4,9 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use ats_deployment_tools::images::Image;
 use ats_deployment_tools::smoke::cluster::Cluster;
-use ats_deployment_tools::smoke::rollout::{self, Image};
-use ats_deployment_tools::smoke::{Environment, Outcome, Report, Verdict, backtest, objects};
+use ats_deployment_tools::smoke::{Environment, Outcome, Report, Verdict, backtest, objects, rollout};
 use ats_deployment_tools::{Error, Result};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, Service};

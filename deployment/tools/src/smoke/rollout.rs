@@ -2,46 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::Verdict;
+use crate::images::{Image, OPERATOR};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use serde::Deserialize;
-
-use super::Verdict;
-use crate::{Error, Result};
-
-/// An image that was deployed.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Image {
-    /// Which component, or `operator`.
-    pub component: String,
-    /// Registry and repository, perhaps with a tag.
-    pub name: String,
-    /// Digest, with its algorithm.
-    pub digest: String,
-}
-
-impl Image {
-    /// Reads what `deployment/deploy.sh` notes of an environment, `images/<environment>.json`.
-    ///
-    /// # Errors
-    /// When it is no such list, or names no operator.
-    pub fn read_all(text: &str) -> Result<Vec<Self>> {
-        let images: Vec<Self> =
-            serde_json::from_str(text).map_err(|error| Error::form("IMAGES_JSON", &error))?;
-        if !images.iter().any(|image| image.component == OPERATOR) {
-            return Err(Error::form("IMAGES_JSON", &"does not name the operator's image"));
-        }
-        Ok(images)
-    }
-
-    /// The variable of the operator that names a component's image.
-    fn variable(&self) -> String {
-        format!("ATS_IMAGE_{}", self.component.to_uppercase().replace('-', "_"))
-    }
-}
-
-const OPERATOR: &str = "operator";
 
 /// Whether every Deployment runs its last version with all its pods. Of pods that do not start their reason is told.
 #[must_use]
@@ -276,18 +241,6 @@ mod tests {
             ["ats-config-1", "ats-config-2"].map(|name| of::<ConfigMap>(json!({"metadata": {"name": name}})));
         assert_eq!(settings(&[deployment], &all).unwrap().metadata.name.as_deref(), Some("ats-config-2"));
         assert!(settings(&[self::deployment(|_| {})], &all).is_none());
-    }
-
-    #[test]
-    fn a_list_of_images_is_read_or_refused() {
-        assert!(Image::read_all("[]").unwrap_err().to_string().contains("does not name the operator"));
-        assert!(Image::read_all("{}").is_err());
-        assert!(
-            Image::read_all(r#"[{"component": "operator"}]"#)
-                .unwrap_err()
-                .to_string()
-                .contains("missing field")
-        );
     }
 
     #[test]

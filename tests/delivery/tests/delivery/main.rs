@@ -10,6 +10,7 @@ mod docs;
 mod environments;
 mod flows;
 mod images;
+mod metrics;
 mod registry;
 mod targets;
 mod workflows;

@@ -88,6 +88,22 @@ fn access_to_the_cluster() {
 }
 
 #[test]
+fn the_history_of_the_pipeline() {
+    let folder = tempfile::tempdir().unwrap();
+    let (output, remote) =
+        (folder.path().join("out").display().to_string(), folder.path().join("remote.git"));
+    let _ = ats_delivery_tests::output(Command::new("git").args(["init", "--quiet", "--bare"]).arg(&remote));
+    let remote = remote.display().to_string();
+    let settings = [("OUTPUT", output.as_str()), ("REMOTE", remote.as_str())];
+    let read = make("metrics-read", &settings);
+    assert!(read.status.success(), "{}", told(&read));
+    assert!(make("weekly-report", &settings).status.success());
+    let page = std::fs::read_to_string(folder.path().join("out/weekly-report.html")).unwrap();
+    assert!(page.contains("has not run on a branch"), "{page}");
+    refused(&make("metrics-append", &settings), "GITHUB_RUN_ID");
+}
+
+#[test]
 fn the_page_of_performance() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| -> PathBuf { folder.path().join(name) };

@@ -8,13 +8,14 @@ use regex::Regex;
 use serde_json::{Value, json};
 
 /// Files of workflows and the names that they keep: checks, badges and people refer to them.
-const NAMES: [(&str, &str); 7] = [
+const NAMES: [(&str, &str); 8] = [
     ("ci.yml", "CI Pipeline"),
     ("test.yml", "Test Pipeline"),
     ("coverage.yml", "Coverage Report"),
     ("performance.yml", "Performance Tests"),
     ("deploy.yml", "Deploy Pipeline"),
     ("verify.yml", "Verify Deployment"),
+    ("weekly.yml", "Weekly Report"),
     ("notify.yml", "Notify"),
 ];
 
@@ -31,7 +32,8 @@ const ACTIONS: [(&str, &str, &str); 8] = [
 ];
 
 /// Rights beyond reading: the workflow, the job, the scope, and what it is for. A caller grants what it calls.
-const RIGHTS: [(&str, &str, &str, &str); 8] = [
+const RIGHTS: [(&str, &str, &str, &str); 9] = [
+    ("ci.yml", "metrics", "contents", "a line on branch metrics"),
     ("coverage.yml", "coverage", "id-token", "Codecov asks who sends"),
     ("ci.yml", "coverage", "id-token", "what is called there"),
     ("verify.yml", "verify", "id-token", "AWS asks who calls"),
