@@ -201,15 +201,19 @@ smoke: delivery-program ## Checks ENVIRONMENT after a deployment, by KUBECONFIG:
 	@$(DELIVERY) smoke
 
 .PHONY: performance-report
-performance-report: delivery-program ## performance-report.html in OUTPUT of the newest measurement of `make bench`, with what HISTORY has.
+performance-report: delivery-program ## performance-report.html in OUTPUT of the newest measurement of `make bench`, with what performance.jsonl there has.
 	@mkdir -p "$${OUTPUT:-.ats/performance}" && $(DELIVERY) performance-report \
 		--measured "$${MEASURED:-$$(ls -t $(dir $(BINARIES))bench/*.json | head -1)}" \
-		--history "$${HISTORY:-$${OUTPUT:-.ats/performance}/history.jsonl}" \
+		--history "$${OUTPUT:-.ats/performance}/performance.jsonl" \
 		--output "$${OUTPUT:-.ats/performance}/performance-report.html"
 
 .PHONY: metrics-append
 metrics-append: delivery-program ## Adds the line of run GITHUB_RUN_ID to branch metrics of REMOTE; GITHUB_TOKEN, COMMIT, BRANCH, TESTS, COVERAGE_JSON, IMAGES_JSON.
-	@mkdir -p .ats && $(DELIVERY) metrics-line >.ats/run.json && deployment/metrics.sh append .ats/run.json "$${REMOTE:?}"
+	@mkdir -p .ats && $(DELIVERY) metrics-line >.ats/run.json && deployment/metrics.sh append runs .ats/run.json "$${REMOTE:?}"
+
+.PHONY: performance-append
+performance-append: ## Adds the last line of performance.jsonl in OUTPUT to branch metrics of REMOTE.
+	@mkdir -p .ats && tail -1 "$${OUTPUT:-.ats/performance}/performance.jsonl" >.ats/measured.json && deployment/metrics.sh append performance .ats/measured.json "$${REMOTE:?}"
 
 .PHONY: metrics-read
 metrics-read: ## Writes the history of branch metrics of REMOTE to OUTPUT.

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# The history of the pipeline, on branch `metrics`: runs.jsonl, a line for each run.
+# The history of the pipeline, on branch `metrics`: runs.jsonl has a line for each run, performance.jsonl one for each
+# measurement.
 #
-#   metrics.sh append FILE REMOTE     adds the line of FILE, once
-#   metrics.sh read FOLDER REMOTE     writes runs.jsonl to FOLDER; an empty one when there is no history yet
+#   metrics.sh append NAME FILE REMOTE   adds the line of FILE to NAME.jsonl, once; NAME is runs or performance
+#   metrics.sh read FOLDER REMOTE        writes both to FOLDER; empty ones when there is no history yet
 set -euo pipefail
 
 die() {
@@ -10,8 +11,16 @@ die() {
   exit 1
 }
 
-[[ $# -eq 3 && $1 =~ ^(append|read)$ ]] || { sed -n '2,5p' "$0" >&2; exit 2; }
-what=$1 path=$2 remote=$3
+usage() {
+  sed -n '2,6p' "$0" >&2
+  exit 2
+}
+
+case $#/${1:-} in
+  4/append) what=$1 name=$2 path=$3 remote=$4 ;;
+  3/read) what=$1 path=$2 remote=$3 ;;
+  *) usage ;;
+esac
 [[ ! -e $remote ]] || remote=$(realpath "$remote")
 branch=$(mktemp -d)
 trap 'rm -rf "$branch"' EXIT
@@ -30,27 +39,32 @@ get() {
       ;;
     *) die 'the remote does not answer' ;;
   esac
-  touch "$branch/runs.jsonl"
+  touch "$branch/runs.jsonl" "$branch/performance.jsonl"
 }
 
 if [[ $what == read ]]; then
   get
   mkdir -p "$path"
-  cp "$branch/runs.jsonl" "$path/runs.jsonl"
+  cp "$branch/runs.jsonl" "$branch/performance.jsonl" "$path"
   exit 0
 fi
 
+case $name in
+  runs) wanted='.version and .run' ;;
+  performance) wanted='.commit and .figures' ;;
+  *) usage ;;
+esac
 [[ $(wc -l <"$path") -eq 1 ]] || die "$path is not one line"
-jq --exit-status '.version and .run' "$path" >/dev/null 2>&1 || die "$path is no line of metrics"
+jq --exit-status "$wanted" "$path" >/dev/null 2>&1 || die "$path is no line of $name"
 for attempt in 1 2 3; do
   get
-  if grep --quiet --line-regexp --fixed-strings --file "$path" "$branch/runs.jsonl"; then
+  if grep --quiet --line-regexp --fixed-strings --file "$path" "$branch/$name.jsonl"; then
     echo 'metrics.sh: the line is there already' >&2
     exit 0
   fi
-  cat "$path" >>"$branch/runs.jsonl"
-  "${git[@]}" add runs.jsonl
-  "${git[@]}" commit --quiet --message "Run $(jq .run "$path")"
+  cat "$path" >>"$branch/$name.jsonl"
+  "${git[@]}" add runs.jsonl performance.jsonl
+  "${git[@]}" commit --quiet --message "A line of $name"
   if told=$("${git[@]}" push --quiet origin HEAD:refs/heads/metrics 2>&1); then
     exit 0
   fi

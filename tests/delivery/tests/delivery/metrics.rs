@@ -22,18 +22,18 @@ impl Place {
         self.folder.path().join(name)
     }
 
-    fn script(&self, what: &str, path: &str) -> Output {
+    fn script(&self, what: &[&str], path: &str) -> Output {
         let mut command = Command::new(checkout().join("deployment/metrics.sh"));
-        command.arg(what).arg(self.path(path)).arg(self.path("remote.git")).output().unwrap()
+        command.args(what).arg(self.path(path)).arg(self.path("remote.git")).output().unwrap()
     }
 
     fn append(&self, line: &str) -> Output {
         std::fs::write(self.path("run.json"), line).unwrap();
-        self.script("append", "run.json")
+        self.script(&["append", "runs"], "run.json")
     }
 
     fn read(&self) -> String {
-        let output = self.script("read", "out");
+        let output = self.script(&["read"], "out");
         assert!(output.status.success(), "{output:?}");
         std::fs::read_to_string(self.path("out/runs.jsonl")).unwrap()
     }
@@ -49,6 +49,14 @@ fn each_run_is_a_line_once() {
         assert!(output.status.success(), "{output:?}");
     }
     assert_eq!(place.read(), format!("{first}{second}"));
+
+    // Measurements are a file of their own.
+    let line = "{\"commit\":\"abc\",\"figures\":[]}\n";
+    std::fs::write(place.path("measured.json"), line).unwrap();
+    assert!(place.script(&["append", "performance"], "measured.json").status.success());
+    assert_eq!(place.read(), format!("{first}{second}"));
+    assert_eq!(std::fs::read_to_string(place.path("out/performance.jsonl")).unwrap(), line);
+    assert_eq!(place.script(&["append", "others"], "measured.json").status.code(), Some(2));
 }
 
 #[test]
@@ -59,8 +67,8 @@ fn what_is_no_line_is_refused_and_nothing_is_written() {
     for (line, words) in [
         ("", "is not one line"),
         ("{}\n{}\n", "is not one line"),
-        ("{\"run\":7}\n", "is no line of metrics"),
-        ("no JSON\n", "is no line of metrics"),
+        ("{\"run\":7}\n", "is no line of runs"),
+        ("no JSON\n", "is no line of runs"),
     ] {
         let output = place.append(line);
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -68,7 +76,7 @@ fn what_is_no_line_is_refused_and_nothing_is_written() {
     }
     assert_eq!(place.read(), before);
     std::fs::remove_dir_all(place.path("remote.git")).unwrap();
-    let output = place.script("read", "later");
+    let output = place.script(&["read"], "later");
     assert!(!output.status.success(), "a remote that is away is no empty history");
     assert!(!place.path("later").exists());
 }

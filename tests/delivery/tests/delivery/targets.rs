@@ -117,5 +117,13 @@ fn the_page_of_performance() {
     let made = make("performance-report", &[("MEASURED", measured.as_str()), ("OUTPUT", output.as_str())]);
     assert!(made.status.success(), "{}", told(&made));
     assert!(std::fs::read_to_string(path("performance-report.html")).unwrap().contains("1.50 s"));
-    assert!(path("history.jsonl").is_file());
+    let remote = path("remote.git");
+    let _ = ats_delivery_tests::output(Command::new("git").args(["init", "--quiet", "--bare"]).arg(&remote));
+    let remote = remote.display().to_string();
+    let settings = [("OUTPUT", output.as_str()), ("REMOTE", remote.as_str())];
+    assert!(make("performance-append", &settings).status.success());
+    std::fs::remove_file(path("performance.jsonl")).unwrap();
+    assert!(make("metrics-read", &settings).status.success());
+    let kept = std::fs::read_to_string(path("performance.jsonl")).unwrap();
+    assert!(kept.contains("\"commit\":\"abc\"") && kept.lines().count() == 1, "{kept}");
 }

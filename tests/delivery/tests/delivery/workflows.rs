@@ -32,7 +32,8 @@ const ACTIONS: [(&str, &str, &str); 8] = [
 ];
 
 /// Rights beyond reading: the workflow, the job, the scope, and what it is for. A caller grants what it calls.
-const RIGHTS: [(&str, &str, &str, &str); 9] = [
+const RIGHTS: [(&str, &str, &str, &str); 10] = [
+    ("performance.yml", "keep", "contents", "a line on branch metrics"),
     ("ci.yml", "metrics", "contents", "a line on branch metrics"),
     ("coverage.yml", "coverage", "id-token", "Codecov asks who sends"),
     ("ci.yml", "coverage", "id-token", "what is called there"),
