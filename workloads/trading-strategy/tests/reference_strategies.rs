@@ -1,0 +1,148 @@
+//! Five strategies on real bars against backtesting.py, backtrader, vectorbt and nautilus_trader
+//! (`tests/reference/strategies.py`): the same fills, fees and last equity, to the cent.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use ats_calendar::Calendar;
+use ats_crds::Rebalance;
+use ats_crds::strategy::{FillTiming, TradedPrices};
+use ats_pipeline::spec::{BacktestSpec, SignalSpec, SizingSpec, StopSpec, StrategyCore};
+use ats_trading_strategy::backtest::run;
+use ats_trading_strategy::market::Market;
+use common::{decimal, one_position};
+use jiff::civil::Date;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Reference {
+    reference: String,
+    first: Date,
+    runs: Vec<Run>,
+}
+
+/// Fills as bar, ticker, signed size.
+#[derive(Deserialize)]
+struct Run {
+    strategy: String,
+    engine: String,
+    tickers: Vec<String>,
+    fill: String,
+    fills: Vec<(usize, String, i64)>,
+    fees: f64,
+    equity: f64,
+}
+
+/// Nine tenths of equity at the entry, not restored.
+fn rules(entry: &str, exit: &str) -> StrategyCore {
+    let mut core = one_position(entry, exit);
+    core.rebalance = Rebalance::Daily;
+    core.sizing = SizingSpec::TargetWeight { weight: decimal("0.9"), cash_buffer: decimal("0") };
+    core.rebalance_threshold = Some(decimal("1"));
+    core.max_gross_exposure = decimal("1");
+    core.costs.commission_rate = Some(decimal("0.001"));
+    core
+}
+
+fn core(run: &Run) -> StrategyCore {
+    let mut core = match run.strategy.as_str() {
+        "hold" => rules("close > 0 * close", "close < 0 * close"),
+        "cross" => {
+            let averages = "(sma(close, 20), sma(close, 50))";
+            rules(&format!("cross_above{averages}"), &format!("cross_below{averages}"))
+        }
+        "macd" => {
+            let strength = "macd(close, 12, 26, 9).histogram / ema(close, 12)";
+            rules(&format!("{strength} > 0.0025"), &format!("{strength} < -0.0025"))
+        }
+        "reversal" => {
+            let mut core = rules("rsi(close, 2) < 10 and close > sma(close, 200)", "rsi(close, 2) > 60");
+            core.stop = Some(StopSpec::Percent { fraction: decimal("0.03") });
+            core
+        }
+        "rotation" => {
+            let mut core = rules("close > 0 * close", "close < 0 * close");
+            core.signal = SignalSpec::Model { minimum_score: decimal("0"), exit_rank: 3 };
+            core.max_positions = 3;
+            core.rebalance = Rebalance::Monthly;
+            core.rebalance_threshold = None;
+            core.sizing = SizingSpec::EqualWeight;
+            core.max_gross_exposure = decimal("0.9");
+            core
+        }
+        other => panic!("no strategy {other}"),
+    };
+    core.fill = if run.fill == "close" { FillTiming::SameClose } else { FillTiming::NextOpen };
+    core
+}
+
+/// The bars; of a rotation with the return over 126 bars as scores.
+fn market(folder: &std::path::Path, run: &Run) -> Market {
+    let tickers: Vec<&str> = run.tickers.iter().map(String::as_str).collect();
+    let mut market = common::market(folder, &tickers);
+    if run.strategy == "rotation" {
+        for history in market.tickers.values_mut() {
+            let bars = &history.bars;
+            let worth =
+                |row: usize| bars.close()[row] * bars.split_factor()[row] * bars.dividend_factor()[row];
+            history.scores = (0..bars.len())
+                .map(|row| if row < 126 { f64::NAN } else { worth(row) / worth(row - 126) - 1.0 })
+                .collect();
+        }
+    }
+    market
+}
+
+#[test]
+fn five_strategies_on_real_bars_equal_other_engines() {
+    let Some(folder) = common::market_data() else { return };
+    let reference: Reference = serde_json::from_str(include_str!("reference/strategies.json")).unwrap();
+    let mut compared: BTreeMap<(String, String), usize> = BTreeMap::new();
+    for expected in &reference.runs {
+        let what = format!("{} of {} by {}", expected.strategy, expected.tickers[0], expected.engine);
+        let market = market(&folder, expected);
+        let spec = BacktestSpec {
+            core: core(expected),
+            start: reference.first,
+            end: None,
+            prices: TradedPrices::Adjusted,
+            benchmark: None,
+        };
+        let output = run(&spec, &market, Calendar::xnys(), "x", &[]).unwrap();
+        let sessions: Vec<Date> = output.record.equity.iter().map(|point| point.session).collect();
+        let in_order = |mut fills: Vec<(Date, String, i64)>| {
+            fills.sort();
+            fills
+        };
+        let ours = output.record.fills();
+        let ours = in_order(
+            ours.map(|fill| (fill.session, fill.ticker.to_string(), fill.side.sign() * fill.quantity))
+                .collect(),
+        );
+        let theirs = expected.fills.iter();
+        let theirs =
+            in_order(theirs.map(|(bar, name, size)| (sessions[*bar], name.clone(), *size)).collect());
+        for (ours, theirs) in ours.iter().zip(&theirs) {
+            assert_eq!(ours, theirs, "{what}");
+        }
+        assert_eq!(ours.len(), theirs.len(), "{what}");
+        let fees: f64 = output.record.fills().map(|fill| fill.commission.to_f64()).sum();
+        let equity = output.record.equity.last().unwrap().equity.to_f64();
+        // Where their dollars are whole cents, each fill is rounded twice: its value and its fee.
+        let rounded = expected.engine.ends_with("in cents");
+        let near = if rounded { 0.01 * ours.len() as f64 } else { 0.01 };
+        assert!((fees - expected.fees).abs() < near, "{what}: fees {fees} against {}", expected.fees);
+        assert!((equity - expected.equity).abs() < near, "{what}: {equity} against {}", expected.equity);
+        *compared.entry((expected.strategy.clone(), expected.engine.clone())).or_default() += ours.len();
+    }
+    assert!(reference.reference.contains("vectorbt ") && reference.reference.contains("nautilus_trader "));
+    // Four strategies by four engines, one of them once more in whole cents, and a rotation by three.
+    assert_eq!(compared.len(), 20, "{compared:?}");
+    for ((strategy, engine), fills) in &compared {
+        let least = if strategy == "hold" { 3 } else { 40 };
+        assert!(*fills >= least, "{strategy} by {engine}: {fills} fills");
+    }
+}
