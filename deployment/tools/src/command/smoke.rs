@@ -70,9 +70,8 @@ async fn made(report: &mut Report, cluster: &Cluster) -> Result<()> {
     }
     // The seconds of this century and the process make a name that no other run has.
     let name = format!("smoke-{}-{}", now.as_second(), std::process::id());
-    let seed = u32::try_from(now.as_second().rem_euclid(1 << 31)).unwrap_or_default();
     let ended = tokio::select! {
-        ended = backtest(report, cluster, &name, seed) => ended,
+        ended = backtest(report, cluster, &name) => ended,
         _ = tokio::signal::ctrl_c() => Err(Error::setting("smoke", "was interrupted")),
     };
     let began = Instant::now();
@@ -81,8 +80,8 @@ async fn made(report: &mut Report, cluster: &Cluster) -> Result<()> {
     ended
 }
 
-async fn backtest(report: &mut Report, cluster: &Cluster, name: &str, seed: u32) -> Result<()> {
-    for object in backtest::objects(name, seed) {
+async fn backtest(report: &mut Report, cluster: &Cluster, name: &str) -> Result<()> {
+    for object in backtest::objects(name) {
         cluster.create(&object).await?;
     }
     let look = async || {

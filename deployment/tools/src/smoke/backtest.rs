@@ -8,9 +8,10 @@ use super::Verdict;
 /// The label of what a smoke test makes, and its value.
 pub const LABEL: (&str, &str) = ("app.kubernetes.io/component", "smoke");
 
-/// Universe and strategy of one run; the seed makes bars that no run before has seen, so that nothing is reused.
+/// Universe and strategy of one run. The bars are the same each time, and known to give trades; the run's name, as nonce,
+/// has every stage computed anew.
 #[must_use]
-pub fn objects(name: &str, seed: u32) -> [Value; 2] {
+pub fn objects(name: &str) -> [Value; 2] {
     let metadata = json!({"name": name, "labels": {"app.kubernetes.io/part-of": "ats", LABEL.0: LABEL.1}});
     let universe = json!({
         "apiVersion": "trading.ats.dev/v1alpha1",
@@ -18,7 +19,8 @@ pub fn objects(name: &str, seed: u32) -> [Value; 2] {
         "metadata": metadata,
         "spec": {
             "tickers": ["S001", "S002", "S003"],
-            "source": {"synthetic": {"seed": seed, "model": "RegimeSwitching"}},
+            "source": {"synthetic": {"seed": 7, "model": "RegimeSwitching"}},
+            "rerunNonce": name,
             "interval": "1d",
             "history": {"start": "2020-01-02", "end": "2021-12-31"},
             "calendar": "XNYS",
@@ -31,9 +33,10 @@ pub fn objects(name: &str, seed: u32) -> [Value; 2] {
         "metadata": metadata,
         "spec": {
             "universeRef": {"name": name},
+            "rerunNonce": name,
             "signal": {"rules": {"entry": "rsi_14 < 50", "exit": "rsi_14 > 55"}},
             "portfolio": {"direction": "LongOnly", "maxPositions": 3, "sizing": {"equalWeight": {}}},
-            "risk": {"riskPercentage": "0.01", "maxPositionSize": "1000", "maxGrossExposure": "1"},
+            "risk": {"riskPercentage": "0.01", "maxPositionSize": "50000", "maxGrossExposure": "1"},
             "mode": "Backtest",
             "backtest": {"start": "2020-03-02", "initialCash": "100000"},
         },

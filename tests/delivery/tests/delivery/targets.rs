@@ -1,6 +1,6 @@
 //! The make targets that workflows call reach their programs, with their settings.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use ats_delivery_tests::checkout;
@@ -9,8 +9,8 @@ use serde_json::json;
 /// Runs a target with these settings and what has been compiled.
 fn make(target: &str, settings: &[(&str, &str)]) -> Output {
     let program = std::env::current_exe().unwrap();
-    let is_target = |folder: &&Path| folder.join("CACHEDIR.TAG").is_file();
-    let folder = program.ancestors().find(is_target).expect("a test lies in Cargo's target folder");
+    // TARGET/PLATFORM/PROFILE/deps/program
+    let folder = program.ancestors().nth(4).expect("a test lies in Cargo's target folder");
     let mut command = Command::new("make");
     command.args(["--silent", "--no-print-directory", target]).current_dir(checkout());
     for name in ["GITHUB_TOKEN", "SLACK_WEBHOOK_URL", "GITHUB_OUTPUT", "MAKEFLAGS", "MAKELEVEL", "TO"] {
