@@ -26,6 +26,7 @@ needs=(
   jq=jq # deployment/deploy.sh
   skopeo=skopeo # deployment/docker/push.sh
   docker-registry=docker-registry # where it pushes to in tests
+  prometheus=prometheus # what dashboards and alerts ask
   postgresql='/usr/lib/postgresql/*/bin/postgres' # the ledger of the system tests
 )
 

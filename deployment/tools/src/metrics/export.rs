@@ -2,7 +2,7 @@
 
 use prometheus::{Encoder as _, GaugeVec, IntCounterVec, Opts, Registry, TextEncoder};
 
-use super::Run;
+use super::{Outcome, Run};
 use crate::{Error, Result};
 
 /// The text that Prometheus reads: of each branch the last run, of each environment the last deployment, and counts of
@@ -38,7 +38,11 @@ pub fn text(runs: &[Run]) -> Result<String> {
         build.with_label_values(&branch).set(run.build_seconds);
         #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are fewer than 2^52")]
         at.with_label_values(&branch).set(run.at.as_second() as f64);
-        total.with_label_values(&[run.branch.as_str(), run.result.text()]).inc();
+        // From 0 on, so that a first failure is a rise.
+        for outcome in [Outcome::Success, Outcome::Failure] {
+            let one = u64::from(outcome == run.result);
+            total.with_label_values(&[run.branch.as_str(), outcome.text()]).inc_by(one);
+        }
         if let Some(percent) = run.coverage {
             coverage.with_label_values(&branch).set(percent);
         }
@@ -49,7 +53,10 @@ pub fn text(runs: &[Run]) -> Result<String> {
         }
         if let Some(one) = &run.deployment {
             deployment.with_label_values(&[one.environment.as_str()]).set(one.seconds);
-            deployments.with_label_values(&[one.environment.as_str(), one.result.text()]).inc();
+            for outcome in [Outcome::Success, Outcome::Failure] {
+                let count = u64::from(outcome == one.result);
+                deployments.with_label_values(&[one.environment.as_str(), outcome.text()]).inc_by(count);
+            }
         }
     }
     let mut text = Vec::new();
@@ -76,6 +83,7 @@ mod tests {
             "ats_pipeline_tests{branch=\"develop\"} 900",
             "ats_pipeline_test_failures{branch=\"develop\"} 0",
             "ats_pipeline_runs_total{branch=\"develop\",result=\"success\"} 2",
+            "ats_pipeline_runs_total{branch=\"develop\",result=\"failure\"} 1",
             "ats_pipeline_deployment_seconds{environment=\"development\"} 540",
             "ats_pipeline_deployments_total{environment=\"development\",result=\"failure\"} 1",
         ] {

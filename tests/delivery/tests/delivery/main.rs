@@ -11,6 +11,7 @@ mod environments;
 mod flows;
 mod images;
 mod metrics;
+mod prometheus;
 mod registry;
 mod targets;
 mod workflows;
