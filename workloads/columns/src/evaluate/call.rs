@@ -91,13 +91,13 @@ impl<'e> Call<'e> {
             }
             Number::PairWindow { function: pair, left, right, n } => {
                 let kernel = match pair {
-                    PairWindow::Correlation => function(over::<pairs::Correlation>(n.get())),
-                    PairWindow::Covariance => function(over::<pairs::Covariance>(n.get())),
+                    PairWindow::Correlation => function(over::<pairs::Correlation, _, _>(n.get())),
+                    PairWindow::Covariance => function(over::<pairs::Covariance, _, _>(n.get())),
                 };
                 one(vec![Operand::Number(left), Operand::Number(right)], kernel)
             }
             Number::Count { condition, n } => {
-                one(vec![Operand::Condition(condition)], function(over::<Total>(n.get())))
+                one(vec![Operand::Condition(condition)], function(over::<Total, _, _>(n.get())))
             }
             Number::Macd { input, fast, slow, signal, output: _ } => Some(Self {
                 operands: vec![Operand::Number(input)],
@@ -148,19 +148,19 @@ fn window(name: Window, n: usize) -> Box<dyn Function> {
         Window::Delta => function(change::Against::<change::Delta>::new(n)),
         Window::Returns => function(change::Against::<change::Returns>::new(n)),
         Window::Roc => function(change::Against::<change::Roc>::new(n)),
-        Window::Mean | Window::Sma => function(over::<Mean>(n)),
-        Window::Sum => function(over::<Total>(n)),
-        Window::Std => function(over::<Deviation>(n)),
-        Window::Var => function(over::<Variance>(n)),
+        Window::Mean | Window::Sma => function(over::<Mean, _, _>(n)),
+        Window::Sum => function(over::<Total, _, _>(n)),
+        Window::Std => function(over::<Deviation, _, _>(n)),
+        Window::Var => function(over::<Variance, _, _>(n)),
         Window::Median => function(order::quantile_of(n, 0.5)),
-        Window::Lowest => function(over::<order::Low>(n)),
-        Window::Highest => function(over::<order::High>(n)),
-        Window::Skew => function(over::<Skew>(n)),
-        Window::Kurtosis => function(over::<Kurtosis>(n)),
+        Window::Lowest => function(over::<order::Low, _, _>(n)),
+        Window::Highest => function(over::<order::High, _, _>(n)),
+        Window::Skew => function(over::<Skew, _, _>(n)),
+        Window::Kurtosis => function(over::<Kurtosis, _, _>(n)),
         Window::Autocorrelation => function(pairs::autocorrelation_of(n)),
-        Window::Slope => function(over::<pairs::Slope>(n)),
+        Window::Slope => function(over::<pairs::Slope, _, _>(n)),
         Window::Ema => function(moving::ema_of(n)),
-        Window::Wma => function(moving::wma_of(n)),
+        Window::Wma => function(over::<moving::LinearlyWeighted, _, _>(n)),
         Window::Rsi => function(wilder::rsi_of(n)),
     }
 }
@@ -171,8 +171,8 @@ fn bars(name: Bars, n: usize) -> (&'static [BarColumn], Box<dyn Function>) {
         Bars::Atr => (&[High, Low, Close], function(wilder::atr_of(n))),
         Bars::Adx => (&[High, Low, Close], function(wilder::adx_of(n))),
         Bars::Vwap => (&[Open, High, Low, Close, Volume], function(volume::vwap_of(n))),
-        Bars::Parkinson => (&[High, Low], function(volatility::Parkinson::new(n))),
-        Bars::GarmanKlass => (&[Open, High, Low, Close], function(volatility::GarmanKlass::new(n))),
+        Bars::Parkinson => (&[High, Low], function(volatility::parkinson_of(n))),
+        Bars::GarmanKlass => (&[Open, High, Low, Close], function(volatility::garman_klass_of(n))),
         Bars::YangZhang => (&[Open, High, Low, Close], function(volatility::yang_zhang_of(n))),
         Bars::RollSpread => (&[Close], function(microstructure::roll_spread_of(n))),
         Bars::Amihud => (&[Close, RawClose, RawVolume], function(microstructure::amihud_of(n))),

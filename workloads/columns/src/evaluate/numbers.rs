@@ -7,9 +7,12 @@ use ats_expression::{Arithmetic, Extreme, Map, Number, Ticker};
 
 use super::call::{Call, Operand, Several};
 use super::scalar;
-use super::values::{Column, Values, map, zip};
+use super::values::{Column, Values, map_numbers, zip_numbers};
 use super::{EvaluateError, Evaluator};
 use crate::kernels::statistics::one_if;
+
+/// How many rows a kernel is given at a time: its columns and outputs stay in the cache between the looks at them.
+const PIECE: usize = 4096;
 
 impl<'e, 'i> Evaluator<'e, 'i> {
     pub(super) fn number(&mut self, number: &'e Number) -> Result<Values<'i>, EvaluateError> {
@@ -49,17 +52,17 @@ impl<'e, 'i> Evaluator<'e, 'i> {
             }
             Number::Negate(input) => match self.number(input)? {
                 Values::Constant(value) => return Ok(Values::Constant(-value)),
-                input => map(&input, rows, |x| -x),
+                input => map_numbers(&input, rows, |x| -x),
             },
             Number::Arithmetic { operator, left, right } => {
                 let (left, right) = (self.number(left)?, self.number(right)?);
                 // One loop for each operator, so that none decides at each row.
                 match operator {
-                    Arithmetic::Add => zip(&left, &right, rows, |a, b| a + b),
-                    Arithmetic::Subtract => zip(&left, &right, rows, |a, b| a - b),
-                    Arithmetic::Multiply => zip(&left, &right, rows, |a, b| a * b),
+                    Arithmetic::Add => zip_numbers(&left, &right, rows, |a, b| a + b),
+                    Arithmetic::Subtract => zip_numbers(&left, &right, rows, |a, b| a - b),
+                    Arithmetic::Multiply => zip_numbers(&left, &right, rows, |a, b| a * b),
                     Arithmetic::Divide => {
-                        zip(&left, &right, rows, |a, b| scalar::arithmetic(Arithmetic::Divide, a, b))
+                        zip_numbers(&left, &right, rows, |a, b| scalar::arithmetic(Arithmetic::Divide, a, b))
                     }
                 }
             }
@@ -72,18 +75,18 @@ impl<'e, 'i> Evaluator<'e, 'i> {
             Number::Map { function, input } => {
                 let input = self.number(input)?;
                 match function {
-                    Map::Log => map(&input, rows, |x| scalar::map(Map::Log, x)),
-                    Map::Exp => map(&input, rows, |x| scalar::map(Map::Exp, x)),
-                    Map::Abs => map(&input, rows, |x| scalar::map(Map::Abs, x)),
-                    Map::Sign => map(&input, rows, |x| scalar::map(Map::Sign, x)),
-                    Map::Sqrt => map(&input, rows, |x| scalar::map(Map::Sqrt, x)),
+                    Map::Log => map_numbers(&input, rows, |x| scalar::map(Map::Log, x)),
+                    Map::Exp => map_numbers(&input, rows, |x| scalar::map(Map::Exp, x)),
+                    Map::Abs => map_numbers(&input, rows, |x| scalar::map(Map::Abs, x)),
+                    Map::Sign => map_numbers(&input, rows, |x| scalar::map(Map::Sign, x)),
+                    Map::Sqrt => map_numbers(&input, rows, |x| scalar::map(Map::Sqrt, x)),
                 }
             }
             Number::Extreme { function, left, right } => {
                 let (left, right) = (self.number(left)?, self.number(right)?);
                 match function {
-                    Extreme::Min => zip(&left, &right, rows, |a, b| scalar::extreme(Extreme::Min, a, b)),
-                    Extreme::Max => zip(&left, &right, rows, |a, b| scalar::extreme(Extreme::Max, a, b)),
+                    Extreme::Min => zip_numbers(&left, &right, rows, |a, b| scalar::extreme(Extreme::Min, a, b)),
+                    Extreme::Max => zip_numbers(&left, &right, rows, |a, b| scalar::extreme(Extreme::Max, a, b)),
                 }
             }
             Number::Clip { input, low, high } => {
@@ -109,7 +112,7 @@ impl<'e, 'i> Evaluator<'e, 'i> {
             | Number::Obv
             | Number::Beta { .. } => return self.kernel(number),
         };
-        Ok(Values::computed(values))
+        Ok(Values::Shared(Arc::new(values)))
     }
 
     /// The values of a node that a kernel computes.
@@ -122,7 +125,8 @@ impl<'e, 'i> Evaluator<'e, 'i> {
         }
         // There is one: the caller names the nodes that have it.
         let Some(call) = Call::of(number) else { return Ok(Values::Constant(f64::NAN)) };
-        let mut outputs: Vec<Values<'i>> = self.call(call)?.into_iter().map(Values::computed).collect();
+        let mut outputs: Vec<Values<'i>> =
+            self.call(call)?.into_iter().map(|values| Values::Shared(Arc::new(values))).collect();
         match several {
             Some((several, output)) => {
                 self.memo.keep_outputs(&several, &outputs);
@@ -132,7 +136,7 @@ impl<'e, 'i> Evaluator<'e, 'i> {
         }
     }
 
-    /// The outputs of a kernel, which begins anew with each segment.
+    /// The outputs of a kernel, which begins anew with each segment; what is not finite is null.
     fn call(&mut self, mut call: Call<'e>) -> Result<Vec<Vec<f64>>, EvaluateError> {
         let rows = self.inputs.rows();
         let mut operands: Vec<Values<'i>> = Vec::with_capacity(call.operands.len());
@@ -152,8 +156,16 @@ impl<'e, 'i> Evaluator<'e, 'i> {
         let mut outputs = vec![Vec::with_capacity(rows); call.outputs];
         for segment in self.inputs.segments() {
             call.kernel.restart();
-            let columns: Vec<&[f64]> = columns.iter().map(|column| &column[segment.clone()]).collect();
-            call.kernel.fill(&columns, &mut outputs);
+            let mut at = segment.start;
+            while at < segment.end {
+                let end = segment.end.min(at + PIECE);
+                let columns: Vec<&[f64]> = columns.iter().map(|column| &column[at..end]).collect();
+                call.kernel.fill(&columns, &mut outputs);
+                for output in &mut outputs {
+                    output[at..end].iter_mut().for_each(|value| *value = scalar::finite(*value));
+                }
+                at = end;
+            }
         }
         Ok(outputs)
     }

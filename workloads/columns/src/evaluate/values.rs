@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::scalar;
+
 /// The values of an expression: one for each bar.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Column {
@@ -61,21 +63,11 @@ pub(super) enum Values<'i> {
     Constant(f64),
     /// A column of the inputs.
     Borrowed(&'i [f64]),
-    /// A computed column.
+    /// A computed column: finite or null.
     Shared(Arc<Vec<f64>>),
 }
 
 impl Values<'_> {
-    /// A computed column; what is not finite becomes null.
-    pub(super) fn computed(mut values: Vec<f64>) -> Self {
-        for value in &mut values {
-            if !value.is_finite() {
-                *value = f64::NAN;
-            }
-        }
-        Self::Shared(Arc::new(values))
-    }
-
     pub(super) fn into_column(self, rows: usize) -> Arc<Vec<f64>> {
         match self {
             Self::Constant(value) => Arc::new(vec![value; rows]),
@@ -123,4 +115,14 @@ pub(super) fn zip<R>(a: &Values<'_>, b: &Values<'_>, rows: usize, f: impl Fn(f64
         (Operand::Slice(a), Operand::Constant(b)) => a.iter().map(|a| f(*a, b)).collect(),
         (Operand::Slice(a), Operand::Slice(b)) => a.iter().zip(b).map(|(a, b)| f(*a, *b)).collect(),
     }
+}
+
+/// The numbers that `f` makes of each value; what is not finite is null.
+pub(super) fn map_numbers(a: &Values<'_>, rows: usize, f: impl Fn(f64) -> f64) -> Vec<f64> {
+    map(a, rows, |a| scalar::finite(f(a)))
+}
+
+/// The numbers that `f` makes of each pair of values; what is not finite is null.
+pub(super) fn zip_numbers(a: &Values<'_>, b: &Values<'_>, rows: usize, f: impl Fn(f64, f64) -> f64) -> Vec<f64> {
+    zip(a, b, rows, |a, b| scalar::finite(f(a, b)))
 }

@@ -18,7 +18,7 @@ macro_rules! comparison {
         pub(crate) struct $name;
 
         impl Comparison for $name {
-            #[inline]
+            #[inline(always)]
             fn of($now: f64, $before: f64) -> f64 {
                 $value
             }

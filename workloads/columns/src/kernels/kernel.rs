@@ -117,6 +117,10 @@ impl<const N: usize, const M: usize, K: Kernel<N, M>> Kernel<N, M> for Runs<K> {
     /// Run by run: what is inside needs no look at nulls.
     fn fill(&mut self, columns: [&[f64]; N], outputs: &mut [Vec<f64>; M]) {
         let (rows, columns) = even(columns);
+        // One look at all rows that decides at none of them: nulls are rare.
+        if !columns.iter().any(|column| column.iter().fold(false, |found, value| found | value.is_nan())) {
+            return self.0.fill(columns, outputs);
+        }
         let null = |row: usize| columns.iter().any(|column| column[row].is_nan());
         let mut at = 0;
         while at < rows {
@@ -133,6 +137,71 @@ impl<const N: usize, const M: usize, K: Kernel<N, M>> Kernel<N, M> for Runs<K> {
                 }
             }
             at += nulls;
+        }
+    }
+}
+
+/// How many rows kernels that are made of others compute at a time: what passes between them stays in the first cache.
+pub(crate) const PIECE: usize = 1024;
+
+/// What a kernel reads that is not a column itself, one row at a time.
+pub(crate) trait Term<const N: usize, const M: usize>: Send {
+    /// The terms at the next row.
+    fn next(&mut self, row: [f64; N]) -> [f64; M];
+    /// Forgets every row.
+    fn restart(&mut self);
+
+    /// The terms of many rows; `terms` are as long as the columns.
+    #[inline(always)]
+    fn fill(&mut self, columns: [&[f64]; N], terms: [&mut [f64]; M]) {
+        let (rows, columns) = even(columns);
+        let terms = terms.map(|terms| &mut terms[..rows]);
+        for row in 0..rows {
+            let values = self.next(columns.map(|column| column[row]));
+            for m in 0..M {
+                terms[m][row] = values[m];
+            }
+        }
+    }
+}
+
+/// A kernel of terms.
+#[derive(Debug, Clone)]
+pub(crate) struct Of<T, K, const M: usize> {
+    term: T,
+    kernel: K,
+    terms: [Vec<f64>; M],
+}
+
+impl<T, K, const M: usize> Of<T, K, M> {
+    pub(crate) fn new(term: T, kernel: K) -> Self {
+        Self { term, kernel, terms: std::array::from_fn(|_| Vec::new()) }
+    }
+}
+
+impl<T: Term<N, M>, K: Kernel<M, L>, const N: usize, const M: usize, const L: usize> Kernel<N, L> for Of<T, K, M> {
+    #[inline]
+    fn push(&mut self, row: [f64; N]) -> [f64; L] {
+        self.kernel.push(self.term.next(row))
+    }
+
+    fn restart(&mut self) {
+        self.term.restart();
+        self.kernel.restart();
+    }
+
+    fn fill(&mut self, columns: [&[f64]; N], outputs: &mut [Vec<f64>; L]) {
+        let (rows, columns) = even(columns);
+        for terms in &mut self.terms {
+            terms.resize(PIECE, f64::NAN);
+        }
+        let mut at = 0;
+        while at < rows {
+            let end = rows.min(at + PIECE);
+            let here = columns.map(|column| &column[at..end]);
+            self.term.fill(here, self.terms.each_mut().map(|terms| &mut terms[..end - at]));
+            self.kernel.fill(self.terms.each_ref().map(|terms| &terms[..end - at]), outputs);
+            at = end;
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod bands;
 pub mod change;
 pub mod cross;
 pub(crate) mod kernel;
+mod logarithm;
 pub mod microstructure;
 pub mod moving;
 pub mod order;
@@ -29,12 +30,7 @@ pub(crate) fn divide(numerator: f64, denominator: f64) -> f64 {
     if denominator == 0.0 { f64::NAN } else { numerator / denominator }
 }
 
-/// The natural logarithm, null for non-positive numbers.
-#[inline]
-#[must_use]
-pub(crate) fn ln(x: f64) -> f64 {
-    if x > 0.0 { libm::log(x) } else { f64::NAN }
-}
+pub(crate) use logarithm::ln;
 
 /// The square root, null for negative numbers. IEEE 754 rounds it correctly on every machine.
 #[inline]

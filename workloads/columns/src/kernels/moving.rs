@@ -1,7 +1,8 @@
 //! Moving averages and what is made of them.
 
 use super::kernel::{Kernel, Runs, column, columns, more};
-use super::sliding::{Slide, Weighted};
+use super::sliding::Trend;
+use super::statistics::{over, statistic};
 
 /// Simple moving average of `n` bars. First value at n-1.
 #[must_use]
@@ -49,6 +50,23 @@ impl Kernel<1> for Ema {
     fn restart(&mut self) {
         self.seen = 0;
     }
+
+    fn fill(&mut self, [x]: [&[f64]; 1], [output]: &mut [Vec<f64>; 1]) {
+        let places = more(output, x.len());
+        let first = (self.n - self.seen).min(x.len());
+        for (place, x) in places.iter_mut().zip(&x[..first]) {
+            *place = self.next(*x);
+        }
+        if self.n == 0 {
+            return;
+        }
+        let (k, mut average) = (self.k, self.average);
+        for (place, x) in places.iter_mut().zip(x).skip(first) {
+            average += (x - average) * k;
+            *place = average;
+        }
+        self.average = average;
+    }
 }
 
 pub(crate) fn ema_of(n: usize) -> Runs<Ema> {
@@ -62,46 +80,17 @@ pub fn ema(x: &[f64], n: usize) -> Vec<f64> {
     column(ema_of(n), [x])
 }
 
-/// The state of a linearly weighted moving average.
-#[derive(Debug, Clone)]
-pub(crate) struct Wma {
-    slide: Slide<Weighted>,
-    weights: f64,
-}
-
-impl Kernel<1> for Wma {
-    #[inline]
-    fn push(&mut self, [x]: [f64; 1]) -> [f64; 1] {
-        [self.slide.push(x).map_or(f64::NAN, |window| window.weighted / self.weights)]
-    }
-
-    fn restart(&mut self) {
-        self.slide.restart();
-    }
-
-    fn fill(&mut self, [x]: [&[f64]; 1], [output]: &mut [Vec<f64>; 1]) {
-        let (weights, places) = (self.weights, more(output, x.len()));
-        self.slide.fill(
-            x.len(),
-            |row| x[row],
-            |place, window| {
-                if let Some(window) = window {
-                    places[place] = window.weighted / weights;
-                }
-            },
-        );
-    }
-}
-
-pub(crate) fn wma_of(n: usize) -> Runs<Wma> {
-    Runs(Wma { slide: Slide::new(n), weights: (n * (n + 1)) as f64 / 2.0 })
-}
+statistic!(LinearlyWeighted of Trend[1, 2], 1, |window, length| {
+    let ([sum, placed], n) = (window.sums, length.n);
+    // The weight of a row is n less how far it stands before the last one.
+    window.pivot[0] + (placed + (n - window.place) * sum) / (n * (n + 1.0) / 2.0)
+});
 
 /// Linearly weighted moving average: the newest bar has weight n, the oldest 1. First value at n-1.
 /// (TA-Lib `WMA`.)
 #[must_use]
 pub fn wma(x: &[f64], n: usize) -> Vec<f64> {
-    column(wma_of(n), [x])
+    column(over::<LinearlyWeighted, _, _>(n), [x])
 }
 
 /// The three outputs of [`macd`].
@@ -150,6 +139,28 @@ impl Kernel<1, 3> for MacdState {
             average.restart();
         }
         self.seen = 0;
+    }
+
+    fn fill(&mut self, [x]: [&[f64]; 1], outputs: &mut [Vec<f64>; 3]) {
+        let [lines, signals, histograms] = outputs.each_mut().map(|output| more(output, x.len()));
+        let mut first = 0;
+        while first < x.len() && self.signal.seen < self.signal.n {
+            [lines[first], signals[first], histograms[first]] = self.push([x[first]]);
+            first += 1;
+        }
+        // From here on three averages that do not wait for each other.
+        let (mut fast, mut slow, mut signal) = (self.fast.average, self.slow.average, self.signal.average);
+        let (k_fast, k_slow, k_signal) = (self.fast.k, self.slow.k, self.signal.k);
+        let places = lines.iter_mut().zip(signals).zip(histograms);
+        for (((line, signal_place), histogram), x) in places.zip(x).skip(first) {
+            fast += (x - fast) * k_fast;
+            slow += (x - slow) * k_slow;
+            *line = fast - slow;
+            signal += (*line - signal) * k_signal;
+            *signal_place = signal;
+            *histogram = *line - signal;
+        }
+        (self.fast.average, self.slow.average, self.signal.average) = (fast, slow, signal);
     }
 }
 

@@ -1,24 +1,22 @@
 //! Order statistics of the last n bars: extremes, quantiles.
 
-use std::collections::VecDeque;
-
 use super::kernel::{Kernel, Runs, column};
 use super::sliding::{Highest, Lowest};
 use super::statistics::{over, statistic};
 
-statistic!(Low of Lowest, 1, |window, _| window.0);
-statistic!(High of Highest, 1, |window, _| window.0);
+statistic!(Low of Lowest[1, 1], 1, |window, _| window.sums[0]);
+statistic!(High of Highest[1, 1], 1, |window, _| window.sums[0]);
 
 /// The lowest of n bars. First value at n-1.
 #[must_use]
 pub fn lowest(x: &[f64], n: usize) -> Vec<f64> {
-    column(over::<Low>(n), [x])
+    column(over::<Low, _, _>(n), [x])
 }
 
 /// The highest of n bars. First value at n-1.
 #[must_use]
 pub fn highest(x: &[f64], n: usize) -> Vec<f64> {
-    column(over::<High>(n), [x])
+    column(over::<High, _, _>(n), [x])
 }
 
 /// The median of n bars. First value at n-1.
@@ -79,39 +77,58 @@ impl Kernel<1> for Quantile {
 
 /// The values of a window in ascending order, and in the order in which they came.
 ///
-/// A step finds its place by bisection and moves the values between: for the windows that features have (up to
-/// some thousands of bars) this one move of contiguous memory costs less than any tree or pair of heaps.
+/// A step moves the values between the place of the one that leaves and that of the one that comes: for the windows
+/// that features have (up to some thousands of bars) this one move of contiguous memory costs less than any tree or
+/// pair of heaps.
 #[derive(Debug, Clone)]
 struct SortedWindow {
     sorted: Vec<f64>,
-    came: VecDeque<f64>,
+    /// The values as they came; once there are n, the oldest stands at `next`.
+    came: Vec<f64>,
+    next: usize,
 }
+
+/// Windows up to this length are searched by counting, which no branch predictor can get wrong.
+const COUNTED: usize = 64;
 
 impl SortedWindow {
     fn with_capacity(n: usize) -> Self {
-        Self { sorted: Vec::with_capacity(n), came: VecDeque::with_capacity(n) }
+        Self { sorted: Vec::with_capacity(n), came: Vec::with_capacity(n), next: 0 }
     }
 
     fn clear(&mut self) {
         self.sorted.clear();
         self.came.clear();
+        self.next = 0;
     }
 
-    /// Where `value` stands or would stand.
+    /// How many values are less.
+    #[inline]
     fn place(&self, value: f64) -> usize {
-        self.sorted.partition_point(|other| other.total_cmp(&value).is_lt())
+        if self.sorted.len() <= COUNTED {
+            return self.sorted.iter().map(|other| usize::from(*other < value)).sum();
+        }
+        self.sorted.partition_point(|other| *other < value)
     }
 
     /// Adds a value; the oldest of n leaves.
+    #[inline]
     fn push(&mut self, value: f64, n: usize) {
-        if self.came.len() == n
-            && let Some(oldest) = self.came.pop_front()
-        {
-            let place = self.place(oldest);
-            self.sorted.remove(place);
+        if self.came.len() < n {
+            let place = self.place(value);
+            self.sorted.insert(place, value);
+            self.came.push(value);
+            return;
         }
-        let place = self.place(value);
-        self.sorted.insert(place, value);
-        self.came.push_back(value);
+        let oldest = std::mem::replace(&mut self.came[self.next], value);
+        self.next = if self.next + 1 == n { 0 } else { self.next + 1 };
+        let (leaves, comes) = (self.place(oldest), self.place(value));
+        if leaves < comes {
+            self.sorted.copy_within(leaves + 1..comes, leaves);
+            self.sorted[comes - 1] = value;
+        } else {
+            self.sorted.copy_within(comes..leaves, comes + 1);
+            self.sorted[comes] = value;
+        }
     }
 }

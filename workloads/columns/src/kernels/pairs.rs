@@ -1,53 +1,58 @@
 //! Statistics of pairs over the last n bars: covariance, correlation, autocorrelation, slope, beta.
 
-use super::change::{Against, Returns};
-use super::kernel::{Kernel, column};
-use super::sliding::{Products, Trend};
+use super::change::{Comparison, Returns};
+use super::kernel::{Of, Term, column};
+use super::sliding::{Products, Trend, central};
 use super::statistics::{Over, over, statistic};
 use super::{divide, sqrt};
 
-statistic!(Covariance of Products, 1, |window, n| divide(window.xy, n - 1.0));
-statistic!(Correlation of Products, 1, |window, _| {
-    divide(window.xy, sqrt(window.xx) * sqrt(window.yy)).clamp(-1.0, 1.0)
+statistic!(Covariance of Products[2, 5], 1, |window, length| central(window.sums, length.inverse).2 * length.sample);
+statistic!(Correlation of Products[2, 5], 1, |window, length| {
+    let (xx, yy, xy) = central(window.sums, length.inverse);
+    divide(xy, sqrt(xx) * sqrt(yy)).clamp(-1.0, 1.0)
 });
-statistic!(Slope of Trend, 1, |window, n| divide(window.products, n * (n * n - 1.0) / 12.0));
-statistic!(Regression of Products, 1, |window, _| divide(window.xy, window.xx));
+statistic!(Slope of Trend[1, 2], 1, |window, length| {
+    let [sum, placed] = window.sums;
+    let n = length.n;
+    divide(placed - (window.place - (n - 1.0) / 2.0) * sum, n * (n * n - 1.0) / 12.0)
+});
+statistic!(Regression of Products[2, 5], 1, |window, length| {
+    let (xx, _, xy) = central(window.sums, length.inverse);
+    divide(xy, xx)
+});
 
 /// The sample covariance of n bars (null for n = 1). First value at n-1.
 #[must_use]
 pub fn covariance(x: &[f64], y: &[f64], n: usize) -> Vec<f64> {
-    column(over::<Covariance>(n), [x, y])
+    column(over::<Covariance, _, _>(n), [x, y])
 }
 
 /// Pearson's correlation over n bars, null where either column does not vary. First value at n-1.
 #[must_use]
 pub fn correlation(x: &[f64], y: &[f64], n: usize) -> Vec<f64> {
-    column(over::<Correlation>(n), [x, y])
+    column(over::<Correlation, _, _>(n), [x, y])
 }
 
-/// The state of an autocorrelation.
+/// A value with the one before.
 #[derive(Debug, Clone)]
-pub(crate) struct Autocorrelation {
+pub(crate) struct WithBefore {
     before: f64,
-    pairs: Over<Correlation>,
 }
 
-impl Kernel<1> for Autocorrelation {
-    #[inline]
-    fn push(&mut self, [now]: [f64; 1]) -> [f64; 1] {
-        let before = std::mem::replace(&mut self.before, now);
+impl Term<1, 2> for WithBefore {
+    #[inline(always)]
+    fn next(&mut self, [now]: [f64; 1]) -> [f64; 2] {
         // A null on either side of a pair ends the run of pairs.
-        self.pairs.push([before, now])
+        [std::mem::replace(&mut self.before, now), now]
     }
 
     fn restart(&mut self) {
         self.before = f64::NAN;
-        self.pairs.restart();
     }
 }
 
-pub(crate) fn autocorrelation_of(n: usize) -> Autocorrelation {
-    Autocorrelation { before: f64::NAN, pairs: over(if n < 3 { 0 } else { n - 1 }) }
+pub(crate) fn autocorrelation_of(n: usize) -> Of<WithBefore, Over<Correlation, 2, 5>, 2> {
+    Of::new(WithBefore { before: f64::NAN }, over(if n < 3 { 0 } else { n - 1 }))
 }
 
 /// Pearson's correlation of x with itself one bar before: n bars, so n-1 pairs; null where x does not vary. First
@@ -61,33 +66,29 @@ pub fn autocorrelation(x: &[f64], n: usize) -> Vec<f64> {
 /// (TA-Lib `LINEARREG_SLOPE`.)
 #[must_use]
 pub fn slope(x: &[f64], n: usize) -> Vec<f64> {
-    column(over::<Slope>(n), [x])
+    column(over::<Slope, _, _>(n), [x])
 }
 
-/// The state of a beta.
+/// The returns of a benchmark and of the ticker: close, close of the benchmark.
 #[derive(Debug, Clone)]
-pub(crate) struct Beta {
-    own: Against<Returns>,
-    other: Against<Returns>,
-    pairs: Over<Regression>,
+pub(crate) struct BothReturns {
+    before: [f64; 2],
 }
 
-impl Kernel<2> for Beta {
-    #[inline]
-    fn push(&mut self, [close, benchmark]: [f64; 2]) -> [f64; 1] {
-        let (own, other) = (self.own.next(close), self.other.next(benchmark));
-        self.pairs.push([other, own])
+impl Term<2, 2> for BothReturns {
+    #[inline(always)]
+    fn next(&mut self, row: [f64; 2]) -> [f64; 2] {
+        let before = std::mem::replace(&mut self.before, row);
+        [Returns::of(row[1], before[1]), Returns::of(row[0], before[0])]
     }
 
     fn restart(&mut self) {
-        self.own.restart();
-        self.other.restart();
-        self.pairs.restart();
+        self.before = [f64::NAN; 2];
     }
 }
 
-pub(crate) fn beta_of(n: usize) -> Beta {
-    Beta { own: Against::new(1), other: Against::new(1), pairs: over(n) }
+pub(crate) fn beta_of(n: usize) -> Of<BothReturns, Over<Regression, 2, 5>, 2> {
+    Of::new(BothReturns { before: [f64::NAN; 2] }, over(n))
 }
 
 /// The slope of the last n simple returns of `close` on those of `benchmark` (TA-Lib `BETA`), null where the

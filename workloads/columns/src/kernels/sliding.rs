@@ -1,428 +1,355 @@
-//! Windows without subtraction.
+//! Windows without subtraction of what left them.
 //!
 //! Rows are divided into blocks of the window's length n. Every window is then a suffix of one block joined with
-//! a prefix of the next, so a summary of it needs the suffix summaries of the last complete block and one running
-//! prefix: three joins a row whatever n is (the scheme of van Herk 1992 and of Gil and Werman 1993 for extremes,
-//! used here for any associative summary). Unlike running sums, nothing is ever subtracted: rounding errors do
-//! not accumulate, and a value that left the window leaves no trace.
+//! a prefix of the next, so that it needs the suffix summaries of the last complete block and one running prefix:
+//! three joins a row whatever n is (the scheme of van Herk 1992 and of Gil and Werman 1993 for extremes, used here
+//! for any summary). Unlike running sums, nothing is ever taken off again: rounding errors do not accumulate, and a
+//! value that left the window leaves no trace.
+//!
+//! Every window contains the first row of the block in which it ends: its *pivot*. Sums of powers are taken of
+//! deviations from it, which makes a join an addition and costs no accuracy: no member of n values lies further from
+//! their mean than sqrt(n - 1) deviations (Samuelson 1968), so what cancels in the end is bounded by n roundings,
+//! whatever the level of the values is.
 
 use std::fmt::Debug;
+use std::marker::PhantomData;
 
-/// A summary of consecutive rows that can be joined with that of the rows behind them.
-pub(crate) trait Summary: Copy + Send + Debug {
-    /// What one row contributes.
-    type Row: Copy + Send + Debug;
-    /// The summary of one row.
-    fn one(row: Self::Row) -> Self;
-    /// The summary of the rows of `self` followed by those of `later`.
-    fn join(self, later: Self) -> Self;
+/// What rows of C numbers are summarised to: K numbers, each joined by itself.
+pub(crate) trait Summary<const C: usize, const K: usize>: Send + Debug {
+    /// The summary of no row.
+    const NOTHING: f64;
+    /// The summary of one row, which stands `place` rows behind the window's pivot (before it: negative).
+    fn one(row: [f64; C], pivot: [f64; C], place: f64) -> [f64; K];
+    /// A number of earlier rows joined with that of the rows behind them.
+    fn join(earlier: f64, later: f64) -> f64;
 }
 
-/// The summaries of the last n rows, one row at a time.
+/// A complete window: its summary, its pivot, and how many rows its last row stands behind that.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Window<const C: usize, const K: usize> {
+    pub(crate) sums: [f64; K],
+    pub(crate) pivot: [f64; C],
+    pub(crate) place: f64,
+}
+
+/// The summaries of the last n rows, one row at a time or many.
 #[derive(Debug, Clone)]
-pub(crate) struct Slide<S: Summary> {
+pub(crate) struct Slide<S, const C: usize, const K: usize> {
     n: usize,
-    /// Rows of the block that is not complete yet.
-    block: Vec<S::Row>,
-    /// `suffixes[k]` summarises the last k + 1 rows of the block before.
-    suffixes: Vec<S>,
+    /// Columns of the block that is not complete yet, the pivot first, or of that just completed.
+    block: [Vec<f64>; C],
+    /// Summaries of the ends of the block before, by the pivot of `block`: at place p that of its last n - 1 - p rows.
+    /// Nothing when there is no block before.
+    suffixes: [Vec<f64>; K],
     /// Summary of `block`.
-    prefix: Option<S>,
+    prefix: [f64; K],
+    /// Summaries of the beginnings of a block, while many rows are computed.
+    prefixes: [Vec<f64>; K],
+    summary: PhantomData<S>,
 }
 
-impl<S: Summary> Slide<S> {
+impl<S: Summary<C, K>, const C: usize, const K: usize> Slide<S, C, K> {
     /// Windows of `n` rows; none when it is 0.
     pub(crate) fn new(n: usize) -> Self {
-        Self { n, block: Vec::with_capacity(n), suffixes: Vec::with_capacity(n), prefix: None }
-    }
-
-    /// The summary of the last n rows up to this one, once there are as many.
-    #[inline(always)]
-    pub(crate) fn push(&mut self, row: S::Row) -> Option<S> {
-        let one = S::one(row);
-        let grown = match self.prefix {
-            Some(prefix) => prefix.join(one),
-            None => one,
-        };
-        self.block.push(row);
-        if self.block.len() < self.n {
-            self.prefix = Some(grown);
-            let suffix = self.suffixes.get(self.n - 1 - self.block.len())?;
-            return Some(suffix.join(grown));
+        Self {
+            n,
+            block: std::array::from_fn(|_| Vec::new()),
+            suffixes: std::array::from_fn(|_| Vec::new()),
+            prefix: [S::NOTHING; K],
+            prefixes: std::array::from_fn(|_| Vec::new()),
+            summary: PhantomData,
         }
-        self.turn();
-        (self.n > 0).then_some(grown)
     }
 
-    /// What [`push`](Self::push) gives at each of `count` rows, by the same joins: block by block, which leaves the
-    /// compiler plain loops.
+    /// Rows of the block that is not complete yet.
+    fn begun(&self) -> usize {
+        let rows = self.block[0].len();
+        if rows == self.n { 0 } else { rows }
+    }
+
+    /// The last n rows up to this one, once there are as many.
+    #[inline]
+    pub(crate) fn push(&mut self, row: [f64; C]) -> Option<Window<C, K>> {
+        if self.n == 0 {
+            return None;
+        }
+        let begun = self.begun();
+        if begun == 0 {
+            let before = self.block.each_ref().map(Vec::as_slice);
+            begin::<S, C, K>(self.n, before, row, &mut self.suffixes);
+            self.block.iter_mut().for_each(Vec::clear);
+            self.prefix = [S::NOTHING; K];
+        }
+        for (column, value) in self.block.iter_mut().zip(row) {
+            column.push(value);
+        }
+        let (pivot, place) = (self.block.each_ref().map(|column| column[0]), begun as f64);
+        self.prefix = joined::<S, C, K>(self.prefix, S::one(row, pivot, place));
+        if self.suffixes[0].is_empty() && begun + 1 < self.n {
+            return None;
+        }
+        let suffix = std::array::from_fn(|k| self.suffixes[k].get(begun).copied().unwrap_or(S::NOTHING));
+        Some(Window { sums: joined::<S, C, K>(suffix, self.prefix), pivot, place })
+    }
+
+    /// What [`push`](Self::push) gives for each row of `columns`, by the same joins in plain loops: `outputs` have as
+    /// many rows, and `value` makes M numbers of a window; rows at which there is none are left as they are.
     #[inline(always)]
-    pub(crate) fn fill(
+    pub(crate) fn fill<const M: usize>(
         &mut self,
-        count: usize,
-        row: impl Fn(usize) -> S::Row,
-        mut emit: impl FnMut(usize, Option<S>),
+        columns: [&[f64]; C],
+        mut outputs: [&mut [f64]; M],
+        value: impl Fn(Window<C, K>) -> [f64; M],
     ) {
-        let n = self.n;
+        let (n, rows) = (self.n, columns[0].len());
+        let mut begun = self.begun();
+        // Where in `columns` the block begins, once one does.
+        let mut first = None;
         let mut at = 0;
-        // A block that was begun before is completed row by row; without a window every row is.
-        while at < count && (n == 0 || !self.block.is_empty()) {
-            emit(at, self.push(row(at)));
-            at += 1;
+        while at < rows && n > 0 {
+            if begun == 0 {
+                let pivot = columns.map(|column| column[at]);
+                let before = match first {
+                    Some(first) => columns.map(|column| &column[first..at]),
+                    None => self.block.each_ref().map(Vec::as_slice),
+                };
+                begin::<S, C, K>(n, before, pivot, &mut self.suffixes);
+                self.prefix = [S::NOTHING; K];
+                first = Some(at);
+            }
+            let pivot = match first {
+                Some(first) => columns.map(|column| column[first]),
+                None => self.block.each_ref().map(|column| column[0]),
+            };
+            let length = (n - begun).min(rows - at);
+            let outputs = outputs.each_mut().map(|output| &mut output[at..at + length]);
+            self.stretch(columns.map(|column| &column[at..at + length]), begun, pivot, outputs, &value);
+            at += length;
+            begun = (begun + length) % n;
         }
-        while n > 0 && count - at >= n {
-            let mut prefix = S::one(row(at));
-            if self.suffixes.len() == n {
-                for (place, suffix) in (at..).zip(self.suffixes[..n - 1].iter().rev()) {
-                    emit(place, Some(suffix.join(prefix)));
-                    prefix = prefix.join(S::one(row(place + 1)));
-                }
-            } else {
-                for place in at..at + n - 1 {
-                    emit(place, None);
-                    prefix = prefix.join(S::one(row(place + 1)));
+        for (block, column) in self.block.iter_mut().zip(columns) {
+            if first.is_some() {
+                block.clear();
+            }
+            block.extend_from_slice(&column[first.unwrap_or(0)..]);
+        }
+    }
+
+    /// Rows of one block, which stand from place `begun` on.
+    #[inline(always)]
+    fn stretch<const M: usize>(
+        &mut self,
+        columns: [&[f64]; C],
+        begun: usize,
+        pivot: [f64; C],
+        mut outputs: [&mut [f64]; M],
+        value: &impl Fn(Window<C, K>) -> [f64; M],
+    ) {
+        let rows = outputs[0].len();
+        for prefixes in &mut self.prefixes {
+            if prefixes.len() < rows {
+                prefixes.resize(self.n.min(rows.next_power_of_two()), S::NOTHING);
+            }
+        }
+        let columns = columns.map(|column| &column[..rows]);
+        let prefixes = self.prefixes.each_mut().map(|prefixes| &mut prefixes[..rows]);
+        let mut prefix = self.prefix;
+        let mut place = begun as f64;
+        for row in 0..rows {
+            prefix = joined::<S, C, K>(prefix, S::one(columns.map(|column| column[row]), pivot, place));
+            for k in 0..K {
+                prefixes[k][row] = prefix[k];
+            }
+            place += 1.0;
+        }
+        self.prefix = prefix;
+        if self.suffixes[0].is_empty() {
+            if begun + rows == self.n {
+                let values = value(Window { sums: prefix, pivot, place: (self.n - 1) as f64 });
+                for (output, value) in outputs.iter_mut().zip(values) {
+                    output[rows - 1] = value;
                 }
             }
-            at += n;
-            emit(at - 1, Some(prefix));
-            let mut suffix = S::one(row(at - 1));
-            self.suffixes.clear();
-            self.suffixes.push(suffix);
-            self.suffixes.extend((at - n..at - 1).rev().map(|place| {
-                suffix = S::one(row(place)).join(suffix);
-                suffix
-            }));
+            return;
         }
-        for place in at..count {
-            emit(place, self.push(row(place)));
+        let suffixes = self.suffixes.each_ref().map(|suffixes| &suffixes[begun..begun + rows]);
+        let outputs = outputs.each_mut().map(|output| &mut output[..rows]);
+        let prefixes = prefixes.each_ref().map(|prefixes| &prefixes[..rows]);
+        for row in 0..rows {
+            let sums = std::array::from_fn(|k| S::join(suffixes[k][row], prefixes[k][row]));
+            let values = value(Window { sums, pivot, place: (begun + row) as f64 });
+            for m in 0..M {
+                outputs[m][row] = values[m];
+            }
         }
-    }
-
-    /// The block is complete: once in n rows.
-    #[inline(never)]
-    fn turn(&mut self) {
-        self.suffixes.clear();
-        for row in self.block.drain(..).rev() {
-            let one = S::one(row);
-            self.suffixes.push(match self.suffixes.last() {
-                Some(suffix) => one.join(*suffix),
-                None => one,
-            });
-        }
-        self.prefix = None;
     }
 
     /// Forgets every row.
     pub(crate) fn restart(&mut self) {
-        self.block.clear();
-        self.suffixes.clear();
-        self.prefix = None;
+        for column in self.block.iter_mut().chain(&mut self.suffixes) {
+            column.clear();
+        }
     }
 }
 
-/// The number of rows and their sum.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Sum(pub(crate) f64);
+/// Summarises the ends of the block `before`, if it is complete, by the pivot of the one that begins.
+#[inline(always)]
+fn begin<S: Summary<C, K>, const C: usize, const K: usize>(
+    n: usize,
+    before: [&[f64]; C],
+    pivot: [f64; C],
+    suffixes: &mut [Vec<f64>; K],
+) {
+    if before[0].len() != n {
+        suffixes.iter_mut().for_each(Vec::clear);
+        return;
+    }
+    for suffixes in suffixes.iter_mut() {
+        // The window of the block's last row is the block: nothing is joined with it.
+        suffixes.resize(n, S::NOTHING);
+    }
+    // The oldest row is in no window from here.
+    let columns = before.map(|column| &column[1..n]);
+    let suffixes = suffixes.each_mut().map(|suffixes| &mut suffixes[..n - 1]);
+    let mut suffix = [S::NOTHING; K];
+    let mut place = -1.0;
+    for row in (0..n - 1).rev() {
+        suffix = joined::<S, C, K>(S::one(columns.map(|column| column[row]), pivot, place), suffix);
+        for k in 0..K {
+            suffixes[k][row] = suffix[k];
+        }
+        place -= 1.0;
+    }
+}
 
-impl Summary for Sum {
-    type Row = f64;
+#[inline(always)]
+fn joined<S: Summary<C, K>, const C: usize, const K: usize>(earlier: [f64; K], later: [f64; K]) -> [f64; K] {
+    std::array::from_fn(|k| S::join(earlier[k], later[k]))
+}
 
-    fn one(row: f64) -> Self {
-        Self(row)
+/// The sum.
+#[derive(Debug, Clone)]
+pub(crate) struct Sum;
+
+impl Summary<1, 1> for Sum {
+    const NOTHING: f64 = 0.0;
+
+    #[inline(always)]
+    fn one(row: [f64; 1], _: [f64; 1], _: f64) -> [f64; 1] {
+        row
     }
 
-    fn join(self, later: Self) -> Self {
-        Self(self.0 + later.0)
+    #[inline(always)]
+    fn join(earlier: f64, later: f64) -> f64 {
+        earlier + later
     }
 }
 
 /// The largest value.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Highest(pub(crate) f64);
+#[derive(Debug, Clone)]
+pub(crate) struct Highest;
 
-impl Summary for Highest {
-    type Row = f64;
+impl Summary<1, 1> for Highest {
+    const NOTHING: f64 = f64::NEG_INFINITY;
 
-    fn one(row: f64) -> Self {
-        Self(row)
+    #[inline(always)]
+    fn one(row: [f64; 1], _: [f64; 1], _: f64) -> [f64; 1] {
+        row
     }
 
-    fn join(self, later: Self) -> Self {
-        if later.0 >= self.0 { later } else { self }
+    #[inline(always)]
+    fn join(earlier: f64, later: f64) -> f64 {
+        if earlier > later { earlier } else { later }
     }
 }
 
 /// The smallest value.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Lowest(pub(crate) f64);
+#[derive(Debug, Clone)]
+pub(crate) struct Lowest;
 
-impl Summary for Lowest {
-    type Row = f64;
+impl Summary<1, 1> for Lowest {
+    const NOTHING: f64 = f64::INFINITY;
 
-    fn one(row: f64) -> Self {
-        Self(row)
+    #[inline(always)]
+    fn one(row: [f64; 1], _: [f64; 1], _: f64) -> [f64; 1] {
+        row
     }
 
-    fn join(self, later: Self) -> Self {
-        if later.0 <= self.0 { later } else { self }
-    }
-}
-
-/// Sum and linearly weighted sum (the oldest row has weight 1).
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Weighted {
-    count: f64,
-    sum: f64,
-    /// Sum of weight times value.
-    pub(crate) weighted: f64,
-}
-
-impl Summary for Weighted {
-    type Row = f64;
-
-    fn one(row: f64) -> Self {
-        Self { count: 1.0, sum: row, weighted: row }
-    }
-
-    fn join(self, later: Self) -> Self {
-        Self {
-            count: self.count + later.count,
-            sum: self.sum + later.sum,
-            weighted: self.weighted + (later.weighted + self.count * later.sum),
-        }
+    #[inline(always)]
+    fn join(earlier: f64, later: f64) -> f64 {
+        if earlier < later { earlier } else { later }
     }
 }
 
-/// Mean and sum of squared deviations from it (Chan, Golub and LeVeque 1983).
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Spread {
-    count: f64,
-    /// The mean.
-    pub(crate) mean: f64,
-    /// Sum of squared deviations.
-    pub(crate) squares: f64,
-}
+/// Sums of the first to the K-th powers of deviations from the pivot.
+#[derive(Debug, Clone)]
+pub(crate) struct Powers;
 
-impl Summary for Spread {
-    type Row = f64;
+impl<const K: usize> Summary<1, K> for Powers {
+    const NOTHING: f64 = 0.0;
 
-    fn one(row: f64) -> Self {
-        Self { count: 1.0, mean: row, squares: 0.0 }
+    #[inline(always)]
+    fn one([row]: [f64; 1], [pivot]: [f64; 1], _: f64) -> [f64; K] {
+        let deviation = row - pivot;
+        let mut power = 1.0;
+        std::array::from_fn(|_| {
+            power *= deviation;
+            power
+        })
     }
 
-    fn join(self, later: Self) -> Self {
-        let count = self.count + later.count;
-        let delta = later.mean - self.mean;
-        Self {
-            count,
-            mean: self.mean + delta * (later.count / count),
-            squares: self.squares + later.squares + delta * delta * (self.count * later.count / count),
-        }
+    #[inline(always)]
+    fn join(earlier: f64, later: f64) -> f64 {
+        earlier + later
     }
 }
 
-/// Mean and sums of the second to fourth powers of deviations from it (Pébay 2008, equations 2.1 to 2.3).
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Moments {
-    count: f64,
-    mean: f64,
-    /// Sum of squared deviations.
-    pub(crate) m2: f64,
-    /// Sum of cubed deviations.
-    pub(crate) m3: f64,
-    /// Sum of the fourth powers of deviations.
-    pub(crate) m4: f64,
-}
+/// Sums of the deviations of x and of y from the pivot, of their squares and of their products.
+#[derive(Debug, Clone)]
+pub(crate) struct Products;
 
-impl Summary for Moments {
-    type Row = f64;
+impl Summary<2, 5> for Products {
+    const NOTHING: f64 = 0.0;
 
-    fn one(row: f64) -> Self {
-        Self { count: 1.0, mean: row, m2: 0.0, m3: 0.0, m4: 0.0 }
+    #[inline(always)]
+    fn one(row: [f64; 2], pivot: [f64; 2], _: f64) -> [f64; 5] {
+        let (x, y) = (row[0] - pivot[0], row[1] - pivot[1]);
+        [x, y, x * x, y * y, x * y]
     }
 
-    fn join(self, later: Self) -> Self {
-        let (a, b) = (self.count, later.count);
-        let n = a + b;
-        let d = later.mean - self.mean;
-        let (d2, ab) = (d * d, a * b);
-        Self {
-            count: n,
-            mean: self.mean + d * (b / n),
-            m2: self.m2 + later.m2 + d2 * (ab / n),
-            m3: self.m3
-                + later.m3
-                + d2 * d * (ab * (a - b) / (n * n))
-                + 3.0 * d * ((a * later.m2 - b * self.m2) / n),
-            m4: self.m4
-                + later.m4
-                + d2 * d2 * (ab * (a * a - ab + b * b) / (n * n * n))
-                + 6.0 * d2 * ((a * a * later.m2 + b * b * self.m2) / (n * n))
-                + 4.0 * d * ((a * later.m3 - b * self.m3) / n),
-        }
+    #[inline(always)]
+    fn join(earlier: f64, later: f64) -> f64 {
+        earlier + later
     }
 }
 
-/// Means of pairs, sums of squared deviations and of their products.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Products {
-    count: f64,
-    x: f64,
-    y: f64,
-    /// Sum of squared deviations of x.
-    pub(crate) xx: f64,
-    /// Sum of squared deviations of y.
-    pub(crate) yy: f64,
-    /// Sum of products of deviations.
-    pub(crate) xy: f64,
+/// Sums of squared deviations of x and of y from their means, and of the products of both, given 1/n.
+#[inline(always)]
+pub(crate) fn central([x, y, xx, yy, xy]: [f64; 5], inverse: f64) -> (f64, f64, f64) {
+    (not_negative(xx - x * x * inverse), not_negative(yy - y * y * inverse), xy - x * y * inverse)
 }
 
-impl Summary for Products {
-    type Row = [f64; 2];
+/// Sums of the deviations from the pivot, and of their products with the row's place.
+#[derive(Debug, Clone)]
+pub(crate) struct Trend;
 
-    fn one([x, y]: [f64; 2]) -> Self {
-        Self { count: 1.0, x, y, xx: 0.0, yy: 0.0, xy: 0.0 }
+impl Summary<1, 2> for Trend {
+    const NOTHING: f64 = 0.0;
+
+    #[inline(always)]
+    fn one([row]: [f64; 1], [pivot]: [f64; 1], place: f64) -> [f64; 2] {
+        let deviation = row - pivot;
+        [deviation, deviation * place]
     }
 
-    fn join(self, later: Self) -> Self {
-        let count = self.count + later.count;
-        let (dx, dy) = (later.x - self.x, later.y - self.y);
-        let share = later.count / count;
-        let weight = self.count * share;
-        Self {
-            count,
-            x: self.x + dx * share,
-            y: self.y + dy * share,
-            xx: self.xx + later.xx + dx * dx * weight,
-            yy: self.yy + later.yy + dy * dy * weight,
-            xy: self.xy + later.xy + dx * dy * weight,
-        }
+    #[inline(always)]
+    fn join(earlier: f64, later: f64) -> f64 {
+        earlier + later
     }
 }
 
-/// Mean and the sum of products of deviations of value and row number.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Trend {
-    count: f64,
-    mean: f64,
-    /// Sum of products of the deviations of value and row number.
-    pub(crate) products: f64,
-}
-
-impl Summary for Trend {
-    type Row = f64;
-
-    fn one(row: f64) -> Self {
-        Self { count: 1.0, mean: row, products: 0.0 }
-    }
-
-    fn join(self, later: Self) -> Self {
-        let count = self.count + later.count;
-        let delta = later.mean - self.mean;
-        // Half of `count` lies between the mean row numbers of two adjacent parts.
-        let rows = count / 2.0;
-        Self {
-            count,
-            mean: self.mean + delta * (later.count / count),
-            products: self.products + later.products + delta * rows * (self.count * later.count / count),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Highest, Slide, Sum, Weighted};
-
-    fn collect<S: super::Summary<Row = f64>>(x: &[f64], n: usize, value: fn(S) -> f64) -> Vec<(usize, f64)> {
-        let mut window = Slide::<S>::new(n);
-        let push = |(t, row): (usize, &f64)| window.push(*row).map(|summary| (t, value(summary)));
-        x.iter().enumerate().filter_map(push).collect()
-    }
-
-    #[test]
-    fn every_window_is_seen_once() {
-        let x: Vec<f64> = (1..=9).map(f64::from).collect();
-        for n in 1..=10 {
-            let expected: Vec<_> =
-                x.windows(n).enumerate().map(|(i, w)| (i + n - 1, w.iter().sum::<f64>())).collect();
-            assert_eq!(collect::<Sum>(&x, n, |s| s.0), expected, "n = {n}");
-            let highest: Vec<_> = x.windows(n).enumerate().map(|(i, w)| (i + n - 1, w[n - 1])).collect();
-            assert_eq!(collect::<Highest>(&x, n, |s| s.0), highest, "n = {n}");
-        }
-        assert_eq!(collect::<Sum>(&x, 0, |s| s.0), []);
-    }
-
-    /// The length of a window; joins are counted.
-    #[derive(Debug, Clone, Copy)]
-    struct Counted(usize);
-
-    thread_local! {
-        static JOINS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
-    }
-
-    impl super::Summary for Counted {
-        type Row = f64;
-
-        fn one(_: f64) -> Self {
-            Self(1)
-        }
-
-        fn join(self, later: Self) -> Self {
-            JOINS.set(JOINS.get() + 1);
-            Self(self.0 + later.0)
-        }
-    }
-
-    #[test]
-    fn a_row_costs_three_joins_whatever_the_period() {
-        for n in [1, 2, 21, 252, 5000] {
-            JOINS.set(0);
-            let mut window = Slide::<Counted>::new(n);
-            for row in 0..20_000 {
-                let found = window.push(0.0);
-                assert_eq!(found.map(|window| window.0), (row + 1 >= n).then_some(n));
-            }
-            assert!(JOINS.get() <= 3 * 20_000, "n = {n}: {} joins", JOINS.get());
-        }
-    }
-
-    /// Rows in one piece, in several, and one by one.
-    #[test]
-    fn blocks_give_what_rows_do() {
-        let x: Vec<f64> = (0..200).map(|row| f64::from(row * row % 37) + 0.1).collect();
-        for n in [0, 1, 2, 3, 7, 50, 250] {
-            let mut rows = Slide::<Weighted>::new(n);
-            let expected: Vec<_> = x.iter().map(|x| rows.push(*x).map(|s| s.weighted.to_bits())).collect();
-            for cuts in [vec![0, 200], vec![0, 1, 2, 60, 61, 130, 200], vec![0, 14, 28, 200]] {
-                let mut blocks = Slide::<Weighted>::new(n);
-                let mut found = vec![None; x.len()];
-                for cut in cuts.windows(2) {
-                    let piece = &x[cut[0]..cut[1]];
-                    blocks.fill(
-                        piece.len(),
-                        |row| piece[row],
-                        |row, window| {
-                            found[cut[0] + row] = window.map(|s| s.weighted.to_bits());
-                        },
-                    );
-                }
-                assert_eq!(found, expected, "n = {n}, {cuts:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn weights_rise_from_one() {
-        let expected = [(2, 14.0), (3, 20.0), (4, 26.0), (5, 32.0)];
-        assert_eq!(collect::<Weighted>(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 3, |s| s.weighted), expected);
-    }
-
-    #[test]
-    fn a_spike_that_left_the_window_leaves_no_trace() {
-        let mut x = vec![0.1; 12];
-        x[3] = 1e300;
-        let sums = collect::<Sum>(&x, 4, |s| s.0);
-        assert_eq!(sums.last(), Some(&(11, 0.4)));
-        assert_eq!(sums.iter().find(|(t, _)| *t == 7), Some(&(7, 0.4)));
-    }
+/// A sum of squares from which rounding may have left less than nothing. NaN stays: what overflowed is null.
+#[inline(always)]
+pub(crate) fn not_negative(squares: f64) -> f64 {
+    if squares < 0.0 { 0.0 } else { squares }
 }

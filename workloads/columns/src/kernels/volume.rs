@@ -1,7 +1,7 @@
 //! Functions of price and volume.
 
 use super::divide;
-use super::kernel::{Kernel, Runs, column};
+use super::kernel::{Kernel, Of, Runs, Term, column, even, more};
 use super::statistics::{Mean, Over, Total, over};
 
 /// The state of on-balance volume: close, volume.
@@ -11,14 +11,21 @@ pub(crate) struct Balance {
     last: Option<(f64, f64)>,
 }
 
+impl Balance {
+    #[inline(always)]
+    fn next(before: f64, balance: f64, close: f64, volume: f64) -> f64 {
+        // Which of the two is as good as random: a choice of numbers, not of branches.
+        let signed = if close > before { volume } else { -volume };
+        balance + if close == before { 0.0 } else { signed }
+    }
+}
+
 impl Kernel<2> for Balance {
     #[inline]
     fn push(&mut self, [close, volume]: [f64; 2]) -> [f64; 1] {
         let balance = match self.last {
             None => volume,
-            Some((before, balance)) if close > before => balance + volume,
-            Some((before, balance)) if close < before => balance - volume,
-            Some((_, balance)) => balance,
+            Some((before, balance)) => Self::next(before, balance, close, volume),
         };
         self.last = Some((close, balance));
         [balance]
@@ -26,6 +33,21 @@ impl Kernel<2> for Balance {
 
     fn restart(&mut self) {
         self.last = None;
+    }
+
+    fn fill(&mut self, columns: [&[f64]; 2], [output]: &mut [Vec<f64>; 1]) {
+        let (rows, [close, volume]) = even(columns);
+        let places = more(output, rows);
+        if rows == 0 {
+            return;
+        }
+        [places[0]] = self.push([close[0], volume[0]]);
+        let mut balance = places[0];
+        for row in 1..rows {
+            balance = Self::next(close[row - 1], balance, close[row], volume[row]);
+            places[row] = balance;
+        }
+        self.last = Some((close[rows - 1], balance));
     }
 }
 
@@ -40,18 +62,33 @@ pub fn obv(close: &[f64], volume: &[f64]) -> Vec<f64> {
     column(obv_of(), [close, volume])
 }
 
-/// The state of a volume-weighted average: open, high, low, close, volume.
+/// What is traded at a bar and its volume: open, high, low, close, volume.
 #[derive(Debug, Clone)]
-pub(crate) struct Vwap {
-    traded: Over<Total>,
-    volume: Over<Total>,
+pub(crate) struct Traded;
+
+impl Term<5, 2> for Traded {
+    #[inline(always)]
+    fn next(&mut self, [open, high, low, close, volume]: [f64; 5]) -> [f64; 2] {
+        [(open + high + low + close) / 4.0 * volume, volume]
+    }
+
+    fn restart(&mut self) {}
 }
 
-impl Kernel<5> for Vwap {
+/// The state of a volume-weighted average: what is traded, volume.
+#[derive(Debug, Clone)]
+pub(crate) struct Vwap {
+    traded: Over<Total, 1, 1>,
+    volume: Over<Total, 1, 1>,
+    /// The sums of volumes of many rows.
+    volumes: Vec<f64>,
+}
+
+impl Kernel<2> for Vwap {
     #[inline]
-    fn push(&mut self, [open, high, low, close, volume]: [f64; 5]) -> [f64; 1] {
+    fn push(&mut self, [traded, volume]: [f64; 2]) -> [f64; 1] {
         // A null price makes the quotient null as well.
-        let [traded] = self.traded.push([(open + high + low + close) / 4.0 * volume]);
+        let [traded] = self.traded.push([traded]);
         let [volume] = self.volume.push([volume]);
         [divide(traded, volume)]
     }
@@ -60,10 +97,22 @@ impl Kernel<5> for Vwap {
         self.traded.restart();
         self.volume.restart();
     }
+
+    fn fill(&mut self, [traded, volume]: [&[f64]; 2], outputs: &mut [Vec<f64>; 1]) {
+        let filled = outputs[0].len();
+        self.traded.fill([traded], outputs);
+        let mut volumes = [std::mem::take(&mut self.volumes)];
+        volumes[0].clear();
+        self.volume.fill([volume], &mut volumes);
+        for (traded, volume) in outputs[0][filled..].iter_mut().zip(&volumes[0]) {
+            *traded = divide(*traded, *volume);
+        }
+        [self.volumes] = volumes;
+    }
 }
 
-pub(crate) fn vwap_of(n: usize) -> Vwap {
-    Vwap { traded: over(n), volume: over(n) }
+pub(crate) fn vwap_of(n: usize) -> Of<Traded, Vwap, 2> {
+    Of::new(Traded, Vwap { traded: over(n), volume: over(n), volumes: Vec::new() })
 }
 
 /// Volume-weighted average price of n bars: the sum of typical price times volume over the sum of volume, with
@@ -73,23 +122,21 @@ pub fn vwap(open: &[f64], high: &[f64], low: &[f64], close: &[f64], volume: &[f6
     column(vwap_of(n), [open, high, low, close, volume])
 }
 
-/// The state of dollar volume: raw close, raw volume.
+/// Dollars traded at a bar: raw close, raw volume.
 #[derive(Debug, Clone)]
-pub(crate) struct DollarVolume(Over<Mean>);
+pub(crate) struct Dollars;
 
-impl Kernel<2> for DollarVolume {
-    #[inline]
-    fn push(&mut self, [raw_close, raw_volume]: [f64; 2]) -> [f64; 1] {
-        self.0.push([raw_close * raw_volume])
+impl Term<2, 1> for Dollars {
+    #[inline(always)]
+    fn next(&mut self, [raw_close, raw_volume]: [f64; 2]) -> [f64; 1] {
+        [raw_close * raw_volume]
     }
 
-    fn restart(&mut self) {
-        self.0.restart();
-    }
+    fn restart(&mut self) {}
 }
 
-pub(crate) fn dollar_volume_of(n: usize) -> DollarVolume {
-    DollarVolume(over(n))
+pub(crate) fn dollar_volume_of(n: usize) -> Of<Dollars, Over<Mean, 1, 1>, 1> {
+    Of::new(Dollars, over(n))
 }
 
 /// Dollar volume: the mean of price times volume over n bars, both raw. First value at n-1.

@@ -1,52 +1,117 @@
 //! Functions smoothed in Wilder's way: RSI, ATR, ADX.
 
-use super::kernel::{Kernel, Runs, column};
+use super::kernel::{Kernel, Runs, column, even, more};
+
+/// Wilder's average of n values: the mean of the first n, then (n - 1) parts of itself and one of the value.
+#[derive(Debug, Clone, Copy)]
+struct Average {
+    n: usize,
+    inverse: f64,
+    /// Values so far, counted up to n.
+    seen: usize,
+    /// The sum of the first values, then the average.
+    value: f64,
+}
+
+impl Average {
+    fn new(n: usize) -> Self {
+        Self { n, inverse: 1.0 / n as f64, seen: 0, value: 0.0 }
+    }
+
+    /// Whether there is an average.
+    #[inline(always)]
+    fn complete(&self) -> bool {
+        self.seen == self.n
+    }
+
+    #[inline(always)]
+    fn next(&mut self, value: f64) {
+        if self.complete() {
+            self.go_on(value);
+            return;
+        }
+        self.value += value;
+        self.seen += 1;
+        if self.complete() {
+            self.value /= self.n as f64;
+        }
+    }
+
+    /// [`next`](Self::next) once there is an average.
+    #[inline(always)]
+    fn go_on(&mut self, value: f64) {
+        self.value += (value - self.value) * self.inverse;
+    }
+
+    fn restart(&mut self) {
+        (self.seen, self.value) = (0, 0.0);
+    }
+}
 
 /// The state of a relative strength index; its rows have no nulls.
 #[derive(Debug, Clone)]
 pub(crate) struct Rsi {
-    n: usize,
-    /// Rows so far.
-    seen: usize,
     before: f64,
-    gain: f64,
-    loss: f64,
+    gain: Average,
+    loss: Average,
+}
+
+impl Rsi {
+    #[inline(always)]
+    fn parts(change: f64) -> [f64; 2] {
+        if change > 0.0 { [change, 0.0] } else { [0.0, -change] }
+    }
+
+    #[inline(always)]
+    fn index(gain: f64, loss: f64) -> f64 {
+        let both = gain + loss;
+        if both == 0.0 { 0.0 } else { 100.0 * (gain / both) }
+    }
 }
 
 impl Kernel<1> for Rsi {
     #[inline]
     fn push(&mut self, [now]: [f64; 1]) -> [f64; 1] {
         let change = now - std::mem::replace(&mut self.before, now);
-        if self.seen == 0 {
-            (self.seen, self.gain, self.loss) = (1, 0.0, 0.0);
+        if change.is_nan() {
+            // The first row.
             return [f64::NAN];
         }
-        let periods = self.n as f64;
-        let (up, down) = if change > 0.0 { (change, 0.0) } else { (0.0, -change) };
-        if self.seen > self.n {
-            self.gain = (self.gain * (periods - 1.0) + up) / periods;
-            self.loss = (self.loss * (periods - 1.0) + down) / periods;
-        } else {
-            self.gain += up;
-            self.loss += down;
-            self.seen += 1;
-            if self.seen <= self.n {
-                return [f64::NAN];
-            }
-            self.gain /= periods;
-            self.loss /= periods;
-        }
-        let both = self.gain + self.loss;
-        [if both == 0.0 { 0.0 } else { 100.0 * (self.gain / both) }]
+        let [up, down] = Self::parts(change);
+        self.gain.next(up);
+        self.loss.next(down);
+        [if self.gain.complete() { Self::index(self.gain.value, self.loss.value) } else { f64::NAN }]
     }
 
     fn restart(&mut self) {
-        self.seen = 0;
+        self.before = f64::NAN;
+        self.gain.restart();
+        self.loss.restart();
+    }
+
+    fn fill(&mut self, [x]: [&[f64]; 1], [output]: &mut [Vec<f64>; 1]) {
+        let places = more(output, x.len());
+        let mut at = 0;
+        while at < x.len() && (at == 0 || !self.gain.complete()) {
+            [places[at]] = self.push([x[at]]);
+            at += 1;
+        }
+        if at == x.len() {
+            return;
+        }
+        let (mut gain, mut loss) = (self.gain, self.loss);
+        for ((place, now), before) in places[at..].iter_mut().zip(&x[at..]).zip(&x[at - 1..]) {
+            let [up, down] = Self::parts(now - before);
+            gain.go_on(up);
+            loss.go_on(down);
+            *place = Self::index(gain.value, loss.value);
+        }
+        (self.gain, self.loss, self.before) = (gain, loss, x[x.len() - 1]);
     }
 }
 
 pub(crate) fn rsi_of(n: usize) -> Runs<Rsi> {
-    Runs(Rsi { n, seen: 0, before: 0.0, gain: 0.0, loss: 0.0 })
+    Runs(Rsi { before: f64::NAN, gain: Average::new(n), loss: Average::new(n) })
 }
 
 /// Relative strength index (TA-Lib `RSI`): Wilder's averages of gains and losses, seeded with the means of the
@@ -56,54 +121,59 @@ pub fn rsi(x: &[f64], n: usize) -> Vec<f64> {
     column(rsi_of(n), [x])
 }
 
-/// The true range of a bar given the close before it.
+/// The true range of a bar given the close before it; none of them is null.
+#[inline(always)]
 fn true_range(high: f64, low: f64, close_before: f64) -> f64 {
-    let range = high - low;
-    let up = (high - close_before).abs();
-    let down = (low - close_before).abs();
-    range.max(up).max(down)
+    let greater = |a: f64, b: f64| if a > b { a } else { b };
+    greater(greater(high - low, (high - close_before).abs()), (low - close_before).abs())
 }
 
 /// The state of an average true range: high, low, close.
 #[derive(Debug, Clone)]
 pub(crate) struct Atr {
-    n: usize,
-    /// Rows so far.
-    seen: usize,
     before: f64,
-    average: f64,
+    average: Average,
 }
 
 impl Kernel<3> for Atr {
     #[inline]
     fn push(&mut self, [high, low, close]: [f64; 3]) -> [f64; 1] {
         let before = std::mem::replace(&mut self.before, close);
-        if self.seen == 0 {
-            (self.seen, self.average) = (1, 0.0);
+        if before.is_nan() {
             return [f64::NAN];
         }
-        let periods = self.n as f64;
-        let range = true_range(high, low, before);
-        if self.seen > self.n {
-            self.average = (self.average * (periods - 1.0) + range) / periods;
-            return [self.average];
-        }
-        self.average += range;
-        self.seen += 1;
-        if self.seen <= self.n {
-            return [f64::NAN];
-        }
-        self.average /= periods;
-        [self.average]
+        self.average.next(true_range(high, low, before));
+        [if self.average.complete() { self.average.value } else { f64::NAN }]
     }
 
     fn restart(&mut self) {
-        self.seen = 0;
+        self.before = f64::NAN;
+        self.average.restart();
+    }
+
+    fn fill(&mut self, columns: [&[f64]; 3], [output]: &mut [Vec<f64>; 1]) {
+        let (rows, [high, low, close]) = even(columns);
+        let places = more(output, rows);
+        let mut at = 0;
+        while at < rows && (at == 0 || !self.average.complete()) {
+            [places[at]] = self.push([high[at], low[at], close[at]]);
+            at += 1;
+        }
+        if at == rows {
+            return;
+        }
+        let mut average = self.average;
+        let bars = high[at..].iter().zip(&low[at..]).zip(&close[at - 1..]);
+        for (place, ((high, low), before)) in places[at..].iter_mut().zip(bars) {
+            average.go_on(true_range(*high, *low, *before));
+            *place = average.value;
+        }
+        (self.average, self.before) = (average, close[rows - 1]);
     }
 }
 
 pub(crate) fn atr_of(n: usize) -> Runs<Atr> {
-    Runs(Atr { n, seen: 0, before: 0.0, average: 0.0 })
+    Runs(Atr { before: f64::NAN, average: Average::new(n) })
 }
 
 /// Average true range (TA-Lib `ATR`): true range from bar 1, seeded with its mean over bars 1..=n (n at least 1),
@@ -116,65 +186,104 @@ pub fn atr(high: &[f64], low: &[f64], close: &[f64], n: usize) -> Vec<f64> {
 /// The state of an average directional index: high, low, close.
 #[derive(Debug, Clone)]
 pub(crate) struct Adx {
-    n: usize,
-    /// Rows so far.
-    seen: usize,
+    /// High, low and close of the row before.
     before: [f64; 3],
+    movement: Movement,
+    index: Average,
+}
+
+/// Sums of movements up and down and of ranges.
+#[derive(Debug, Clone, Copy)]
+struct Movement {
+    n: usize,
+    inverse: f64,
+    /// Changes so far, counted up to n.
+    seen: usize,
     plus: f64,
     minus: f64,
     range: f64,
-    average: f64,
+}
+
+impl Movement {
+    /// Adds a change, and takes off a part once n - 1 are there.
+    #[inline(always)]
+    fn next(&mut self, keep: bool, [high, low, before]: [f64; 3], [high_before, low_before]: [f64; 2]) {
+        let up = high - high_before;
+        let down = low_before - low;
+        let plus = if up > 0.0 && up > down { up } else { 0.0 };
+        let minus = if down > 0.0 && up < down { down } else { 0.0 };
+        let range = true_range(high, low, before);
+        let part = if keep { 0.0 } else { self.inverse };
+        self.plus += plus - self.plus * part;
+        self.minus += minus - self.minus * part;
+        self.range += range - self.range * part;
+    }
+
+    /// DX in percent. The range, by which both lines are divided, cancels, but where there is none DX is undefined.
+    #[inline(always)]
+    fn index(&self) -> Option<f64> {
+        let both = self.plus + self.minus;
+        (self.range != 0.0 && both != 0.0).then(|| 100.0 * ((self.minus - self.plus).abs() / both))
+    }
 }
 
 impl Kernel<3> for Adx {
     #[inline]
     fn push(&mut self, row: [f64; 3]) -> [f64; 1] {
-        let [high_before, low_before, close_before] = std::mem::replace(&mut self.before, row);
-        let seen = self.seen;
-        self.seen += 1;
-        if seen == 0 {
-            (self.plus, self.minus, self.range, self.average) = (0.0, 0.0, 0.0, 0.0);
+        let [high, low, close] = std::mem::replace(&mut self.before, row);
+        if close.is_nan() {
             return [f64::NAN];
         }
-        let [high, low, _] = row;
-        let periods = self.n as f64;
-        if seen >= self.n {
-            self.plus -= self.plus / periods;
-            self.minus -= self.minus / periods;
-            self.range -= self.range / periods;
-        }
-        let up = high - high_before;
-        let down = low_before - low;
-        if down > 0.0 && up < down {
-            self.minus += down;
-        } else if up > 0.0 && up > down {
-            self.plus += up;
-        }
-        self.range += true_range(high, low, close_before);
-        if seen < self.n {
+        let movement = &mut self.movement;
+        movement.next(movement.seen + 1 < movement.n, [row[0], row[1], close], [high, low]);
+        movement.seen = movement.n.min(movement.seen + 1);
+        if movement.seen < movement.n {
             return [f64::NAN];
         }
-        let index = directional_index(self.plus, self.minus, self.range);
-        if seen < 2 * self.n {
-            self.average += index.unwrap_or(0.0);
-            if seen < 2 * self.n - 1 {
-                return [f64::NAN];
-            }
-            self.average /= periods;
-        } else if let Some(index) = index {
-            self.average = (self.average * (periods - 1.0) + index) / periods;
+        match movement.index() {
+            Some(index) => self.index.next(index),
+            None if self.index.complete() => {}
+            None => self.index.next(0.0),
         }
-        [self.average]
+        [if self.index.complete() { self.index.value } else { f64::NAN }]
     }
 
     fn restart(&mut self) {
-        self.seen = 0;
+        self.before = [f64::NAN; 3];
+        (self.movement.seen, self.movement.plus, self.movement.minus, self.movement.range) = (0, 0.0, 0.0, 0.0);
+        self.index.restart();
+    }
+
+    fn fill(&mut self, columns: [&[f64]; 3], [output]: &mut [Vec<f64>; 1]) {
+        let (rows, [high, low, close]) = even(columns);
+        let places = more(output, rows);
+        let mut at = 0;
+        while at < rows && (at == 0 || !self.index.complete()) {
+            [places[at]] = self.push([high[at], low[at], close[at]]);
+            at += 1;
+        }
+        if at == rows {
+            return;
+        }
+        let (mut movement, mut average) = (self.movement, self.index);
+        let bars = high[at..].iter().zip(&low[at..]);
+        let befores = high[at - 1..].iter().zip(&low[at - 1..]).zip(&close[at - 1..]);
+        for (place, (bar, before)) in places[at..].iter_mut().zip(bars.zip(befores)) {
+            let ((high, low), ((high_before, low_before), close)) = (bar, before);
+            movement.next(false, [*high, *low, *close], [*high_before, *low_before]);
+            if let Some(index) = movement.index() {
+                average.go_on(index);
+            }
+            *place = average.value;
+        }
+        (self.movement, self.index) = (movement, average);
+        self.before = [high[rows - 1], low[rows - 1], close[rows - 1]];
     }
 }
 
 pub(crate) fn adx_of(n: usize) -> Runs<Adx> {
-    let (plus, minus, range, average) = (0.0, 0.0, 0.0, 0.0);
-    Runs(Adx { n, seen: 0, before: [0.0; 3], plus, minus, range, average })
+    let movement = Movement { n, inverse: 1.0 / n as f64, seen: 0, plus: 0.0, minus: 0.0, range: 0.0 };
+    Runs(Adx { before: [f64::NAN; 3], movement, index: Average::new(n) })
 }
 
 /// Average directional index (TA-Lib `ADX`), `n` at least 2.
@@ -185,14 +294,4 @@ pub(crate) fn adx_of(n: usize) -> Runs<Adx> {
 #[must_use]
 pub fn adx(high: &[f64], low: &[f64], close: &[f64], n: usize) -> Vec<f64> {
     column(adx_of(n), [high, low, close])
-}
-
-/// DX in percent, when it is defined.
-fn directional_index(plus: f64, minus: f64, range: f64) -> Option<f64> {
-    if range == 0.0 {
-        return None;
-    }
-    let (plus, minus) = (100.0 * (plus / range), 100.0 * (minus / range));
-    let both = plus + minus;
-    (both != 0.0).then(|| 100.0 * ((minus - plus).abs() / both))
 }
