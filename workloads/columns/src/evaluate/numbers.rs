@@ -85,8 +85,12 @@ impl<'e, 'i> Evaluator<'e, 'i> {
             Number::Extreme { function, left, right } => {
                 let (left, right) = (self.number(left)?, self.number(right)?);
                 match function {
-                    Extreme::Min => zip_numbers(&left, &right, rows, |a, b| scalar::extreme(Extreme::Min, a, b)),
-                    Extreme::Max => zip_numbers(&left, &right, rows, |a, b| scalar::extreme(Extreme::Max, a, b)),
+                    Extreme::Min => {
+                        zip_numbers(&left, &right, rows, |a, b| scalar::extreme(Extreme::Min, a, b))
+                    }
+                    Extreme::Max => {
+                        zip_numbers(&left, &right, rows, |a, b| scalar::extreme(Extreme::Max, a, b))
+                    }
                 }
             }
             Number::Clip { input, low, high } => {

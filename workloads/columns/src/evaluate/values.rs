@@ -123,6 +123,11 @@ pub(super) fn map_numbers(a: &Values<'_>, rows: usize, f: impl Fn(f64) -> f64) -
 }
 
 /// The numbers that `f` makes of each pair of values; what is not finite is null.
-pub(super) fn zip_numbers(a: &Values<'_>, b: &Values<'_>, rows: usize, f: impl Fn(f64, f64) -> f64) -> Vec<f64> {
+pub(super) fn zip_numbers(
+    a: &Values<'_>,
+    b: &Values<'_>,
+    rows: usize,
+    f: impl Fn(f64, f64) -> f64,
+) -> Vec<f64> {
     zip(a, b, rows, |a, b| scalar::finite(f(a, b)))
 }

@@ -113,7 +113,9 @@ impl Kernel<3> for Place {
             self.top.fill([high], [&mut *tops], |window| window.sums);
             self.bottom.fill([low], [&mut *bottoms], |window| window.sums);
             // Where there is no window yet both are null, and so is what is made of them.
-            for (((place, top), bottom), close) in places[at..end].iter_mut().zip(&*tops).zip(&*bottoms).zip(close) {
+            for (((place, top), bottom), close) in
+                places[at..end].iter_mut().zip(&*tops).zip(&*bottoms).zip(close)
+            {
                 *place = Self::of(*top, *bottom, *close);
             }
             at = end;

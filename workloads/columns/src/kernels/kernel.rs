@@ -179,7 +179,9 @@ impl<T, K, const M: usize> Of<T, K, M> {
     }
 }
 
-impl<T: Term<N, M>, K: Kernel<M, L>, const N: usize, const M: usize, const L: usize> Kernel<N, L> for Of<T, K, M> {
+impl<T: Term<N, M>, K: Kernel<M, L>, const N: usize, const M: usize, const L: usize> Kernel<N, L>
+    for Of<T, K, M>
+{
     #[inline]
     fn push(&mut self, row: [f64; N]) -> [f64; L] {
         self.kernel.push(self.term.next(row))

@@ -124,14 +124,19 @@ impl<S: Summary<C, K>, const C: usize, const K: usize> Slide<S, C, K> {
             let length = (n - begun).min(rows - at);
             let outputs = outputs.each_mut().map(|output| &mut output[at..at + length]);
             self.stretch(columns.map(|column| &column[at..at + length]), begun, pivot, outputs, &value);
+            if first.is_none() {
+                for (block, column) in self.block.iter_mut().zip(columns) {
+                    block.extend_from_slice(&column[at..at + length]);
+                }
+            }
             at += length;
             begun = (begun + length) % n;
         }
-        for (block, column) in self.block.iter_mut().zip(columns) {
-            if first.is_some() {
+        if let Some(first) = first {
+            for (block, column) in self.block.iter_mut().zip(columns) {
                 block.clear();
+                block.extend_from_slice(&column[first..]);
             }
-            block.extend_from_slice(&column[first.unwrap_or(0)..]);
         }
     }
 
@@ -352,4 +357,109 @@ impl Summary<1, 2> for Trend {
 #[inline(always)]
 pub(crate) fn not_negative(squares: f64) -> f64 {
     if squares < 0.0 { 0.0 } else { squares }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Highest, Powers, Slide, Sum, Summary, Trend};
+
+    /// What rows given one by one come to.
+    fn rows<S: Summary<1, K>, const K: usize>(x: &[f64], n: usize) -> Vec<Option<[f64; K]>> {
+        let mut slide = Slide::<S, 1, K>::new(n);
+        x.iter().map(|x| slide.push([*x]).map(|window| window.sums)).collect()
+    }
+
+    #[test]
+    fn every_window_is_seen_once() {
+        let x: Vec<f64> = (1..=9).map(f64::from).collect();
+        for n in 1..=10 {
+            let mut expected = vec![None; (n - 1).min(x.len())];
+            expected.extend(x.windows(n).map(|window| Some([window.iter().sum::<f64>()])));
+            assert_eq!(rows::<Sum, 1>(&x, n), expected, "n = {n}");
+            let highest: Vec<_> = rows::<Highest, 1>(&x, n).into_iter().flatten().collect();
+            assert_eq!(highest, x.windows(n).map(|window| [window[n - 1]]).collect::<Vec<_>>(), "n = {n}");
+        }
+        assert_eq!(rows::<Sum, 1>(&x, 0), [None; 9]);
+    }
+
+    #[test]
+    fn places_count_from_the_pivot() {
+        let mut slide = Slide::<Trend, 1, 2>::new(4);
+        let found = (0..11).filter_map(|row| slide.push([f64::from(row)]));
+        for (last, window) in (3..).zip(found) {
+            let pivot = 4.0 * f64::from(last / 4);
+            assert_eq!((window.pivot, window.place), ([pivot], f64::from(last) - pivot));
+            // Each row stands as far behind the pivot as its value is above the pivot's.
+            let expected: f64 = (last - 3..=last).map(|row| (f64::from(row) - pivot).powi(2)).sum();
+            assert_eq!(window.sums[1], expected, "row {last}");
+        }
+    }
+
+    /// Rows in one piece, in several, and one by one.
+    #[test]
+    fn columns_give_what_rows_do() {
+        let x: Vec<f64> = (0..200).map(|row| f64::from(row * row % 37) + 0.1).collect();
+        for n in [0, 1, 2, 3, 7, 50, 250] {
+            let expected: Vec<_> =
+                rows::<Powers, 4>(&x, n).iter().map(|sums| sums.map(|sums| sums.map(f64::to_bits))).collect();
+            for cuts in [vec![0, 200], vec![0, 1, 2, 60, 61, 130, 200], vec![0, 14, 28, 50, 150, 200]] {
+                let mut slide = Slide::<Powers, 1, 4>::new(n);
+                let mut found: [Vec<f64>; 4] = std::array::from_fn(|_| vec![f64::NAN; x.len()]);
+                for cut in cuts.windows(2) {
+                    let outputs = found.each_mut().map(|output| &mut output[cut[0]..cut[1]]);
+                    slide.fill([&x[cut[0]..cut[1]]], outputs, |window| window.sums);
+                }
+                for (row, expected) in expected.iter().enumerate() {
+                    let sums = found.each_ref().map(|output| output[row]);
+                    match expected {
+                        Some(expected) => assert_eq!(sums.map(f64::to_bits), *expected, "n = {n}, row {row}"),
+                        None => assert!(sums.iter().all(|sum| sum.is_nan()), "n = {n}, row {row}"),
+                    }
+                }
+            }
+        }
+    }
+
+    #[derive(Debug)]
+    struct Counted;
+
+    thread_local! {
+        static JOINS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+    }
+
+    impl Summary<1, 1> for Counted {
+        const NOTHING: f64 = 0.0;
+
+        fn one(_: [f64; 1], _: [f64; 1], _: f64) -> [f64; 1] {
+            [1.0]
+        }
+
+        fn join(earlier: f64, later: f64) -> f64 {
+            JOINS.set(JOINS.get() + 1);
+            earlier + later
+        }
+    }
+
+    #[test]
+    fn a_row_costs_three_joins_whatever_the_period() {
+        for n in [1, 2, 21, 252, 5000] {
+            JOINS.set(0);
+            let mut slide = Slide::<Counted, 1, 1>::new(n);
+            for row in 0..20_000 {
+                let found = slide.push([0.0]).map(|window| window.sums[0]);
+                assert_eq!(found, (row + 1 >= n).then_some(n as f64));
+            }
+            assert!(JOINS.get() <= 3 * 20_000, "n = {n}: {} joins", JOINS.get());
+        }
+    }
+
+    #[test]
+    fn a_spike_that_left_the_window_leaves_no_trace() {
+        let mut x = vec![0.1; 12];
+        x[3] = 1e300;
+        let sums = rows::<Sum, 1>(&x, 4);
+        assert_eq!((sums[7], sums[11]), (Some([0.4]), Some([0.4])));
+        let powers = rows::<Powers, 2>(&x, 4);
+        assert_eq!((powers[7], powers[11]), (Some([0.0; 2]), Some([0.0; 2])));
+    }
 }

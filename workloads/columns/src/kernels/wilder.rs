@@ -250,7 +250,8 @@ impl Kernel<3> for Adx {
 
     fn restart(&mut self) {
         self.before = [f64::NAN; 3];
-        (self.movement.seen, self.movement.plus, self.movement.minus, self.movement.range) = (0, 0.0, 0.0, 0.0);
+        (self.movement.seen, self.movement.plus, self.movement.minus, self.movement.range) =
+            (0, 0.0, 0.0, 0.0);
         self.index.restart();
     }
 

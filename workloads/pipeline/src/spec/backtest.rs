@@ -11,9 +11,9 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 /// Raised when stage `backtest` may give another output for the same spec.
-pub const REVISION: u32 = 4;
+pub const REVISION: u32 = 5;
 /// Raised when stage `trade` may decide otherwise for the same spec.
-pub const TRADE_REVISION: u32 = 2;
+pub const TRADE_REVISION: u32 = 3;
 
 /// A backtest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
