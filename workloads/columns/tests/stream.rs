@@ -120,6 +120,22 @@ fn every_function_gives_the_bits_of_its_column() {
     }
 }
 
+/// Longer than the pieces in which columns are computed.
+#[test]
+fn every_function_gives_the_bits_of_its_column_over_decades() {
+    let sources = every_function();
+    let expressions: Vec<(Name, Typed)> =
+        names(sources.len()).into_iter().zip(sources.iter().map(|source| support::typed(source))).collect();
+    let sessions = support::sessions(9_000);
+    let (own, other) = (support::walk("IBM", &sessions, 7), support::walk("SPY", &sessions[100..], 8));
+    let adjustment = Adjustment::None;
+    let (found, expected) =
+        (streamed(&expressions, &own, &other, adjustment), whole(&expressions, &own, &other, adjustment));
+    for ((source, found), expected) in sources.iter().zip(&found).zip(&expected) {
+        assert_eq!(bits(found), bits(expected), "{source}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -15,7 +15,7 @@ pub fn typed(source: &str) -> Typed {
 
 /// Consecutive sessions from 2015 on.
 pub fn sessions(rows: usize) -> Vec<Session> {
-    Calendar::xnys().sessions(date(2015, 1, 2), date(2030, 12, 31))[..rows].to_vec()
+    Calendar::xnys().sessions(date(2015, 1, 2), date(2060, 12, 31))[..rows].to_vec()
 }
 
 /// Bars with these raw columns on these sessions, without actions.
