@@ -81,4 +81,6 @@ pub enum StrategyMetric {
     Trades,
     /// Probabilistic Sharpe ratio against 0.
     ProbabilisticSharpe,
+    /// Probabilistic Sharpe ratio against what the best of the search's trials would show without skill.
+    DeflatedSharpe,
 }

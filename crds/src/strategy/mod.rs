@@ -5,6 +5,7 @@ mod costs;
 mod execution;
 mod portfolio;
 mod risk;
+mod search;
 mod signal;
 
 use kube::{CustomResource, KubeSchema};
@@ -16,6 +17,7 @@ pub use costs::*;
 pub use execution::*;
 pub use portfolio::*;
 pub use risk::*;
+pub use search::*;
 pub use signal::*;
 
 use crate::{LedgerReference, ObjectReference, RunSettings, status::StrategyStatus};
@@ -59,6 +61,8 @@ use crate::{LedgerReference, ObjectReference, RunSettings, status::StrategyStatu
         .message("rebalanceThreshold needs sizing by weight: a position sized by riskPerTrade is never resized"),
     validation = Rule::new("!has(self.costs) || !has(self.costs.borrowRate) || self.portfolio.direction == 'LongShort'")
         .message("costs.borrowRate needs portfolio.direction LongShort: nothing else is borrowed"),
+    validation = Rule::new("has(self.search) || !has(self.backtest.gates) || self.backtest.gates.all(gate, gate.metric != 'DeflatedSharpe')")
+        .message("a gate of DeflatedSharpe needs search: without trials there is nothing to deflate by"),
 )]
 pub struct StrategySpec {
     /// The universe that is traded; cannot be changed later.
@@ -76,6 +80,9 @@ pub struct StrategySpec {
     /// When orders fill.
     #[serde(default)]
     pub execution: Execution,
+    /// Parameters to try, walk-forward; left out: the strategy as it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<StrategySearch>,
     /// How live the strategy is. A backtest always runs first.
     #[serde(default)]
     pub mode: Mode,

@@ -436,3 +436,70 @@ fn a_column_of_ones_own_reaches_models_and_rules_and_is_audited() {
     assert_eq!(code, 0, "{errors}");
     assert_eq!(verdict(&desk), "Leak");
 }
+
+/// A cross of averages whose periods are searched, on the sample universe.
+const SEARCHED: &str = r#"apiVersion: trading.ats.dev/v1alpha1
+kind: Strategy
+metadata:
+  name: cross
+spec:
+  universeRef: {name: us-large-caps}
+  signal:
+    rules:
+      entry: "sma(close, $fast) > sma(close, $slow)"
+      exit: "sma(close, $fast) < sma(close, $slow)"
+  portfolio:
+    maxPositions: 4
+    sizing: {riskPerTrade: {}}
+  risk:
+    stop: {atr: {multiple: "2"}}
+  search:
+    grid:
+      fast: ["5", "20", "50"]
+      slow: ["50", "200"]
+      risk.stop.atr.multiple: ["2", "4"]
+    where: "$fast < $slow"
+    walkForward: {folds: 3, testSessions: 252}
+  mode: Paper
+  backtest: {start: "2006-01-03", end: "2012-12-31"}
+"#;
+
+#[test]
+fn a_search_goes_from_the_grid_to_paper_trading() {
+    let desk = Desk::new();
+    fs::write(desk.path().join("cross.yaml"), SEARCHED).unwrap();
+    // The sample's first strategy beside it; the second one would need its model.
+    let samples = fs::read_to_string(desk.path().join("strategies.yaml")).unwrap();
+    fs::write(desk.path().join("dips.yaml"), samples.split("---").next().unwrap()).unwrap();
+    let files = ["universe.yaml", "dips.yaml", "cross.yaml"];
+    let (code, objects, errors) = desk.run(&files);
+    assert_eq!(code, 0, "{errors}");
+    let cross = named(&objects, "cross");
+    assert_eq!(condition(cross, "Ready")["status"], "True", "{cross}");
+    assert_eq!(cross["status"]["metrics"]["numberOfTrials"], "10");
+    let deflated: f64 = cross["status"]["metrics"]["deflatedSharpe"].as_str().unwrap().parse().unwrap();
+    assert!((0.0..1.0).contains(&deflated));
+
+    // Paper trading begins with the first window and goes on after the last one: 41 sessions of 2013.
+    assert_eq!(stage(cross, "trade")["computed"], 3 * 252 + 41);
+    let artifacts = desk.ats(&["get", "artifacts", "cross", "--output", "json"]);
+    assert!(String::from_utf8(artifacts.stdout).unwrap().contains("search.json"));
+    let equity = desk.ats(&["get", "equity", "cross", "--output", "json"]);
+    let equity: Value = serde_json::from_slice(&equity.stdout).unwrap();
+    let equity = equity.as_array().unwrap();
+    assert_eq!(equity.len(), 756, "{:?}", equity.first());
+    let first = equity[0]["session"].as_str().unwrap();
+
+    let explained = desk.ats(&["explain", "cross", "AAPL", first]);
+    let explained = String::from_utf8(explained.stdout).unwrap();
+    assert!(explained.contains("  parameters fast = "), "{explained}");
+    assert!(explained.contains(": chosen on 2006-01-03 to 20"), "{explained}");
+    let compared = desk.ats(&["compare", "cross", "dip-buyer"]);
+    let compared = String::from_utf8(compared.stdout).unwrap();
+    assert!(compared.contains("deflatedSharpe") && compared.contains("search.grid.fast"), "{compared}");
+
+    let (_, again, errors) = desk.run(&files);
+    let cross = named(&again, "cross");
+    assert_eq!(stage(cross, "backtest")["state"], "CacheHit", "{errors}");
+    assert_eq!(stage(cross, "trade")["computed"], 0, "{errors}");
+}

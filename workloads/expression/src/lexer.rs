@@ -27,7 +27,7 @@ const MARKS: [&str; 16] =
     ["<=", ">=", "==", "!=", "<", ">", "+", "-", "*", "/", "(", ")", ",", ".", "=", "@"];
 
 /// Marks of other languages, and what this one has instead. Longer ones first.
-const FOREIGN: [(&str, &str); 13] = [
+const FOREIGN: [(&str, &str); 14] = [
     ("&&", "write `and`"),
     ("||", "write `or`"),
     ("**", "there is no power: multiply"),
@@ -41,6 +41,7 @@ const FOREIGN: [(&str, &str); 13] = [
     ("^", "there is no power: multiply"),
     ("?", "write `if(condition, a, b)`"),
     ("[", "write `delay(x, n)` for the value n bars ago"),
+    ("$", "only the rules and the ranking of a strategy name parameters, which its search.grid lists"),
 ];
 
 pub(crate) fn tokens(source: &str) -> Result<Vec<Lexeme>, ExpressionError> {

@@ -215,12 +215,19 @@ pub fn strategy(
         source: None,
     })?;
     if let Some(trade) = &strategy.trade {
-        let tested = plan.output().is_some();
-        let work =
-            Work { spec: StageSpec::Trade(trade.clone()), inputs, shards: 1, parallelism: 1, source: None };
-        match tested {
-            true => plan.push(work)?,
-            false => plan.entries.push(StagePlan::pending(StageName::Trade)),
+        match plan.output() {
+            Some(backtest) => {
+                // Which parameters are traded by, the backtest has chosen.
+                let chosen = trade.search.as_ref().map(|_| backtest);
+                plan.push(Work {
+                    spec: StageSpec::Trade(trade.clone()),
+                    inputs: inputs.into_iter().chain(chosen).collect(),
+                    shards: 1,
+                    parallelism: 1,
+                    source: None,
+                })?;
+            }
+            None => plan.entries.push(StagePlan::pending(StageName::Trade)),
         }
     }
     Ok(plan.entries)

@@ -14,6 +14,7 @@ use crate::engine::{Control, Engine, EngineError, NumberError, OrderReason, Trad
 use crate::market::Market;
 use crate::record::Record;
 use crate::report::{self, ReportInput};
+use crate::search::{self, Part, Searched};
 use crate::slices::{SliceError, Slices};
 use crate::statistics::{self, Close, Statistics};
 use crate::tables::{self, OutputFile};
@@ -39,8 +40,8 @@ pub enum BacktestError {
     /// A file cannot be written.
     #[error(transparent)]
     Columns(#[from] ColumnsError),
-    /// A file cannot be written.
-    #[error("statistics.json: {0}")]
+    /// JSON that cannot be written, or trials that do not fit the strategy.
+    #[error("JSON: {0}")]
     Json(#[from] serde_json::Error),
     /// The universe has no bar at all.
     #[error("the universe's dataset has no bar: there is nothing to trade on")]
@@ -58,6 +59,22 @@ pub enum BacktestError {
         first: Date,
         /// Last session with a bar.
         last: Date,
+    },
+    /// A search that the span is too short for.
+    #[error(
+        "the search's windows and what lies before them need {needed} sessions, the backtest has {there}: take fewer or shorter windows in search.walkForward, or an earlier backtest.start"
+    )]
+    TooFewSessions {
+        /// Sessions needed.
+        needed: usize,
+        /// Sessions there.
+        there: usize,
+    },
+    /// A choice that the spec does not hold.
+    #[error("the search has no trial {trial}: search.json is of another spec")]
+    Trial {
+        /// The trial, from 0.
+        trial: usize,
     },
     /// A model without predictions.
     #[error(
@@ -80,7 +97,7 @@ pub enum BacktestError {
 #[derive(Debug, Clone)]
 pub struct BacktestOutput {
     /// `orders.parquet`, `trades.parquet`, `lots.parquet`, `equity.parquet`, `rolling.parquet`, `statistics.json`,
-    /// `report.html`.
+    /// `report.html`, and where parameters are searched `search.json`.
     pub files: Vec<OutputFile>,
     /// Figures for gates and the status; one that is not defined is none.
     pub figures: BTreeMap<String, Option<f64>>,
@@ -90,6 +107,8 @@ pub struct BacktestOutput {
     pub record: Record,
     /// All numbers.
     pub statistics: Statistics,
+    /// What was tried and chosen, where parameters are searched.
+    pub searched: Option<Searched>,
 }
 
 /// Figures that gates and the status know, by their names in `statistics.json`.
@@ -121,13 +140,18 @@ pub fn run(
     identity: &str,
     lineage: &[(String, String)],
 ) -> Result<BacktestOutput, BacktestError> {
-    let config = engine_config(&spec.core, identity)?;
     let (from, to) = span(spec, market, calendar)?;
-    let slices = Slices::new(&spec.core, market, calendar, spec.prices)?;
-    let mut engine = Engine::new(config).map_err(ConvertError::from)?;
+    let (searched, parts) = plan(spec, market, calendar, (from, to))?;
+    let mut engine = Engine::new(engine_config(&spec.core, identity)?).map_err(ConvertError::from)?;
     let mut record = Record::default();
-    for slice in slices.between(from, to, Control::Run) {
-        record.extend(engine.step(&slice?)?)?;
+    for part in &parts {
+        // One account: what is held and what waits goes on under the next window's parameters.
+        engine = Engine::resume(engine_config(&part.core, identity)?, engine.state().clone())
+            .map_err(ConvertError::from)?;
+        let slices = Slices::new(&part.core, market, calendar, spec.prices)?;
+        for slice in slices.between(part.from, part.to, Control::Run) {
+            record.extend(engine.step(&slice?)?)?;
+        }
     }
 
     let closes = record.closes();
@@ -137,7 +161,7 @@ pub fn run(
         None => buy_and_hold(market.tickers.values().map(|history| &history.bars), &closes, initial_cash),
         Some(ticker) => buy_and_hold(market.bars(ticker).into_iter(), &closes, initial_cash),
     };
-    let statistics = statistics::compute(&statistics::Record {
+    let mut statistics = statistics::compute(&statistics::Record {
         initial_cash,
         closes: &closes,
         trades: &record.results(),
@@ -151,10 +175,20 @@ pub fn run(
         borrowing: record.borrowing.to_f64(),
         dividends: record.dividends.to_f64(),
     });
+    if let Some(searched) = &searched {
+        let ratios: Vec<_> = searched.trials.iter().map(|trial| trial.sharpe_per_session).collect();
+        statistics.deflate(&statistics::returns(initial_cash, &closes), &ratios);
+    }
     let mut warnings = warnings(spec, market, &record, &engine, to);
     if let Some(ticker) = spec.benchmark.as_ref().filter(|_| benchmark.is_empty()) {
         warnings.push(format!("{ticker} has no bar on the first session: nothing is compared with it."));
     }
+    let last = match (&spec.search, &searched) {
+        (Some(search), Some(searched)) => {
+            Some((&searched.last, search::core_of(search, &spec.core, searched.last.trial)?))
+        }
+        _ => None,
+    };
     let page = report::render(&ReportInput {
         lead: describe::lead(spec, market),
         initial_cash,
@@ -166,13 +200,18 @@ pub fn run(
         open: &open,
         orders: &record.order_counts(),
         warnings: &warnings,
-        settings: &describe::settings(spec),
+        settings: &describe::settings(spec, last.as_ref().map(|(choice, core)| (*choice, core))),
         lineage,
+        search: searched.as_ref(),
     });
-    let files = files(&record, &open, &statistics, page)?;
+    let files = files(&record, &open, &statistics, searched.as_ref(), page)?;
     let mut figures: BTreeMap<String, Option<f64>> =
         FIGURES.iter().map(|name| ((*name).to_owned(), statistics.value(name))).collect();
     figures.insert("equity".to_owned(), statistics.value("finalEquity"));
+    if searched.is_some() {
+        let of_search = ["deflatedSharpe", "numberOfTrials"];
+        figures.extend(of_search.map(|name| (name.to_owned(), statistics.value(name))));
+    }
     let mut notes = BTreeMap::new();
     if let (Some(first), Some(last)) = (closes.first(), closes.last()) {
         notes.insert("firstSession".to_owned(), first.session.to_string());
@@ -181,7 +220,25 @@ pub fn run(
     if let Some(latch) = record.latched.first() {
         notes.insert("drawdownLatched".to_owned(), latch.session.to_string());
     }
-    Ok(BacktestOutput { files, figures, notes, record, statistics })
+    if let Some(searched) = &searched {
+        notes.insert("parameters".to_owned(), search::words(&searched.last.parameters));
+    }
+    Ok(BacktestOutput { files, figures, notes, record, statistics, searched })
+}
+
+/// What is traded by, and the search that it follows from.
+pub(crate) fn plan(
+    spec: &BacktestSpec,
+    market: &Market,
+    calendar: &Calendar,
+    (from, to): (Date, Date),
+) -> Result<(Option<Searched>, Vec<Part>), BacktestError> {
+    let Some(search) = &spec.search else {
+        return Ok((None, vec![Part { from, to, core: spec.core.clone(), choice: None }]));
+    };
+    let searched = search::run(spec, search, market, calendar, (from, to))?;
+    let parts = searched.parts(search, &spec.core)?;
+    Ok((Some(searched), parts))
 }
 
 /// First and last session to trade, checked against what there is.
@@ -241,6 +298,12 @@ fn warnings(spec: &BacktestSpec, market: &Market, record: &Record, engine: &Engi
                 .to_owned(),
         );
     }
+    if let Some(search) = &spec.search {
+        let count = search.trials.len();
+        warnings.push(format!(
+            "Searched: the parameters of each window are the best of {count} trials on what lies before it. Trials of other objects, and those you made before you wrote the grid, are not counted."
+        ));
+    }
     if spec.prices == TradedPrices::Adjusted {
         warnings.push(
             "Adjusted prices: trades are at prices adjusted back from the end of the history, which nobody could trade at. Quantities, commissions and stops differ from real ones."
@@ -297,11 +360,12 @@ fn files(
     record: &Record,
     open: &[Trade],
     statistics: &Statistics,
+    searched: Option<&Searched>,
     page: String,
 ) -> Result<Vec<OutputFile>, BacktestError> {
     let mut json = serde_json::to_vec_pretty(statistics)?;
     json.push(b'\n');
-    Ok(vec![
+    let mut files = vec![
         tables::orders(&record.orders)?,
         tables::trades(&record.trades, open)?,
         tables::lots(&record.lots)?,
@@ -309,5 +373,11 @@ fn files(
         tables::rolling(&statistics.rolling)?,
         OutputFile { name: "statistics.json", bytes: json, rows: None },
         OutputFile { name: "report.html", bytes: page.into_bytes(), rows: None },
-    ])
+    ];
+    if let Some(searched) = searched {
+        let mut json = serde_json::to_vec_pretty(searched)?;
+        json.push(b'\n');
+        files.push(OutputFile { name: search::FILE, bytes: json, rows: None });
+    }
+    Ok(files)
 }

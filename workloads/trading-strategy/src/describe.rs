@@ -1,12 +1,16 @@
 //! A strategy in words, for the report.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use ats_crds::strategy::{Direction, FillTiming, TradedPrices, Trail};
 use ats_pipeline::spec::{
-    BacktestSpec, DistanceSpec, EntrySpec, SignalSpec, SizingSpec, StopSpec, TakeProfitSpec,
+    BacktestSpec, DistanceSpec, EntrySpec, SearchSpec, SignalSpec, SizingSpec, StopSpec, StrategyCore,
+    TakeProfitSpec,
 };
 use rust_decimal::Decimal;
 
 use crate::market::Market;
+use crate::search::{Choice, words};
 
 /// `0.025` as `2.5%`.
 fn percent(value: Decimal) -> String {
@@ -67,10 +71,38 @@ fn entry(entry: &EntrySpec) -> String {
     }
 }
 
-/// The settings, by name.
-pub(crate) fn settings(spec: &BacktestSpec) -> Vec<(String, String)> {
-    let core = &spec.core;
+/// What was searched and how, by name; the values of each parameter among the trials.
+fn search(search: &SearchSpec) -> Vec<(String, String)> {
+    let mut values: BTreeMap<&str, BTreeSet<Decimal>> = BTreeMap::new();
+    for (name, value) in search.trials.iter().flat_map(|trial| &trial.parameters) {
+        values.entry(name).or_default().insert(*value);
+    }
+    let looked = match search.train_sessions {
+        None => "everything before it".to_owned(),
+        Some(count) => format!("the {count} sessions before it"),
+    };
+    let windows = format!(
+        "{} windows of {} sessions, each by the best {:?} of {} trials on {looked}",
+        search.folds,
+        search.test_sessions,
+        search.metric,
+        search.trials.len()
+    );
+    let values = values.into_iter().map(|(name, values)| {
+        let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+        (format!("Values of {name}"), values.join(", "))
+    });
+    std::iter::once(("Searched".to_owned(), windows)).chain(values).collect()
+}
+
+/// The settings, by name; where parameters are searched, with those of the last choice.
+pub(crate) fn settings(spec: &BacktestSpec, last: Option<(&Choice, &StrategyCore)>) -> Vec<(String, String)> {
+    let core = last.map_or(&spec.core, |(_, core)| core);
     let mut rows: Vec<(String, String)> = Vec::new();
+    if let (Some(search), Some((choice, _))) = (&spec.search, last) {
+        rows.extend(self::search(search));
+        rows.push(("Parameters from the end on, as below".to_owned(), words(&choice.parameters)));
+    }
     let mut row = |name: &str, text: String| rows.push((name.to_owned(), text));
     match &core.signal {
         SignalSpec::Model { minimum_score, exit_rank } => {

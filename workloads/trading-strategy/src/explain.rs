@@ -15,11 +15,12 @@ use ats_store::{StageContext, StageError};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::backtest::{BacktestError, span};
+use crate::backtest::{BacktestError, plan};
 use crate::convert::{ConvertError, engine_config};
 use crate::engine::{Bar, Control, Engine, EquityPoint, Event, Order, Position, Slice, Ticker, TickerSlice};
 use crate::load::load;
 use crate::market::Market;
+use crate::search::Choice;
 use crate::signals::{Rules, SignalError};
 use crate::slices::{SliceError, Slices};
 
@@ -92,6 +93,9 @@ pub struct Explanation {
     pub values: Vec<Value>,
     /// The rules.
     pub rules: Vec<RuleValues>,
+    /// The parameters in force and what they were chosen on, where parameters are searched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub choice: Option<Choice>,
     /// The position before the session.
     pub before: Option<Position>,
     /// What happened to it in the session.
@@ -124,98 +128,110 @@ pub fn explain(
         let known = market.tickers.keys().take(20).cloned().collect::<Vec<_>>().join(", ");
         return Err(ExplainError::Ticker { ticker: ticker.to_owned(), known });
     };
-    let (first, last) = span(spec, market, calendar)?;
+    let (first, last) = crate::backtest::span(spec, market, calendar)?;
     if !(first..=last).contains(&date) || !calendar.is_session(date) {
         return Err(ExplainError::Session { date, first, last });
     }
     let failed = |error: BacktestError| ExplainError::Backtest(error);
-    let config = engine_config(&spec.core, identity).map_err(|error| failed(error.into()))?;
-    let slices =
-        Slices::new(&spec.core, market, calendar, spec.prices).map_err(|error| failed(error.into()))?;
-    let mut engine = Engine::new(config).map_err(|error| failed(ConvertError::from(error).into()))?;
+    let (_, parts) = plan(spec, market, calendar, (first, last)).map_err(failed)?;
+    // With a search the account begins with the first window.
+    let first = parts.first().map_or(first, |part| part.from);
+    if date < first {
+        return Err(ExplainError::Session { date, first, last });
+    }
+    let config = |core| engine_config(core, identity).map_err(|error| failed(error.into()));
+    let mut engine =
+        Engine::new(config(&spec.core)?).map_err(|error| failed(ConvertError::from(error).into()))?;
     let name = Ticker::new(ticker);
     let mut told: Option<Explanation> = None;
     let mut before = None;
     let mut of_session = Vec::new();
     let mut sessions_after = 0;
-    for slice in slices.between(first, last, Control::Run) {
-        let slice: Slice = slice.map_err(|error| failed(error.into()))?;
-        if slice.session < date || of_session.is_empty() && told.is_none() {
-            before = engine.state().account.positions.get(&name).cloned();
-        }
-        let events = engine.step(&slice).map_err(|error| failed(error.into()))?;
-        let account = events.iter().find_map(|event| match event {
-            Event::Equity(point) => Some(point.clone()),
-            _ => None,
-        });
-        if slice.session < date {
-            continue;
-        }
-        if let Some(told) = &mut told {
-            let ids: Vec<_> = told.orders.iter().map(|order| order.id.clone()).collect();
-            told.later.extend(events.into_iter().filter(|event| match event {
-                Event::Filled(fill) => ids.contains(&fill.order),
-                Event::Cancelled { order, .. }
-                | Event::Waiting { order }
-                | Event::Untouched { order, .. } => ids.contains(order),
-                _ => false,
-            }));
-            sessions_after += usize::from(slice.session_close);
-            let pending = &engine.state().pending;
-            if sessions_after >= LATER_SESSIONS || !pending.iter().any(|order| ids.contains(&order.id)) {
-                break;
+    'parts: for span in &parts {
+        engine = Engine::resume(config(&span.core)?, engine.state().clone())
+            .map_err(|error| failed(ConvertError::from(error).into()))?;
+        let slices =
+            Slices::new(&span.core, market, calendar, spec.prices).map_err(|error| failed(error.into()))?;
+        for slice in slices.between(span.from, span.to, Control::Run) {
+            let slice: Slice = slice.map_err(|error| failed(error.into()))?;
+            if slice.session < date || of_session.is_empty() && told.is_none() {
+                before = engine.state().account.positions.get(&name).cloned();
             }
-            continue;
+            let events = engine.step(&slice).map_err(|error| failed(error.into()))?;
+            let account = events.iter().find_map(|event| match event {
+                Event::Equity(point) => Some(point.clone()),
+                _ => None,
+            });
+            if slice.session < date {
+                continue;
+            }
+            if let Some(told) = &mut told {
+                let ids: Vec<_> = told.orders.iter().map(|order| order.id.clone()).collect();
+                told.later.extend(events.into_iter().filter(|event| match event {
+                    Event::Filled(fill) => ids.contains(&fill.order),
+                    Event::Cancelled { order, .. }
+                    | Event::Waiting { order }
+                    | Event::Untouched { order, .. } => ids.contains(order),
+                    _ => false,
+                }));
+                sessions_after += usize::from(slice.session_close);
+                let pending = &engine.state().pending;
+                if sessions_after >= LATER_SESSIONS || !pending.iter().any(|order| ids.contains(&order.id)) {
+                    break 'parts;
+                }
+                continue;
+            }
+            of_session.extend(events.into_iter().filter(|event| concerns(event, &name)));
+            if !slice.session_close {
+                continue;
+            }
+            let Some(account) = account else { continue };
+            let (orders, events): (Vec<Event>, Vec<Event>) = std::mem::take(&mut of_session)
+                .into_iter()
+                .partition(|event| matches!(event, Event::Ordered(order) if !order.reason.is_in_bar()));
+            let orders: Vec<Order> = orders
+                .into_iter()
+                .filter_map(|event| if let Event::Ordered(order) = event { Some(order) } else { None })
+                .collect();
+            let part = slice.get(&name);
+            let row = history.bars.timestamp().iter().rposition(|at| *at <= slice.timestamp.as_microsecond());
+            let rules = match (part.and_then(|part| part.bar), row) {
+                (Some(_), Some(row)) => rules(&span.core, market, calendar, ticker, row)
+                    .map_err(|error| failed(SliceError::from(error).into()))?,
+                _ => Vec::new(),
+            };
+            let state = engine.state();
+            let why_not = if orders.is_empty() {
+                Some(why_not(
+                    &span.core,
+                    part,
+                    &slice,
+                    state.account.positions.contains_key(&name),
+                    state.pending.iter().any(|order| order.ticker == name && order.intent.opens()),
+                    account.positions,
+                ))
+            } else {
+                None
+            };
+            told = Some(Explanation {
+                ticker: ticker.to_owned(),
+                session: slice.session,
+                bar: part.and_then(|part| part.bar),
+                active: part.is_some_and(|part| part.active),
+                focus: part.is_some_and(|part| part.focus),
+                rebalance: slice.rebalance,
+                values: part.map(values).unwrap_or_default(),
+                rules,
+                choice: span.choice.clone(),
+                before: before.clone(),
+                events,
+                account,
+                latched: state.latch.as_ref().map(|latch| latch.session),
+                orders,
+                why_not,
+                later: Vec::new(),
+            });
         }
-        of_session.extend(events.into_iter().filter(|event| concerns(event, &name)));
-        if !slice.session_close {
-            continue;
-        }
-        let Some(account) = account else { continue };
-        let (orders, events): (Vec<Event>, Vec<Event>) = std::mem::take(&mut of_session)
-            .into_iter()
-            .partition(|event| matches!(event, Event::Ordered(order) if !order.reason.is_in_bar()));
-        let orders: Vec<Order> = orders
-            .into_iter()
-            .filter_map(|event| if let Event::Ordered(order) = event { Some(order) } else { None })
-            .collect();
-        let part = slice.get(&name);
-        let row = history.bars.timestamp().iter().rposition(|at| *at <= slice.timestamp.as_microsecond());
-        let rules = match (part.and_then(|part| part.bar), row) {
-            (Some(_), Some(row)) => rules(&spec.core, market, calendar, ticker, row)
-                .map_err(|error| failed(SliceError::from(error).into()))?,
-            _ => Vec::new(),
-        };
-        let state = engine.state();
-        let why_not = if orders.is_empty() {
-            Some(why_not(
-                &spec.core,
-                part,
-                &slice,
-                state.account.positions.contains_key(&name),
-                state.pending.iter().any(|order| order.ticker == name && order.intent.opens()),
-                account.positions,
-            ))
-        } else {
-            None
-        };
-        told = Some(Explanation {
-            ticker: ticker.to_owned(),
-            session: slice.session,
-            bar: part.and_then(|part| part.bar),
-            active: part.is_some_and(|part| part.active),
-            focus: part.is_some_and(|part| part.focus),
-            rebalance: slice.rebalance,
-            values: part.map(values).unwrap_or_default(),
-            rules,
-            before: before.clone(),
-            events,
-            account,
-            latched: state.latch.as_ref().map(|latch| latch.session),
-            orders,
-            why_not,
-            later: Vec::new(),
-        });
     }
     told.ok_or(ExplainError::Session { date, first, last })
 }

@@ -5,6 +5,7 @@
 //! - [`convert`]: from a stage's spec to the engine's settings.
 //! - [`record`]: from the engine's events to rows.
 //! - [`load`], [`stage`]: the store around it.
+//! - [`search`]: parameters chosen walk-forward.
 //! - [`backtest`]: all of these over a span, with [`statistics`], [`tables`] and the [`report`].
 //! - [`explain`]: what is behind a decision.
 //! - [`trade`]: paper trading, bar by bar, with a ledger.
@@ -18,6 +19,7 @@ pub mod load;
 pub mod market;
 pub mod record;
 pub mod report;
+pub mod search;
 pub mod signals;
 pub mod slices;
 pub mod stage;

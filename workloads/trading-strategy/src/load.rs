@@ -15,6 +15,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 
 use crate::market::{Market, Membership, TickerHistory};
+use crate::search::{self, Searched};
 use crate::signals::{Rules, SignalError};
 
 /// What is read of `dataset.json`.
@@ -127,6 +128,18 @@ pub async fn load(
         .map_err(|error| StageError::internal(error.to_string()))?
         .map_err(|error| StageError::data_refused(error.to_string()))?;
     Ok(Loaded { market, lineage: sources })
+}
+
+/// What the backtest of a search chose.
+///
+/// # Errors
+/// When the stage's file names no backtest, or its output is missing or damaged.
+pub async fn searched(file: &StageFile, context: &StageContext) -> Result<Searched, StageError> {
+    let (folder, manifest) = single(&context.store, input(file, StageName::Backtest)?).await?;
+    let bytes = folder.named(&manifest, search::FILE).await?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        StageError::data_refused(format!("{} of the backtest cannot be read: {error}", search::FILE))
+    })
 }
 
 fn input(file: &StageFile, stage: StageName) -> Result<&StageInput, StageError> {

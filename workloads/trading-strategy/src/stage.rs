@@ -67,6 +67,8 @@ impl From<BacktestError> for StageError {
             BacktestError::Convert(_)
             | BacktestError::Calendar(_)
             | BacktestError::NoSessions { .. }
+            | BacktestError::TooFewSessions { .. }
+            | BacktestError::Trial { .. }
             | BacktestError::BeforeFirstPrediction { .. }
             | BacktestError::Slice(SliceError::Calendar(_)) => Self::bad_spec(message),
             BacktestError::NoBars

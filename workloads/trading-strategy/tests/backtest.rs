@@ -16,7 +16,14 @@ use jiff::civil::{Date, date};
 use common::{costless, decimal};
 
 fn spec(core: StrategyCore, start: Date) -> BacktestSpec {
-    BacktestSpec { core, start, end: Some(date(2021, 3, 31)), prices: TradedPrices::Raw, benchmark: None }
+    BacktestSpec {
+        core,
+        start,
+        end: Some(date(2021, 3, 31)),
+        prices: TradedPrices::Raw,
+        benchmark: None,
+        search: None,
+    }
 }
 
 fn backtest(spec: &BacktestSpec, market: &Market) -> Result<BacktestOutput, BacktestError> {

@@ -28,10 +28,11 @@ fn identity() -> StrategyIdentity {
 }
 
 async fn trade(ledger: &Ledger, market: &Market, start: Date, digest: &str) -> RunEnd {
-    let spec = TradeSpec { core: core(), start, halt_action: HaltAction::Hold };
+    let spec = TradeSpec { core: core(), start, halt_action: HaltAction::Hold, search: None };
     let work = PaperTrading {
         spec: &spec,
         market,
+        searched: None,
         identity: identity(),
         holder: "test".to_owned(),
         dataset_digest: digest.to_owned(),
@@ -62,8 +63,14 @@ async fn the_backtest_and_the_paper_run_are_one() {
     let Some(folder) = common::market_data() else { return };
     let market = common::market(&folder, &["AAPL", "AIG", "BAC", "GOOGL", "IBM", "SPY"]);
     let (start, end) = (date(2014, 1, 2), date(2021, 3, 31));
-    let spec =
-        BacktestSpec { core: core(), start, end: Some(end), prices: TradedPrices::Raw, benchmark: None };
+    let spec = BacktestSpec {
+        core: core(),
+        start,
+        end: Some(end),
+        prices: TradedPrices::Raw,
+        benchmark: None,
+        search: None,
+    };
     let lineage = [("publish".to_owned(), "0".repeat(64))];
     let tested =
         backtest::run(&spec, &market, Calendar::xnys(), &order_prefix(&identity()), &lineage).unwrap();

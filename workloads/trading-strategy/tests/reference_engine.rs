@@ -91,8 +91,14 @@ fn equals_backtesting_py() {
         core.max_drawdown = None;
         core.costs = common::costless();
         core.fill = if expected.next_open { FillTiming::NextOpen } else { FillTiming::SameClose };
-        let spec =
-            BacktestSpec { core, start: sessions[0], end: None, prices: TradedPrices::Raw, benchmark: None };
+        let spec = BacktestSpec {
+            core,
+            start: sessions[0],
+            end: None,
+            prices: TradedPrices::Raw,
+            benchmark: None,
+            search: None,
+        };
         let output = run(&spec, &market, Calendar::xnys(), "x", &[]).unwrap();
         let name = &expected.name;
 

@@ -57,7 +57,8 @@ fn market(tickers: impl Iterator<Item = usize>) -> Market {
 
 fn backtest(core: StrategyCore, market: &Market) -> BacktestOutput {
     let start = sessions()[0].date();
-    let spec = BacktestSpec { core, start, end: None, prices: TradedPrices::Raw, benchmark: None };
+    let spec =
+        BacktestSpec { core, start, end: None, prices: TradedPrices::Raw, benchmark: None, search: None };
     run(&spec, market, Calendar::xnys(), "x", &[]).unwrap()
 }
 
@@ -191,7 +192,8 @@ fn rotation(direction: Direction, max_positions: u32, expected: &FillsRun) {
     core.costs.commission_per_share = decimal("0.005");
     // A model's backtest begins with its first score, theirs with the first bar: both are flat until then.
     let start = sessions()[63].date();
-    let spec = BacktestSpec { core, start, end: None, prices: TradedPrices::Raw, benchmark: None };
+    let spec =
+        BacktestSpec { core, start, end: None, prices: TradedPrices::Raw, benchmark: None, search: None };
     let output = run(&spec, &market, Calendar::xnys(), "x", &[]).unwrap();
     let mut theirs = expected.fills.clone();
     theirs.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));

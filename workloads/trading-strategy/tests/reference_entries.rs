@@ -114,6 +114,7 @@ fn same(core: &StrategyCore, runs: &[Run]) {
             end: None,
             prices: TradedPrices::Raw,
             benchmark: None,
+            search: None,
         };
         let output = run(&spec, &market, Calendar::xnys(), "x", &[]).unwrap();
         let ours: Vec<_> = output.record.fills().collect();

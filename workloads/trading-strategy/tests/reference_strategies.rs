@@ -110,6 +110,7 @@ fn five_strategies_on_real_bars_equal_other_engines() {
             end: None,
             prices: TradedPrices::Adjusted,
             benchmark: None,
+            search: None,
         };
         let output = run(&spec, &market, Calendar::xnys(), "x", &[]).unwrap();
         let sessions: Vec<Date> = output.record.equity.iter().map(|point| point.session).collect();

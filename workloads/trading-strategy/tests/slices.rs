@@ -99,7 +99,14 @@ fn hours_make_sessions() {
     assert_eq!(slices[7].actions.len(), 2);
     assert!(slices.iter().all(|slice| slice.tickers[0].bar.is_some()));
 
-    let spec = BacktestSpec { core, start: from, end: Some(to), prices: TradedPrices::Raw, benchmark: None };
+    let spec = BacktestSpec {
+        core,
+        start: from,
+        end: Some(to),
+        prices: TradedPrices::Raw,
+        benchmark: None,
+        search: None,
+    };
     let output = run(&spec, &market, Calendar::xnys(), "x", &[]).unwrap();
     assert_eq!(output.record.equity.len(), 21);
     assert_eq!(output.record.closes().len(), 3, "statistics count sessions, not bars");
@@ -143,6 +150,7 @@ fn adjusted_prices_hold_the_actions() {
         end: None,
         prices: TradedPrices::Adjusted,
         benchmark: None,
+        search: None,
     };
     let output = run(&spec, &market, Calendar::xnys(), "x", &[]).unwrap();
     let report = output.files.iter().find(|file| file.name == "report.html").unwrap();
@@ -156,8 +164,14 @@ fn adjusted_prices_hold_the_actions() {
 fn a_decision_is_explained() {
     let (from, split, to) = (date(2021, 1, 4), date(2021, 2, 16), date(2021, 3, 31));
     let market = market(Interval::D1, from, to, split, wave);
-    let spec =
-        BacktestSpec { core: core(), start: from, end: None, prices: TradedPrices::Raw, benchmark: None };
+    let spec = BacktestSpec {
+        core: core(),
+        start: from,
+        end: None,
+        prices: TradedPrices::Raw,
+        benchmark: None,
+        search: None,
+    };
     let calendar = Calendar::xnys();
     let output = run(&spec, &market, calendar, "x", &[]).unwrap();
     let told = |date: Date| explain(&spec, &market, calendar, "x", "X", date).unwrap();
@@ -207,8 +221,14 @@ fn digests(output: &BacktestOutput) -> Vec<String> {
 fn artifacts_change_only_with_the_revision() {
     let (from, split, to) = (date(2019, 1, 2), date(2020, 2, 18), date(2021, 3, 31));
     let market = market(Interval::D1, from, to, split, |bar| wave(bar) + (bar % 31) as f64 * 0.37);
-    let spec =
-        BacktestSpec { core: core(), start: from, end: None, prices: TradedPrices::Raw, benchmark: None };
+    let spec = BacktestSpec {
+        core: core(),
+        start: from,
+        end: None,
+        prices: TradedPrices::Raw,
+        benchmark: None,
+        search: None,
+    };
     let lineage = [("publish".to_owned(), "0".repeat(64))];
     let output = run(&spec, &market, Calendar::xnys(), "golden", &lineage).unwrap();
     assert!(output.record.trades.len() > 30);

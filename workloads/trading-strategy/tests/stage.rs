@@ -163,6 +163,7 @@ impl World {
             end: None,
             prices: TradedPrices::Raw,
             benchmark: None,
+            search: None,
         };
         let digests: Vec<_> = inputs.iter().map(|input| input.digest).collect();
         StageFile {

@@ -38,6 +38,9 @@ const USUAL: [&str; 24] = [
     "benchmarkReturn",
 ];
 
+/// Shown too where a strategy searched its parameters.
+const OF_A_SEARCH: [&str; 2] = ["deflatedSharpe", "numberOfTrials"];
+
 /// What is compared of one strategy.
 struct Compared {
     name: String,
@@ -56,7 +59,12 @@ pub(super) fn compare(arguments: &CompareArguments) -> Result<ExitCode, Failure>
         Ok::<_, Failure>(compared)
     })?;
     let names: Vec<String> = match arguments.all {
-        false => USUAL.map(str::to_owned).to_vec(),
+        false => {
+            let searched = OF_A_SEARCH
+                .into_iter()
+                .filter(|name| compared.iter().any(|one| one.statistics.get(name).is_some()));
+            USUAL.into_iter().chain(searched).map(str::to_owned).collect()
+        }
         true => compared
             .iter()
             .flat_map(|one| numbers(&one.statistics))

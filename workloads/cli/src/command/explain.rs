@@ -7,6 +7,7 @@ use ats_pipeline::{StageName, StoreLocation};
 use ats_store::{Settings, StageContext, Store};
 use ats_trading_strategy::engine::{Event, Order, OrderType, Position, Side};
 use ats_trading_strategy::explain::{Explanation, Source, explain_stored};
+use ats_trading_strategy::search;
 
 use super::report::{file_of, stage_key};
 use crate::{ExplainArguments, Failure, OutputFormat, local::store_uri, output, state::State};
@@ -77,6 +78,15 @@ fn tell(told: &Explanation) -> Result<String, std::fmt::Error> {
         "  before     {}",
         told.before.as_ref().map_or_else(|| "no position".to_owned(), position)
     )?;
+    if let Some(choice) = &told.choice {
+        writeln!(
+            out,
+            "  parameters {}: chosen on {} to {}",
+            search::words(&choice.parameters),
+            choice.from,
+            choice.to
+        )?;
+    }
     for event in &told.events {
         writeln!(out, "  happened   {}", event_words(event))?;
     }

@@ -7,6 +7,7 @@ mod draw;
 mod entry;
 mod expression;
 mod model;
+mod search;
 mod source;
 mod strategy;
 mod trials;

@@ -9,7 +9,7 @@ use ats_expression::{Facts, Kind, Scope, Typed};
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
-use super::{CheckedUniverse, Problem, Problems, bound, entry, expression, source};
+use super::{CheckedUniverse, Problem, Problems, bound, entry, expression, search, source};
 use crate::{
     gate::Gate,
     spec::{
@@ -40,7 +40,10 @@ pub struct CheckedStrategy {
 pub fn strategy(spec: &StrategySpec, universe: &CheckedUniverse) -> Result<CheckedStrategy, Vec<Problem>> {
     let mut problems = Problems::default();
     source::store(&mut problems, &spec.run);
-    let core = core(&mut problems, spec, universe);
+    let (core, searched) = match &spec.search {
+        None => (core(&mut problems, spec, universe), None),
+        Some(search) => search::search(&mut problems, spec, search, universe).unzip(),
+    };
     let start = problems.date("spec.backtest.start", &spec.backtest.start.0);
     let end = match &spec.backtest.end {
         Some(end) => problems.date("spec.backtest.end", &end.0),
@@ -52,11 +55,20 @@ pub fn strategy(spec: &StrategySpec, universe: &CheckedUniverse) -> Result<Check
         problems.add("spec.backtest", "start must not lie after end");
     }
     span(&mut problems, universe, start, end);
+    if let Some(search) = &searched {
+        search::sessions(&mut problems, search, universe, start, end);
+    }
     if let Some(ticker) = &spec.backtest.benchmark {
         acquired(&mut problems, "spec.backtest.benchmark", ticker, universe);
     }
     let mut gates = Vec::new();
     for (index, gate) in spec.backtest.gates.iter().enumerate() {
+        if gate.metric == StrategyMetric::DeflatedSharpe && spec.search.is_none() {
+            problems.add(
+                "spec",
+                "a gate of DeflatedSharpe needs search: without trials there is nothing to deflate by",
+            );
+        }
         if let Some(value) =
             problems.take(&format!("spec.backtest.gates[{index}].value"), gate.value.decimal())
         {
@@ -79,6 +91,7 @@ pub fn strategy(spec: &StrategySpec, universe: &CheckedUniverse) -> Result<Check
             core: core.clone(),
             start,
             halt_action: spec.halt_action,
+            search: searched.clone(),
         });
         Some(CheckedStrategy {
             backtest: BacktestSpec {
@@ -87,6 +100,7 @@ pub fn strategy(spec: &StrategySpec, universe: &CheckedUniverse) -> Result<Check
                 end,
                 prices: spec.backtest.prices,
                 benchmark: spec.backtest.benchmark.clone(),
+                search: searched,
             },
             trade,
             gates,
@@ -110,6 +124,7 @@ pub fn metric_name(metric: StrategyMetric) -> &'static str {
         StrategyMetric::ProfitFactor => "profitFactor",
         StrategyMetric::Trades => "trades",
         StrategyMetric::ProbabilisticSharpe => "probabilisticSharpe",
+        StrategyMetric::DeflatedSharpe => "deflatedSharpe",
     }
 }
 
@@ -136,7 +151,12 @@ fn span(problems: &mut Problems, universe: &CheckedUniverse, start: Option<Date>
     }
 }
 
-fn core(problems: &mut Problems, spec: &StrategySpec, universe: &CheckedUniverse) -> Option<StrategyCore> {
+/// What a strategy is, without a search.
+pub(super) fn core(
+    problems: &mut Problems,
+    spec: &StrategySpec,
+    universe: &CheckedUniverse,
+) -> Option<StrategyCore> {
     let signal = signal(problems, spec, universe);
     let rank_by = spec.portfolio.rank_by.as_ref().and_then(|source| ranking(problems, source, universe));
     if spec.portfolio.rank_by.is_some() && spec.signal.model.is_some() {

@@ -10,6 +10,8 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use super::SearchSpec;
+
 /// Raised when stage `backtest` may give another output for the same spec.
 pub const REVISION: u32 = 5;
 /// Raised when stage `trade` may decide otherwise for the same spec.
@@ -30,6 +32,9 @@ pub struct BacktestSpec {
     /// The ticker that the result is compared with; none: equal parts of all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub benchmark: Option<String>,
+    /// Parameters that are searched; the core is the first trial's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<SearchSpec>,
 }
 
 /// Paper trading.
@@ -42,6 +47,9 @@ pub struct TradeSpec {
     pub start: Date,
     /// What a halt does with positions.
     pub halt_action: HaltAction,
+    /// Parameters that the backtest searched, whose choices are traded by; the core is the first trial's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<SearchSpec>,
 }
 
 /// What a strategy is, however live.

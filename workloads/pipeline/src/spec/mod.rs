@@ -9,6 +9,7 @@ pub mod algorithm;
 pub mod backtest;
 pub mod features;
 pub mod publish;
+pub mod search;
 pub mod select;
 pub mod train;
 
@@ -23,6 +24,7 @@ pub use backtest::{
 };
 pub use features::{FeaturesSpec, NamedExpression};
 pub use publish::{PublishSpec, QualitySpec, SelectionSpec};
+pub use search::{SearchSpec, StrategyTrial};
 pub use select::SelectSpec;
 pub use train::{
     CombinatorialSpec, LabelSpec, PurgedKFoldSpec, TrainSpec, TrialSpec, ValidationSpec, WalkForwardSpec,

@@ -136,6 +136,12 @@ fn a_strategy_that_leaves_out_what_it_can() {
                 json!({"portfolio": {"sizing": {"equalWeight": null, "volatilityTarget": {"annual": "0.1"}}}}),
             ),
             with(json!({"costs": {}, "execution": {}, "ledger": {"urlSecretRef": {"name": "ledger"}}})),
+            with(json!({
+                "search": {
+                    "grid": {"portfolio.maxPositions": ["1", "2"]},
+                    "walkForward": {"folds": 2, "testSessions": 20},
+                },
+            })),
             with(
                 json!({"signal": {"rules": null, "model": {"name": "m"}}, "portfolio": {"sizing": {"equalWeight": null, "targetWeight": {"weight": "0.1"}}}}),
             ),

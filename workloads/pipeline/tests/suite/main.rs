@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod check_model;
+mod check_search;
 mod check_strategy;
 mod check_universe;
 mod contract;

@@ -3,12 +3,14 @@
 mod chart;
 mod format;
 mod numbers;
+mod search;
 mod tables;
 
 use jiff::civil::Date;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::engine::Trade;
+use crate::search::Searched;
 use crate::statistics::{self, Close, Statistics};
 use chart::{Chart, Line, Pick};
 use format::{dollars, number, percent, short_dollars, short_percent};
@@ -41,6 +43,8 @@ pub struct ReportInput<'a> {
     pub settings: &'a [(String, String)],
     /// What it was computed from: name and digest.
     pub lineage: &'a [(String, String)],
+    /// What was tried and chosen, where parameters are searched.
+    pub search: Option<&'a Searched>,
 }
 
 /// The report as an HTML file.
@@ -67,6 +71,7 @@ pub fn render(input: &ReportInput<'_>) -> String {
                     (warnings(input.warnings))
                     (headline(input))
                     (charts(input))
+                    @if let Some(searched) = input.search { (search::sections(searched)) }
                     (tables::monthly(input.statistics))
                     (numbers::years(input.statistics))
                     (numbers::against_benchmark(input))
@@ -131,7 +136,10 @@ fn headline(input: &ReportInput<'_>) -> Markup {
             (figure("CAGR", sign_class(value("cagr")), percent(value("cagr"), 2),
                 format!("{} sessions", number(value("sessions"), 0))))
             (figure("Sharpe", "value", number(value("sharpe"), 2),
-                format!("probability above 0: {}", percent(value("probabilisticSharpe"), 0))))
+                match value("deflatedSharpe") {
+                    deflated @ Some(_) => format!("deflated: {}", percent(deflated, 0)),
+                    None => format!("probability above 0: {}", percent(value("probabilisticSharpe"), 0)),
+                }))
             (figure("Sortino", "value", number(value("sortino"), 2), format!("Calmar {}", number(value("calmar"), 2))))
             (figure("Volatility", "value", percent(value("volatility"), 1), "a year".to_owned()))
             (figure("Max drawdown", "value down", percent(value("maxDrawdown"), 1),
@@ -294,9 +302,10 @@ fn shown(name: &str, value: Option<f64>) -> String {
         | "benchmarkVolatility"
         | "alpha"
         | "trackingError"
-        | "probabilisticSharpe" => percent(value, 2),
-        "sessions" | "trades" | "longTrades" | "shortTrades" | "longestDrawdown" | "longestGains"
-        | "longestLosses" => number(value, 0),
+        | "probabilisticSharpe"
+        | "deflatedSharpe" => percent(value, 2),
+        "sessions" | "numberOfTrials" | "trades" | "longTrades" | "shortTrades" | "longestDrawdown"
+        | "longestGains" | "longestLosses" => number(value, 0),
         _ => number(value, 4),
     }
 }

@@ -82,6 +82,7 @@ fn page_beside(benchmark: f64, closes: &[Close], trades: &[Trade]) -> String {
         warnings: &["Survivorship: a fixed list.".to_owned()],
         settings: &[("Entry".to_owned(), "close < sma(close, 5) </script><b>".to_owned())],
         lineage: &[("publish".to_owned(), "ab".repeat(32))],
+        search: None,
     })
 }
 
@@ -147,4 +148,67 @@ fn a_strategy_beside_a_giant_is_also_drawn_alone() {
     let beside = |benchmark: f64| page_beside(benchmark, &closes(), &[]);
     assert!(beside(1_000_000.0).contains("Equity of the strategy alone"));
     assert!(!beside(120_000.0).contains("Equity of the strategy alone"));
+}
+
+/// A search of one or two parameters, in which one combination is no trial and one figure is not defined.
+fn searched(names: &[&str]) -> crate::search::Searched {
+    use crate::search::{Choice, Fold, Parameters, Searched, Trial};
+    let parameters = |values: &[i64]| -> Parameters {
+        names.iter().zip(values).map(|(name, value)| ((*name).to_owned(), (*value).into())).collect()
+    };
+    let trial = |values: &[i64], before: Option<f64>, tested: f64| Trial {
+        parameters: parameters(values),
+        in_sample: vec![before, Some(0.5)],
+        out_of_sample: vec![Some(tested), Some(0.25)],
+        before,
+        tested: Some(tested),
+        sharpe_per_session: Some(tested / 15.0),
+        final_equity: 100_000.0 * (1.0 + tested / 10.0),
+        trades: 12,
+    };
+    let choice = |values: &[i64], in_sample| Choice {
+        from: date(2020, 1, 2),
+        to: date(2020, 1, 20),
+        trial: 0,
+        parameters: parameters(values),
+        in_sample,
+    };
+    let fold = |values: &[i64], in_sample, out_of_sample, place| Fold {
+        start: date(2020, 1, 21),
+        end: date(2020, 1, 31),
+        choice: choice(values, in_sample),
+        out_of_sample,
+        place,
+    };
+    Searched {
+        metric: ats_crds::strategy::StrategySearchMetric::Sharpe,
+        folds: vec![fold(&[5, 50], Some(1.25), Some(-0.5), 3), fold(&[10, 50], None, Some(0.75), 1)],
+        last: choice(&[5, 50], Some(0.8)),
+        trials: vec![
+            trial(&[5, 20], Some(0.1), -0.4),
+            trial(&[5, 50], Some(1.25), 0.3),
+            trial(&[10, 50], None, 0.9),
+        ],
+    }
+}
+
+/// HTML with a line for each row of a table.
+fn lines(html: &str) -> String {
+    html.replace("<tr>", "\n<tr>").replace("<h2>", "\n<h2>").replace("<div", "\n<div")
+}
+
+#[test]
+fn a_search_is_shown_with_its_windows_and_what_it_depends_on() {
+    insta::assert_snapshot!(lines(&search::sections(&searched(&["fast", "slow"])).into_string()));
+}
+
+#[test]
+fn a_search_of_one_parameter_is_one_column() {
+    let mut one = searched(&["slow"]);
+    for (trial, value) in one.trials.iter_mut().zip([20, 50, 100]) {
+        trial.parameters.insert("slow".to_owned(), value.into());
+    }
+    let text = search::sections(&one).into_string();
+    let map = text.split("Parameter sensitivity").nth(1).unwrap().split("</section>").next().unwrap();
+    insta::assert_snapshot!(lines(map));
 }

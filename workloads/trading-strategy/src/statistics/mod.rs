@@ -6,6 +6,7 @@
 //! not defined is `None`, in JSON null, and fails a gate.
 
 mod benchmark;
+mod deflated;
 mod drawdowns;
 mod moments;
 mod rolling;
@@ -13,6 +14,7 @@ mod trades;
 
 use std::collections::BTreeMap;
 
+use ats_crds::strategy::StrategySearchMetric;
 use jiff::civil::Date;
 use serde::Serialize;
 
@@ -149,6 +151,10 @@ impl Statistics {
         self.numbers.get(name).and_then(|number| number.value)
     }
 
+    fn put(&mut self, name: &'static str, value: f64, formula: &'static str) {
+        self.numbers.insert(name, Statistic { value: defined(value + 0.0), formula });
+    }
+
     /// All numbers by name, as gates read them.
     #[must_use]
     pub fn figures(&self) -> BTreeMap<String, Option<f64>> {
@@ -196,6 +202,36 @@ fn sortino(returns: &[f64]) -> f64 {
     if below == 0.0 { f64::NAN } else { mean(returns) * SESSIONS_A_YEAR / below }
 }
 
+/// Mean over sample deviation, a session; none where it is not defined.
+#[must_use]
+pub fn sharpe_per_session(returns: &[f64]) -> Option<f64> {
+    defined(sharpe_a_period(returns))
+}
+
+/// A figure by which trials are compared; none where it is not defined. Its formula is that of the number of the same
+/// name, over these returns.
+#[must_use]
+pub fn figure(metric: StrategySearchMetric, returns: &[f64]) -> Option<f64> {
+    let growth = || {
+        let growth = returns.iter().fold(1.0, |growth, value| growth * (1.0 + value));
+        if returns.is_empty() { f64::NAN } else { annual_growth(growth, returns.len() as f64) }
+    };
+    defined(match metric {
+        StrategySearchMetric::Sharpe => sharpe_a_period(returns) * SESSIONS_A_YEAR.sqrt(),
+        StrategySearchMetric::Sortino => sortino(returns),
+        StrategySearchMetric::Cagr => growth(),
+        StrategySearchMetric::Calmar => {
+            let deepest = drawdowns(returns).iter().copied().fold(0.0_f64, f64::min);
+            if deepest == 0.0 { f64::NAN } else { growth() / deepest.abs() }
+        }
+    })
+}
+
+/// (E_T / E_0)^(252 / n) - 1.
+fn annual_growth(growth: f64, n: f64) -> f64 {
+    libm::pow(growth, SESSIONS_A_YEAR / n) - 1.0
+}
+
 /// Longest run of sessions below a peak.
 fn longest_below(drawdowns: &[f64]) -> f64 {
     let (mut longest, mut run) = (0_u32, 0_u32);
@@ -211,14 +247,14 @@ fn normal(x: f64) -> f64 {
     0.5 * libm::erfc(-x / std::f64::consts::SQRT_2)
 }
 
-/// Phi((SR - SR*) sqrt(n-1) / sqrt(1 - g3 SR + (g4-1)/4 SR^2)) with SR a period, moments over n, SR* = 0.
-fn probabilistic_sharpe(returns: &[f64]) -> f64 {
+/// Phi((SR - SR*) sqrt(n-1) / sqrt(1 - g3 SR + (g4-1)/4 SR^2)) with SR and SR* (`against`) a period, moments over n.
+fn probabilistic_sharpe(returns: &[f64], against: f64) -> f64 {
     let sharpe = sharpe_a_period(returns);
     let variance = moment(returns, 2);
     let skew = moment(returns, 3) / (variance * variance.sqrt());
     let kurtosis = moment(returns, 4) / (variance * variance);
     let below = 1.0 - skew * sharpe + (kurtosis - 1.0) / 4.0 * sharpe * sharpe;
-    normal(sharpe * (returns.len() as f64 - 1.0).sqrt() / below.sqrt())
+    normal((sharpe - against) * (returns.len() as f64 - 1.0).sqrt() / below.sqrt())
 }
 
 fn by_period(returns: &[f64], closes: &[Close], name: impl Fn(Date) -> String) -> Vec<PeriodReturn> {
@@ -253,11 +289,8 @@ pub fn compute(record: &Record<'_>) -> Statistics {
     // One undefined return makes what is computed over all of them undefined.
     let broken = returns.iter().any(|value| value.is_nan());
     let deepest = if broken { f64::NAN } else { deepest };
-    let growth = if returns.is_empty() || last < 0.0 {
-        f64::NAN
-    } else {
-        libm::pow(last / initial_cash, SESSIONS_A_YEAR / n) - 1.0
-    };
+    let growth =
+        if returns.is_empty() || last < 0.0 { f64::NAN } else { annual_growth(last / initial_cash, n) };
     let extreme = |pick: fn(f64, f64) -> f64| returns.iter().copied().reduce(pick).unwrap_or(f64::NAN);
     let year = SESSIONS_A_YEAR.sqrt();
     let mean_equity = mean(&closes.iter().map(|close| close.equity).collect::<Vec<_>>());
@@ -289,7 +322,7 @@ pub fn compute(record: &Record<'_>) -> Statistics {
     );
     put(
         "probabilisticSharpe",
-        probabilistic_sharpe(&returns),
+        probabilistic_sharpe(&returns, 0.0),
         "Phi((SR - SR*) sqrt(n - 1) / sqrt(1 - g3 SR + (g4 - 1) / 4 SR^2)), SR per session, g3 and g4 over n, SR* = 0",
     );
     put("bestSession", extreme(f64::max), "max(r)");

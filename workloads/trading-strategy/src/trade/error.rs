@@ -11,6 +11,12 @@ use crate::slices::SliceError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TradeError {
+    /// A search without its backtest.
+    #[error("the parameters are searched, and stage.json names no backtest that chose them")]
+    NoChoice,
+    /// A choice that does not fit the spec.
+    #[error(transparent)]
+    Search(#[from] crate::backtest::BacktestError),
     /// The ledger, or the simulated broker's book in it.
     #[error(transparent)]
     Ledger(#[from] LedgerError),

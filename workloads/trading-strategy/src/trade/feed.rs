@@ -1,11 +1,12 @@
 //! Completed bars, in order.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::TradeError;
-use crate::engine::Slice;
+use crate::engine::{EngineConfig, Slice};
 
 /// A completed bar of all tickers.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +18,8 @@ pub struct FeedBar {
     /// The open at which orders of this bar fill: a decision after it is too late. None where nobody waits, as in
     /// the last bar that a calendar knows.
     pub decide_by: Option<Timestamp>,
+    /// What the engine trades by in it, where parameters change in the course of time; none: as at the start.
+    pub config: Option<Arc<EngineConfig>>,
 }
 
 /// Where bars come from. With new data of the universe a feed goes on where it was.

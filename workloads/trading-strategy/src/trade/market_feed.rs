@@ -1,54 +1,74 @@
 //! The bars of a universe's dataset as a feed.
 
+use std::sync::Arc;
+
 use ats_calendar::{Calendar, CalendarError, Interval, Session};
 use ats_crds::strategy::TradedPrices;
-use ats_pipeline::spec::StrategyCore;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::{Feed, FeedBar, TradeError};
-use crate::engine::Control;
+use crate::convert::engine_config;
+use crate::engine::{Control, EngineConfig};
 use crate::market::Market;
+use crate::search::Part;
 use crate::slices::Slices;
 
 /// The bars of a dataset from a session on, made session by session.
 pub struct MarketFeed<'a> {
-    slices: Slices<'a>,
+    /// What is traded by, in order; the last one has no end.
+    parts: Vec<Part>,
+    /// The slices of one of them.
+    slices: Option<(usize, Arc<EngineConfig>, Slices<'a>)>,
+    market: &'a Market,
     calendar: &'a Calendar,
-    interval: Interval,
+    /// Begins client order ids.
+    identity: String,
     span: Option<(Date, Date)>,
     session: Option<(Session, Vec<FeedBar>)>,
 }
 
 impl<'a> MarketFeed<'a> {
-    /// From `start` to the dataset's last session, at raw prices.
-    ///
-    /// # Errors
-    /// Signals that cannot be computed.
-    pub fn new(
-        core: &StrategyCore,
-        market: &'a Market,
-        calendar: &'a Calendar,
-        start: Date,
-    ) -> Result<Self, TradeError> {
-        let span = market.span().map(|data| (start.max(*data.start()), *data.end()));
-        Ok(Self {
-            slices: Slices::new(core, market, calendar, TradedPrices::Raw)?,
-            calendar,
-            interval: core.interval,
-            span,
-            session: None,
-        })
+    /// From the first part's first session to the dataset's last, at raw prices. `identity` begins client order ids.
+    #[must_use]
+    pub fn new(parts: Vec<Part>, identity: &str, market: &'a Market, calendar: &'a Calendar) -> Self {
+        let start = parts.first().map(|part| part.from);
+        let span = market.span().zip(start).map(|(data, start)| (start.max(*data.start()), *data.end()));
+        let identity = identity.to_owned();
+        Self { parts, slices: None, market, calendar, identity, span, session: None }
+    }
+
+    /// The slices of the part that a session lies in.
+    fn slices_of(&mut self, date: Date) -> Result<Option<(Interval, Arc<EngineConfig>)>, TradeError> {
+        let after = self.parts.partition_point(|part| part.from <= date);
+        let Some((place, part)) = after.checked_sub(1).and_then(|at| Some((at, self.parts.get(at)?))) else {
+            return Ok(None);
+        };
+        if self.slices.as_ref().is_none_or(|(made, ..)| *made != place) {
+            let slices = Slices::new(&part.core, self.market, self.calendar, TradedPrices::Raw)?;
+            let config = Arc::new(engine_config(&part.core, &self.identity)?);
+            self.slices = Some((place, config, slices));
+        }
+        Ok(self.slices.as_ref().map(|(_, config, _)| (part.core.interval, Arc::clone(config))))
     }
 
     fn bars(&mut self, session: Session) -> Result<&[FeedBar], TradeError> {
         if self.session.as_ref().is_none_or(|(made, _)| *made != session) {
             let mut bars = Vec::new();
             let date = session.date();
-            for slice in self.slices.between(date, date, Control::Run) {
-                let slice = slice?;
-                let known_at = self.calendar.known_at(session, slice.timestamp, self.interval)?;
-                bars.push(FeedBar { slice, known_at, decide_by: None });
+            if let Some((interval, config)) = self.slices_of(date)?
+                && let Some((_, _, slices)) = &self.slices
+            {
+                for slice in slices.between(date, date, Control::Run) {
+                    let slice = slice?;
+                    let known_at = self.calendar.known_at(session, slice.timestamp, interval)?;
+                    bars.push(FeedBar {
+                        slice,
+                        known_at,
+                        decide_by: None,
+                        config: Some(Arc::clone(&config)),
+                    });
+                }
             }
             // Orders fill at the next open. Within a session that is the very moment at which a bar is complete, so
             // that there they are in time until the next bar is.

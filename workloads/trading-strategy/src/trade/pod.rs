@@ -15,7 +15,7 @@ use super::{
     Coordination, Directives, LocalCoordination, PaperTrading, RunEnd, SystemClock, TradeError, TradingState,
     paper,
 };
-use crate::load::load;
+use crate::load::{load, searched};
 
 /// How often a pod that has decided everything looks after its lease and the halts.
 #[cfg(feature = "cluster")]
@@ -122,9 +122,14 @@ impl Work<'_> {
             .ok_or_else(|| StageError::bad_spec("stage.json names no dataset: input publish is missing"))?;
         let model_digest = digest(StageName::Select);
         let loaded = load(self.file, &self.spec.core, None, self.context).await?;
+        let searched = match &self.spec.search {
+            None => None,
+            Some(_) => Some(searched(self.file, self.context).await?),
+        };
         let work = PaperTrading {
             spec: self.spec,
             market: &loaded.market,
+            searched: searched.as_ref(),
             identity: self.identity,
             holder: self.holder,
             dataset_digest,
@@ -173,7 +178,9 @@ impl From<TradeError> for StageError {
     fn from(error: TradeError) -> Self {
         let category = match &error {
             error if error.is_transient() => Category::Unavailable,
-            TradeError::Config(_)
+            TradeError::NoChoice
+            | TradeError::Search(_)
+            | TradeError::Config(_)
             | TradeError::Convert(_)
             | TradeError::SameClose
             | TradeError::EngineRevision { .. } => Category::BadSpec,

@@ -53,17 +53,12 @@ impl SimulatedBroker {
     pub async fn open(ledger: &Ledger, account: &str, config: &EngineConfig) -> Result<Self, TradeError> {
         let book = ledger.simulated_book();
         book.open_account(account, config.initial_cash.into()).await?;
-        // Nothing is decided here: no selection by scores, no latch, no time stop.
-        let config = EngineConfig {
-            selection: Selection::Rules,
-            risk: Risk { max_drawdown: None, max_holding_bars: None, ..config.risk },
-            ..config.clone()
-        };
-        Ok(Self { book, account: account.to_owned(), config })
+        Ok(Self { book, account: account.to_owned(), config: config.clone() })
     }
 
     fn work(&self, before: &SimulatedAccount, bar: &FeedBar) -> Result<BarWork, TradeError> {
-        let mut state = Engine::new(self.config.clone())?.state().clone();
+        let config = market_alone(bar.config.as_deref().unwrap_or(&self.config));
+        let mut state = Engine::new(config.clone())?.state().clone();
         state.account = Account::new(Money::try_from(before.cash)?);
         for held in &before.positions {
             let position: Position = from_json("a position", &held.terms)?;
@@ -75,7 +70,7 @@ impl SimulatedBroker {
             working.insert(order.id.as_str().to_owned());
             state.pending.push(order);
         }
-        let mut engine = Engine::resume(self.config.clone(), state)?;
+        let mut engine = Engine::resume(config, state)?;
         let events = engine.step(&market(&bar.slice))?;
         let happened = outcomes(&events);
         let after = engine.state();
@@ -163,6 +158,15 @@ fn settle(order: &mut SimulatedOrder, outcome: &Outcome) {
     } else {
         order.state = OrderState::Cancelled;
         order.message = Some(outcome.message());
+    }
+}
+
+/// Settings by which nothing is decided: no selection by scores, no latch, no time stop.
+fn market_alone(config: &EngineConfig) -> EngineConfig {
+    EngineConfig {
+        selection: Selection::Rules,
+        risk: Risk { max_drawdown: None, max_holding_bars: None, ..config.risk },
+        ..config.clone()
     }
 }
 

@@ -10,11 +10,13 @@ use ats_pipeline::Digest;
 use ats_pipeline::spec::TradeSpec;
 use ats_pipeline::spec::backtest::TRADE_REVISION;
 use jiff::SignedDuration;
+use jiff::civil::Date;
 
 use super::market_feed::MarketFeed;
 use super::{Clock, Coordination, RunEnd, SimulatedBroker, TradeError, TradeSettings, Trader, run};
 use crate::convert::engine_config;
 use crate::market::Market;
+use crate::search::{Part, Searched};
 
 /// How long the ledger's lease lasts without being renewed.
 const LEASE: SignedDuration = SignedDuration::from_secs(60);
@@ -28,6 +30,8 @@ pub struct PaperTrading<'a> {
     pub spec: &'a TradeSpec,
     /// The universe's data, with the model's scores.
     pub market: &'a Market,
+    /// What the backtest chose, where the spec has a search.
+    pub searched: Option<&'a Searched>,
     /// The strategy.
     pub identity: StrategyIdentity,
     /// This process: the pod's name; on a machine a fixed name, so that a new run takes over from a dead one at once.
@@ -47,7 +51,18 @@ pub fn order_prefix(identity: &StrategyIdentity) -> String {
     format!("{}-{}", identity.name, digest.get(..8).unwrap_or(&digest))
 }
 
-/// Trades on paper from the spec's start to the dataset's last bar, and waits there if it is to follow. The broker is
+/// What is traded by: the strategy as it stands, or what the backtest chose for its windows and for the time after.
+fn parts(spec: &TradeSpec, searched: Option<&Searched>) -> Result<Vec<Part>, TradeError> {
+    match (&spec.search, searched) {
+        (None, _) => {
+            Ok(vec![Part { from: spec.start, to: Date::MAX, core: spec.core.clone(), choice: None }])
+        }
+        (Some(search), Some(searched)) => Ok(searched.with_time_after(search, &spec.core)?),
+        (Some(_), None) => Err(TradeError::NoChoice),
+    }
+}
+
+/// Trades on paper from the spec's start, or from a search's first window, to the dataset's last bar, and waits there if it is to follow. The broker is
 /// simulated, with its account in the ledger's database under the strategy's key.
 ///
 /// # Errors
@@ -60,9 +75,12 @@ pub async fn paper<C: Coordination>(
     stop: impl Future<Output = ()> + Send,
 ) -> Result<RunEnd, TradeError> {
     let core = &work.spec.core;
-    let config = engine_config(core, &order_prefix(&work.identity))?;
+    let prefix = order_prefix(&work.identity);
+    let config = engine_config(core, &prefix)?;
     let calendar = Calendar::by_name(core.calendar.as_str())?;
-    let mut feed = MarketFeed::new(core, work.market, calendar, work.spec.start)?;
+    let parts = parts(work.spec, work.searched)?;
+    let start = parts.first().map_or(work.spec.start, |part| part.from);
+    let mut feed = MarketFeed::new(parts, &prefix, work.market, calendar);
     let account = work.identity.key().to_string();
     let settings = TradeSettings {
         identity: work.identity,
@@ -71,7 +89,7 @@ pub async fn paper<C: Coordination>(
         engine_revision: i64::from(TRADE_REVISION),
         dataset_digest: work.dataset_digest,
         model_digest: work.model_digest,
-        start: work.spec.start,
+        start,
         halt_action: work.spec.halt_action,
         lease: LEASE,
         margin: MARGIN,

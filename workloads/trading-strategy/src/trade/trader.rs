@@ -282,7 +282,8 @@ impl<B: Broker, C: Coordination> Trader<B, C> {
         let filled = state.pending.iter().any(|order| order.intent.opens());
         let control = if filled { Control::Run } else { wanted };
         let slice = Slice { control, reset_latch: standing.reset.is_some(), ..bar.slice.clone() };
-        let mut engine = Engine::resume(self.settings.config.clone(), state)?;
+        let config = bar.config.as_deref().unwrap_or(&self.settings.config);
+        let mut engine = Engine::resume(config.clone(), state)?;
         let events = engine.step(&slice)?;
 
         let live = bar.known_at >= self.live_from;
@@ -304,7 +305,7 @@ impl<B: Broker, C: Coordination> Trader<B, C> {
         }
         let mut state = engine.state().clone();
         state.pending.retain(|order| order.timestamp != bar.slice.timestamp || !off(order));
-        let engine = Engine::resume(self.settings.config.clone(), state)?;
+        let engine = Engine::resume(config.clone(), state)?;
         let (outcome, message) = match (late, standing.halts.first()) {
             (Some(deadline), _) => (
                 DecisionOutcome::Stale,

@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
 #![allow(clippy::print_stdout, reason = "absent data is told")]
 
+pub mod grid;
 pub mod made_up;
 
 use std::path::{Path, PathBuf};

@@ -162,7 +162,7 @@ pub(super) fn bars(days: i64, seed: u64) -> Vec<FeedBar> {
                 control: Control::Run,
                 reset_latch: false,
             };
-            FeedBar { slice, known_at: at(day, 21, 0), decide_by: Some(at(day + 1, 14, 30)) }
+            FeedBar { slice, known_at: at(day, 21, 0), decide_by: Some(at(day + 1, 14, 30)), config: None }
         })
         .collect()
 }
