@@ -56,14 +56,19 @@ impl Account {
 
     /// Cash + longs - shorts.
     pub fn equity(&self) -> Checked<Money> {
-        let exposure = self.exposure()?;
+        self.worth(self.exposure()?)
+    }
+
+    /// The same of an exposure that is known.
+    pub(super) fn worth(&self, exposure: Exposure) -> Checked<Money> {
         self.cash.plus(exposure.long)?.minus(exposure.short)
     }
 
     /// Cash that may buy shares: what is left when the shorts are bought back at their marks. The proceeds of a
     /// short are no money to buy with, so that what is bought never exceeds equity.
     pub fn free_cash(&self) -> Checked<Money> {
-        self.cash.minus(self.exposure()?.short)
+        let shorts = self.positions.values().filter(|position| position.quantity < 0);
+        shorts.map(Position::value).try_fold(self.cash, |cash, value| cash.plus(value?))
     }
 
     /// The account as a point of the equity curve.
@@ -76,7 +81,7 @@ impl Account {
             cash: self.cash,
             long_value: exposure.long,
             short_value: exposure.short,
-            equity: self.cash.plus(exposure.long)?.minus(exposure.short)?,
+            equity: self.worth(exposure)?,
             open_risk: exposure.risk,
             positions: u32::try_from(self.positions.len()).unwrap_or(u32::MAX),
         })
@@ -179,8 +184,9 @@ impl Account {
 
     /// Marks every position that has a bar at a price of it.
     pub(super) fn mark(&mut self, slice: &Slice, price: impl Fn(&super::slice::Bar) -> Price) {
+        let mut places = slice.places();
         for (ticker, position) in &mut self.positions {
-            if let Some(bar) = slice.bar(ticker) {
+            if let Some(bar) = places.bar(ticker) {
                 position.mark = price(bar);
                 position.marked = slice.session;
             }

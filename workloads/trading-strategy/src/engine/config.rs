@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::money::{Checked, Fraction, Money, Price};
+use super::slice::Slice;
 
 /// Everything that decides how signals become orders and fills.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -392,6 +393,11 @@ pub enum ConfigError {
 }
 
 impl EngineConfig {
+    /// Whether the close of a slice restores weights.
+    pub(super) const fn restores(&self, slice: &Slice) -> bool {
+        self.sizing.is_weight() && slice.rebalance
+    }
+
     /// Checks what the types alone cannot.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let range = |field, expected| Err(ConfigError::Range { field, expected });

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use super::config::{DrawdownAction, EngineConfig};
 use super::config::{FillTiming, Selection, Side};
 use super::entry::{self, OrderType};
 use super::event::{CutReason, Event, Intent, Order, OrderReason};
 use super::money::{Checked, Money, Price};
-use super::select::{self, Candidate};
+use super::select::{self, Candidate, Plan};
 use super::sizing::{self, Basis, Opening, Room};
 use super::slice::{Control, Slice, Ticker, TickerSlice};
 use super::{Engine, EngineState};
-use crate::engine::config::{DrawdownAction, EngineConfig};
 
 /// Whether a close blocks entries, and why everything is to be closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,11 +63,15 @@ impl Engine {
                 .collect();
         }
 
-        let equity = state.account.equity()?;
+        if plan.is_empty() {
+            return Ok(());
+        }
+
         let exposure = state.account.exposure()?;
+        let equity = state.account.worth(exposure)?;
         let mut room = Room {
             equity,
-            cash: state.account.free_cash()?,
+            cash: state.account.cash.minus(exposure.short)?,
             gross: exposure.long.plus(exposure.short)?,
             risk: exposure.risk,
         };
@@ -91,7 +95,7 @@ impl Engine {
         for (ticker, reason) in &plan.exits {
             desk.exit(state, ticker, *reason)?;
         }
-        let openings = desk.resize(state, &plan.wanted, equity)?;
+        let openings = desk.resize(state, &plan, equity)?;
         for opening in openings {
             if blocks.entries.is_none() {
                 desk.open(state, &opening)?;
@@ -210,19 +214,19 @@ impl<'a> Desk<'a> {
     fn resize(
         &mut self,
         state: &mut EngineState,
-        wanted: &'a [Candidate],
+        plan: &'a Plan,
         equity: Money,
     ) -> Checked<Vec<Planned<'a>>> {
-        let restores = self.config.sizing.is_weight() && self.slice.rebalance;
         let slice = self.slice;
+        let restores = self.config.restores(slice);
         let mut openings = Vec::new();
-        for candidate in wanted {
-            // Without a bar there is no close to size by: a holding stays as it is.
-            let Some(part) = slice.get(&candidate.ticker) else { continue };
-            let Some(bar) = part.bar else { continue };
+        for candidate in &plan.wanted {
             if candidate.held && !restores {
                 continue;
             }
+            // Without a bar there is no close to size by: a holding stays as it is.
+            let Some(part) = slice.get(&candidate.ticker) else { continue };
+            let Some(bar) = part.bar else { continue };
             let held = if candidate.held {
                 state.account.positions.get(&candidate.ticker).map_or(0, super::Position::size)
             } else {
@@ -241,7 +245,7 @@ impl<'a> Desk<'a> {
                 held,
                 distance: distance.ok().flatten(),
                 volatility: part.volatility,
-                selected: wanted.len() + self.working,
+                selected: plan.selected + self.working,
             };
             let (target, distance) = match sizing::wanted(self.config, &basis)? {
                 Ok(target) => (target, priced.and(distance)),

@@ -1,6 +1,7 @@
 //! What the engine says: orders with the reason of every cut, fills, trades, equity.
 
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -11,10 +12,10 @@ use super::entry::OrderType;
 use super::money::{Checked, Money, Price, Ratio};
 use super::slice::Ticker;
 
-/// Deterministic id of an order: identity, session, ticker, side and a count within these.
+/// Deterministic id of an order: identity, session, ticker, side and a count within these; cheap to copy.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ClientOrderId(String);
+#[serde(from = "String", into = "String")]
+pub struct ClientOrderId(Arc<str>);
 
 impl ClientOrderId {
     /// `identity-20200131-AAPL-B-1`.
@@ -24,13 +25,26 @@ impl ClientOrderId {
             Side::Buy => 'B',
             Side::Sell => 'S',
         };
-        Self(format!("{identity}-{}-{ticker}-{side}-{sequence}", session.strftime("%Y%m%d")))
+        let (year, month, day) = (session.year(), session.month(), session.day());
+        Self(format!("{identity}-{year:04}{month:02}{day:02}-{ticker}-{side}-{sequence}").into())
     }
 
     /// Its text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl From<String> for ClientOrderId {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<ClientOrderId> for String {
+    fn from(id: ClientOrderId) -> Self {
+        id.0.as_ref().to_owned()
     }
 }
 

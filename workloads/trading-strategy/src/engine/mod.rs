@@ -13,7 +13,8 @@
 //!    in the next slice. What has had no price for more than five sessions is settled at its last one.
 //!
 //! The engine is deterministic: positions, orders and events are in order of ticker or rank, numbers are fixed
-//! point ([`money`]). Its state serialises, and a step that fails leaves it as it was.
+//! point ([`money`]). Its state serialises, and a step that fails leaves it as it was. What a bar costs is what happens
+//! in it: nothing is copied or allocated for a bar without orders.
 //!
 //! Choices where a market leaves room:
 //! - An exit whose ticker has no bar waits for its next one; everything else is cancelled. A position without a
@@ -167,12 +168,23 @@ impl Engine {
 
     /// One bar of time. An error leaves the state as it was.
     pub fn step(&mut self, slice: &Slice) -> Result<Vec<Event>, EngineError> {
+        let before = self.state.clone();
+        let mut events = Vec::new();
+        match self.advance(slice, &mut events) {
+            Ok(()) => Ok(events),
+            Err(error) => {
+                self.state = before;
+                Err(error)
+            }
+        }
+    }
+
+    /// The same without a copy of the state, for a run that ends with the first error: after one, the state is that of
+    /// some moment within the bar. What happened is added to `events`.
+    pub fn advance(&mut self, slice: &Slice, events: &mut Vec<Event>) -> Result<(), EngineError> {
         self.check(slice)?;
-        let mut state = self.state.clone();
-        let events = Self::run(&self.config, &mut state, slice)
-            .map_err(|source| EngineError::Number { session: slice.session, source })?;
-        self.state = state;
-        Ok(events)
+        Self::run(&self.config, &mut self.state, slice, events)
+            .map_err(|source| EngineError::Number { session: slice.session, source })
     }
 
     fn check(&self, slice: &Slice) -> Result<(), EngineError> {
@@ -194,8 +206,12 @@ impl Engine {
         Ok(())
     }
 
-    fn run(config: &EngineConfig, state: &mut EngineState, slice: &Slice) -> Result<Vec<Event>, NumberError> {
-        let mut events = Vec::new();
+    fn run(
+        config: &EngineConfig,
+        state: &mut EngineState,
+        slice: &Slice,
+        events: &mut Vec<Event>,
+    ) -> Result<(), NumberError> {
         if state.last.is_none_or(|(session, _)| session != slice.session) {
             state.sequences.clear();
         }
@@ -205,24 +221,26 @@ impl Engine {
             state.peak = state.account.equity()?;
             events.push(Event::LatchReset);
         }
-        state.account.pay_borrowing(&config.costs, slice.nights, &mut events)?;
-        rescale_orders(state, slice, &mut events)?;
-        state.account.apply_actions(slice, &mut events)?;
-        let stopped = Self::trade_bar(config, state, slice, &mut events)?;
+        state.account.pay_borrowing(&config.costs, slice.nights, events)?;
+        rescale_orders(state, slice, events)?;
+        state.account.apply_actions(slice, events)?;
+        let stopped = Self::trade_bar(config, state, slice, events)?;
         if slice.session_close {
             for position in state.account.positions.values_mut() {
                 position.miss(slice.session);
             }
-            Self::settle(config, state, slice, &mut events)?;
+            Self::settle(config, state, slice, events)?;
             // A same-close fill still costs something before this close's equity is known.
-            latch(config, state, slice, config.fill == FillTiming::NextOpen, &mut events)?;
+            latch(config, state, slice, config.fill == FillTiming::NextOpen, events)?;
         }
-        Self::decide(config, state, slice, &stopped, &mut events)?;
+        Self::decide(config, state, slice, &stopped, events)?;
         if config.fill == FillTiming::SameClose {
-            Self::trade_close(config, state, slice, &mut events)?;
+            Self::trade_close(config, state, slice, events)?;
+            if slice.session_close {
+                latch(config, state, slice, true, events)?;
+            }
         }
         if slice.session_close {
-            latch(config, state, slice, true, &mut events)?;
             for position in state.account.positions.values_mut() {
                 position.hold();
             }
@@ -232,7 +250,7 @@ impl Engine {
             slice.timestamp,
             slice.session_close,
         )?));
-        Ok(events)
+        Ok(())
     }
 }
 
@@ -272,6 +290,9 @@ fn latch(
     raise: bool,
     events: &mut Vec<Event>,
 ) -> Result<(), NumberError> {
+    if !raise && (config.risk.max_drawdown.is_none() || state.latch.is_some()) {
+        return Ok(());
+    }
     let equity = state.account.equity()?;
     if raise {
         state.peak = state.peak.max(equity);

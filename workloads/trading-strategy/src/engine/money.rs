@@ -61,6 +61,14 @@ pub(crate) fn divide_nearest(numerator: i128, denominator: i128) -> i128 {
     if numerator >= 0 { (numerator + half) / denominator } else { (numerator - half) / denominator }
 }
 
+/// The nearest whole number, halves up, of one from 0 to 2^53: what [`f64::round`] gives, whose call costs more than
+/// all else that is done to a price.
+fn nearest(value: f64) -> i64 {
+    let whole = value as i64;
+    // Exact: both are multiples of the last place of `value`.
+    whole + i64::from(value - whole as f64 >= 0.5)
+}
+
 fn fixed(value: Decimal, scale: i64, digits: u32) -> Checked<i64> {
     let scaled = value
         .checked_mul(Decimal::from(scale))
@@ -186,16 +194,16 @@ impl Price {
         if !value.is_finite() || value <= 0.0 || value > 1e9 {
             return Err(NumberError::NotPositive { value: value.to_string(), what: "price" });
         }
-        let micros = (value * MICROS as f64).round();
-        if micros < 1.0 {
+        let micros = nearest(value * MICROS as f64);
+        if micros < 1 {
             return Err(NumberError::NotPositive { value: value.to_string(), what: "price" });
         }
-        Ok(Self(micros as i64))
+        Ok(Self(micros))
     }
 
     /// Value of a quantity; a negative quantity gives a negative value.
     pub fn value_of(self, quantity: i64) -> Checked<Money> {
-        narrow(i128::from(self.0) * i128::from(quantity), "a value").map(Money)
+        self.0.checked_mul(quantity).map(Money).ok_or(NumberError::Overflow { what: "a value" })
     }
 
     /// Value of `part / whole` of a share, nearest micro-dollar; `whole` is positive.
@@ -478,6 +486,15 @@ mod tests {
         assert_eq!(Ratio::from_f64(1.002_745_5).unwrap().numerator, 1_002_745_500);
         assert!(Ratio::from_f64(0.0).is_err());
         assert_eq!(Ratio::from_f64(0.05).unwrap().shares(-33).unwrap(), (-1, -13));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_nearest_whole_number_is_that_of_the_standard_library(value in 0.0..9e15_f64, small in 0.0..3.0_f64, half in 0..1_i64 << 51) {
+            for value in [value, small, half as f64 + 0.5, (half as f64 + 0.5).next_down(), (half as f64 + 0.5).next_up()] {
+                proptest::prop_assert_eq!(nearest(value), value.round() as i64);
+            }
+        }
     }
 
     #[test]

@@ -118,6 +118,11 @@ impl Position {
         self.quantity.saturating_abs()
     }
 
+    /// Whether a price of a bar may close it.
+    pub(super) const fn has_terms(&self) -> bool {
+        self.stop.is_some() || self.take_profit.is_some()
+    }
+
     /// Value at the mark, negative for a short.
     pub fn value(&self) -> Checked<Money> {
         self.mark.value_of(self.quantity)

@@ -12,8 +12,17 @@ use super::slice::{Slice, Ticker, TickerSlice};
 pub(super) struct Plan {
     /// Positions to close, in order of ticker.
     pub(super) exits: Vec<(Ticker, OrderReason)>,
-    /// Positions that stay and positions to open, in rank order.
+    /// Positions to open and, where weights are restored, positions that stay, in rank order.
     pub(super) wanted: Vec<Candidate>,
+    /// How many positions stay or are to be opened.
+    pub(super) selected: usize,
+}
+
+impl Plan {
+    /// Whether nothing is asked for.
+    pub(super) fn is_empty(&self) -> bool {
+        self.exits.is_empty() && self.wanted.is_empty()
+    }
 }
 
 /// A position to hold.
@@ -41,7 +50,7 @@ pub(super) fn plan(
         Selection::Rules => scope.by_rules(),
         Selection::Scores { minimum, exit_rank } if slice.rebalance => scope.by_scores(minimum, exit_rank),
         // Between rebalances only what a position's own terms say.
-        Selection::Scores { .. } => Plan { exits: scope.expired(), wanted: Vec::new() },
+        Selection::Scores { .. } => Plan { exits: scope.expired(), ..Plan::default() },
     }
 }
 
@@ -65,16 +74,21 @@ fn descending(a: Option<f64>, b: Option<f64>) -> std::cmp::Ordering {
     }
 }
 
-impl Scope<'_> {
-    /// Why a holding leaves whatever its signal says.
-    fn out_of_universe(&self, ticker: &Ticker) -> Option<OrderReason> {
-        match self.slice.get(ticker) {
-            Some(part) if part.active && part.focus => None,
-            Some(part) if part.active => Some(OrderReason::LeftFocus),
-            _ => Some(OrderReason::Inactive),
-        }
-    }
+/// By rank, then by ticker.
+fn in_rank_order(a: &(Option<f64>, Candidate), b: &(Option<f64>, Candidate)) -> std::cmp::Ordering {
+    descending(a.0, b.0).then_with(|| a.1.ticker.cmp(&b.1.ticker))
+}
 
+/// Why a holding leaves whatever its signal says.
+fn out_of_universe(part: Option<&TickerSlice>) -> Option<OrderReason> {
+    match part {
+        Some(part) if part.active && part.focus => None,
+        Some(part) if part.active => Some(OrderReason::LeftFocus),
+        _ => Some(OrderReason::Inactive),
+    }
+}
+
+impl Scope<'_> {
     fn can_open(&self, part: &TickerSlice) -> bool {
         part.active
             && part.focus
@@ -106,50 +120,75 @@ impl Scope<'_> {
             .collect()
     }
 
+    /// Why a holding leaves, when it does.
+    fn leaves(&self, ticker: &Ticker, side: Side, part: Option<&TickerSlice>) -> Option<OrderReason> {
+        let signal = part.map(|part| part.signal).unwrap_or_default();
+        let asked = match side {
+            Side::Buy => signal.exit,
+            Side::Sell => signal.short_exit,
+        };
+        out_of_universe(part)
+            .or(asked.then_some(OrderReason::Signal))
+            .or(self.is_expired(ticker).then_some(OrderReason::TimeStop))
+    }
+
     fn by_rules(&self) -> Plan {
         let mut exits = Vec::new();
-        let mut ordered: Vec<(Option<f64>, Candidate)> = Vec::new();
-        let mut kept = BTreeSet::new();
+        let mut kept = 0;
+        let mut places = self.slice.places();
         for (ticker, side) in self.holdings() {
-            let signal = self.slice.get(ticker).map(|part| part.signal).unwrap_or_default();
-            let asked = match side {
-                Side::Buy => signal.exit,
-                Side::Sell => signal.short_exit,
-            };
-            let reason = self
-                .out_of_universe(ticker)
-                .or(asked.then_some(OrderReason::Signal))
-                .or(self.is_expired(ticker).then_some(OrderReason::TimeStop));
-            if let Some(reason) = reason {
-                exits.push((ticker.clone(), reason));
-            } else {
-                kept.insert(ticker.clone());
-                ordered.push((signal.rank_by, Candidate { ticker: ticker.clone(), side, held: true }));
+            match self.leaves(ticker, side, places.get(ticker)) {
+                Some(reason) => exits.push((ticker.clone(), reason)),
+                None => kept += 1,
             }
         }
-        let mut entries: Vec<(Option<f64>, Candidate)> = Vec::new();
-        for part in &self.slice.tickers {
-            // What the time stop closes is not opened again on the same close.
-            if kept.contains(&part.ticker) || !self.can_open(part) || self.is_expired(&part.ticker) {
-                continue;
+        let mut wanted = self.entries(self.config.max_positions.saturating_sub(kept + self.waiting.len()));
+        let selected = wanted.len() + kept;
+        if self.config.restores(self.slice) {
+            let mut places = self.slice.places();
+            for (ticker, side) in self.holdings() {
+                let part = places.get(ticker);
+                if self.leaves(ticker, side, part).is_none() {
+                    let rank_by = part.and_then(|part| part.signal.rank_by);
+                    wanted.push((rank_by, Candidate { ticker: ticker.clone(), side, held: true }));
+                }
             }
+            wanted.sort_by(in_rank_order);
+        }
+        Plan { exits, wanted: wanted.into_iter().map(|(_, candidate)| candidate).collect(), selected }
+    }
+
+    /// What the rules open, best first, as many as there are places.
+    fn entries(&self, places: usize) -> Vec<(Option<f64>, Candidate)> {
+        let mut entries = Vec::new();
+        for part in &self.slice.tickers {
             let signal = part.signal;
             let long = signal.entry && !signal.exit;
             let short =
-                self.config.direction == Direction::LongShort && signal.short_entry && !signal.short_exit;
+                signal.short_entry && !signal.short_exit && self.config.direction == Direction::LongShort;
             // Both at once say nothing.
             let side = match (long, short) {
                 (true, false) => Side::Buy,
                 (false, true) => Side::Sell,
                 _ => continue,
             };
+            // What the time stop closes is not opened again on the same close.
+            if !self.can_open(part) || self.is_kept(part) || self.is_expired(&part.ticker) {
+                continue;
+            }
             entries.push((signal.rank_by, Candidate { ticker: part.ticker.clone(), side, held: false }));
         }
-        entries.sort_by(|a, b| descending(a.0, b.0).then_with(|| a.1.ticker.cmp(&b.1.ticker)));
-        entries.truncate(self.config.max_positions.saturating_sub(kept.len() + self.waiting.len()));
-        ordered.extend(entries);
-        ordered.sort_by(|a, b| descending(a.0, b.0).then_with(|| a.1.ticker.cmp(&b.1.ticker)));
-        Plan { exits, wanted: ordered.into_iter().map(|(_, candidate)| candidate).collect() }
+        entries.sort_by(in_rank_order);
+        entries.truncate(places);
+        entries
+    }
+
+    /// Whether a ticker is held and stays.
+    fn is_kept(&self, part: &TickerSlice) -> bool {
+        self.account
+            .positions
+            .get(&part.ticker)
+            .is_some_and(|held| self.leaves(&part.ticker, held.side(), Some(part)).is_none())
     }
 
     /// Ranks (from 1) of the tickers whose score passes, best first. A ticker that does not pass has no rank.
@@ -234,13 +273,15 @@ impl Scope<'_> {
         });
         Plan {
             exits: exits.into_iter().collect(),
+            selected: chosen.len(),
             wanted: chosen.into_iter().map(|(_, candidate)| candidate).collect(),
         }
     }
 
     fn why_lost(&self, ticker: &Ticker) -> OrderReason {
-        self.out_of_universe(ticker).unwrap_or_else(|| {
-            let score = self.slice.get(ticker).and_then(|part| part.signal.score);
+        let part = self.slice.get(ticker);
+        out_of_universe(part).unwrap_or_else(|| {
+            let score = part.and_then(|part| part.signal.score);
             if score.is_some_and(|score| !score.is_nan()) {
                 OrderReason::RankLost
             } else {

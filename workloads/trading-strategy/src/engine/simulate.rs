@@ -7,6 +7,7 @@ use super::decide::blocks;
 use super::entry::OrderType;
 use super::event::{CutReason, Event, Fill, Intent, Order, OrderReason};
 use super::money::{Checked, Money, Price};
+use super::position::Position;
 use super::slice::{Bar, Slice, Ticker};
 use super::{Engine, EngineState};
 
@@ -21,7 +22,10 @@ impl Engine {
         events: &mut Vec<Event>,
     ) -> Checked<BTreeSet<Ticker>> {
         let mut stopped = BTreeSet::new();
-        state.account.mark(slice, |bar| bar.open);
+        // Where nothing can fill, nobody asks what a position is worth at the open.
+        if !state.pending.is_empty() || state.account.positions.values().any(Position::has_terms) {
+            state.account.mark(slice, |bar| bar.open);
+        }
         let (exits, others): (Vec<Order>, Vec<Order>) =
             std::mem::take(&mut state.pending).into_iter().partition(|order| order.intent == Intent::Exit);
         let mut waiting = Vec::new();
@@ -89,9 +93,11 @@ impl Engine {
             }
         }
         terms(config, state, slice, &mut stopped, Pass::Inside(&inside), events)?;
-        state.account.mark(slice, |bar| bar.close);
+        let mut places = slice.places();
         for (ticker, position) in &mut state.account.positions {
-            if let Some(bar) = slice.bar(ticker) {
+            if let Some(bar) = places.bar(ticker) {
+                position.mark = bar.close;
+                position.marked = slice.session;
                 position.bars = position.bars.saturating_add(1);
                 if let Some(trail) = config.risk.trail {
                     // What came before the fill moves no stop.
@@ -181,8 +187,6 @@ impl Engine {
                 }),
             }
         }
-        // A fill moves the mark to nothing but the close, where it is already.
-        state.account.mark(slice, |bar| bar.close);
         state.pending = waiting;
         Ok(())
     }
@@ -242,12 +246,13 @@ fn terms(
     events: &mut Vec<Event>,
 ) -> Checked<()> {
     let mut touched = Vec::new();
+    let mut places = slice.places();
     for (ticker, position) in &state.account.positions {
         // One attempt a bar: what its volume did not take waits, with its stop, for the next bar.
-        if stopped.contains(ticker) {
+        if !position.has_terms() || stopped.contains(ticker) {
             continue;
         }
-        let Some(bar) = slice.bar(ticker) else { continue };
+        let Some(bar) = places.bar(ticker) else { continue };
         // The open was before what came in later.
         let (low, high, open) = match pass {
             Pass::Open => (bar.open, bar.open, Some(bar.open)),

@@ -194,4 +194,38 @@ impl Slice {
     pub fn bar(&self, ticker: &Ticker) -> Option<&Bar> {
         self.get(ticker).and_then(|part| part.bar.as_ref())
     }
+
+    /// For look-ups of many tickers, each after the one before.
+    pub(super) fn places(&self) -> Places<'_> {
+        Places { rest: &self.tickers }
+    }
+}
+
+/// What is left of a slice's tickers while ascending tickers are looked up: all of them in one walk.
+pub(super) struct Places<'a> {
+    rest: &'a [TickerSlice],
+}
+
+/// Tickers that are looked at one by one before the rest is halved.
+const NEAR: usize = 8;
+
+impl<'a> Places<'a> {
+    /// A ticker's part. The ticker lies after the one that was asked for before.
+    pub(super) fn get(&mut self, ticker: &Ticker) -> Option<&'a TickerSlice> {
+        let rest = self.rest;
+        // Within a run a ticker is one string, whose place in memory tells it sooner than its letters.
+        let near = rest.iter().take(NEAR).position(|part| Arc::ptr_eq(&part.ticker.0, &ticker.0));
+        let place = match near {
+            Some(place) => Ok(place),
+            None => rest.binary_search_by(|part| part.ticker.cmp(ticker)),
+        };
+        let (Ok(after) | Err(after)) = place.map(|place| place + 1);
+        self.rest = rest.get(after..).unwrap_or_default();
+        place.ok().and_then(|place| rest.get(place))
+    }
+
+    /// A ticker's bar, in the same way.
+    pub(super) fn bar(&mut self, ticker: &Ticker) -> Option<&'a Bar> {
+        self.get(ticker).and_then(|part| part.bar.as_ref())
+    }
 }
