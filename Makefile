@@ -19,6 +19,7 @@ PROFILE ?= dev
 BENCH_BINARIES = $(if $(filter dev,$(PROFILE)),$(BINARIES),$(dir $(BINARIES))$(PROFILE))
 
 CARGO_DENY_VERSION := 0.20.2
+CARGO_MACHETE_VERSION := 0.9.2
 SAMPLES := config/samples/universe.yaml config/samples/models.yaml config/samples/strategies.yaml
 ATS := $(BINARIES)/ats
 IMAGES ?= $(CARGO_TARGET_DIR)/images
@@ -37,7 +38,7 @@ run: toolchain ## The quickstart: universe, models and strategies of config/samp
 	@echo && echo "Reports: $(CURDIR)/.ats/dip-buyer.html and $(CURDIR)/.ats/net-weekly.html"
 
 .PHONY: test
-test: toolchain cluster-tools delivery-tools argocd-tools references format lint build clippy drift policy deny ## Everything that proves the software: unit, property, integration and system tests.
+test: toolchain cluster-tools delivery-tools argocd-tools references format lint build clippy drift policy deny unused ## Everything that proves the software: unit, property, integration and system tests.
 	@echo '==> tests' && ATS_TEST_PREBUILT=1 cargo test --locked --workspace --no-fail-fast
 
 .PHONY: test-all
@@ -56,7 +57,7 @@ gate-proof: build ## Fails when the gate of speed lets a planted slowdown throug
 	@tests/performance/gate.sh proof
 
 .PHONY: check
-check: toolchain format lint build clippy drift policy deny ## What needs no test to be run: format, lints, generated files, dependencies.
+check: toolchain format lint build clippy drift policy deny unused ## What needs no test to be run: format, lints, generated files, dependencies.
 
 .PHONY: references
 references: ## Installs TA-Lib, pandas and others from PyPI, which numbers are compared with; nothing when they are there.
@@ -84,7 +85,7 @@ clippy: ## Fails on any warning.
 	@echo '==> clippy' && cargo clippy --quiet --locked --workspace --all-targets -- --deny warnings
 
 .PHONY: lint
-lint: ## Fails on any finding in workflows, YAML, Dockerfiles and shell scripts.
+lint: ## Fails on any finding in workflows, YAML, Dockerfiles and shell scripts, and on misspelt words.
 	@echo '==> lint' && .ci/lint
 
 .PHONY: generate
@@ -135,6 +136,25 @@ policy: ## Fails when a crate links what it must not.
 deny: $(ATS_CACHE_DIR)/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny ## Licences, duplicates and sources of the dependencies; advisories need the network and are not here.
 	@echo '==> cargo-deny' && $< --offline --log-level error check licenses bans sources
 
+.PHONY: advisories
+advisories: $(ATS_CACHE_DIR)/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny ## Fails on a dependency with a known vulnerability, or one that was withdrawn; fetches the database of RustSec.
+	@echo '==> advisories' && $< --log-level error check advisories
+
+.PHONY: unused
+unused: $(ATS_CACHE_DIR)/tools/cargo-machete-$(CARGO_MACHETE_VERSION)/bin/cargo-machete ## Fails on a dependency that no code names.
+	@echo '==> unused dependencies' && $< --skip-target-dir
+
+.PHONY: msrv
+msrv: ## Fails when the oldest Rust of Cargo.toml does not compile everything; rustup installs it.
+	@version=$$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml) && echo "==> Rust $$version" \
+		&& rustup toolchain install --profile minimal --no-self-update "$$version" \
+		&& cargo "+$$version" check --locked --workspace --all-targets
+
+$(ATS_CACHE_DIR)/tools/cargo-machete-$(CARGO_MACHETE_VERSION)/bin/cargo-machete:
+	@echo '==> installing cargo-machete $(CARGO_MACHETE_VERSION) (once)' >&2
+	@cargo install --quiet --locked --root $(ATS_CACHE_DIR)/tools/cargo-machete-$(CARGO_MACHETE_VERSION) --target-dir $(ATS_CACHE_DIR)/cargo-machete-target --version $(CARGO_MACHETE_VERSION) --target $$(rustc -vV | sed -n 's/^host: //p') cargo-machete
+	@rm -rf $(ATS_CACHE_DIR)/cargo-machete-target
+
 $(ATS_CACHE_DIR)/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny:
 	@echo '==> installing cargo-deny $(CARGO_DENY_VERSION) (once)' >&2
 	@cargo install --quiet --locked --root $(ATS_CACHE_DIR)/tools/cargo-deny-$(CARGO_DENY_VERSION) --target-dir $(ATS_CACHE_DIR)/cargo-deny-target --version $(CARGO_DENY_VERSION) --target $$(rustc -vV | sed -n 's/^host: //p') cargo-deny
@@ -158,13 +178,17 @@ AS_ROOT = $(if $(filter-out 0,$(shell id -u)),CARGO_TARGET_$(shell rustc -vV | s
 integration: toolchain control-plane-tools build ## Tests of the operator and of the documents on a real control plane.
 	@ATS_TEST_PREBUILT=1 cargo test --locked --workspace $(call targets,tests/integration)
 
+.PHONY: kind
+kind: toolchain ## Definitions and documents on the API server of KUBERNETES (1.35, 1.36, 1.37), by kind and a container engine.
+	@tests/cluster/kind.sh "$${KUBERNETES:?}" cargo test --locked --workspace --test documents
+
 .PHONY: system
 system: toolchain cluster-tools argocd-tools build ## Tests on a real node, with the real images; root, or sudo without a password.
 	@$(AS_ROOT) ATS_TEST_PREBUILT=1 cargo test --locked --workspace $(call targets,tests/system)
 
 .PHONY: delivery-tools
-delivery-tools: ## Builds kustomize, helm and a runner of Argo CD's scripts; nothing when they are there.
-	@echo '==> tools of delivery' && for family in kustomize helm argo-lua; do tests/cluster/tools/build.sh $$family >/dev/null; done
+delivery-tools: ## Builds kustomize, helm, Compose's loader, the store of compose and a runner of Argo CD's scripts; nothing when they are there.
+	@echo '==> tools of delivery' && for family in kustomize helm argo-lua compose-model versitygw; do tests/cluster/tools/build.sh $$family >/dev/null; done
 
 .PHONY: argocd-tools
 argocd-tools: ## Builds kustomize and Argo CD, which takes some five minutes; nothing when they are there.
@@ -249,3 +273,20 @@ cluster: toolchain cluster-tools ## A Kubernetes with the operator on this machi
 .PHONY: cluster-down
 cluster-down: ## Removes that cluster and all that lay on it.
 	@$(BUILD) --quiet --bin ats-cluster && $(BINARIES)/ats-cluster down
+
+# An environment without a cluster: COMPOSE is development, test or performance.
+COMPOSE ?= development
+STAGES = deployment/compose/stages.sh
+
+.PHONY: compose-up
+compose-up: ## Starts COMPOSE (development, test, performance) with a container engine and waits until it is healthy; images of IMAGES, if set.
+	@$(STAGES) up '$(COMPOSE)'
+
+.PHONY: compose-run
+compose-run: ## Runs OBJECTS (files; left out: the samples) on COMPOSE, stage by stage; fails unless all are Ready.
+	@[[ -n "$${ATS_TEST_PREBUILT:-}" ]] || $(BUILD) --quiet --bin ats
+	@ATS=$(ATS) $(STAGES) run '$(COMPOSE)'
+
+.PHONY: compose-down
+compose-down: ## Stops COMPOSE, whatever state it is in; what development keeps goes with VOLUMES=1.
+	@$(STAGES) down '$(COMPOSE)'

@@ -16,7 +16,21 @@ const LONGEST: usize = 200;
 
 /// Workflows in the order of a message, with the jobs of the pipeline that make them up.
 const WORKFLOWS: [(&str, &[&str]); 4] = [
-    ("CI Pipeline", &["branch", "check", "unit", "images", "speed", "coverage", "ci-ok", "metrics"]),
+    (
+        "CI Pipeline",
+        &[
+            "branch",
+            "check",
+            "unit",
+            "images",
+            "security",
+            "compatibility",
+            "speed",
+            "coverage",
+            "ci-ok",
+            "metrics",
+        ],
+    ),
     ("Test Pipeline", &["test"]),
     ("Deploy Pipeline", &["deploy"]),
     ("Verify Deployment", &["verify"]),

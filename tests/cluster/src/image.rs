@@ -3,6 +3,8 @@
 //! Such an image is one layer, a configuration and a manifest: a tar file and two small JSON documents. Writing them
 //! here takes a second, needs no root, no build tool and no storage, and gives the same bytes for the same files.
 
+mod ready;
+
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -12,14 +14,16 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, FileContext as _, JsonContext as _, Result};
 use crate::process::INSTALL;
+use ready::Ready;
 
 /// Where Debian keeps the bundle of certificate authorities, and where programs look for it.
 const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 
-/// An image to be written: `FROM scratch`, files, and what to run.
+/// An image to be written: `FROM scratch`, files, and what to run; or one that is there already.
 #[derive(Clone, Debug)]
 pub struct Image {
     name: String,
+    ready: Option<Ready>,
     entries: Vec<Entry>,
     entrypoint: Vec<String>,
     environment: Vec<String>,
@@ -39,11 +43,22 @@ impl Image {
     pub fn new(name: &str) -> Self {
         Self {
             name: name.into(),
+            ready: None,
             entries: vec![Entry::Folder { target: "tmp".into(), mode: 0o1777 }],
             entrypoint: Vec::new(),
             environment: Vec::new(),
             user: "65532:65532".into(),
         }
+    }
+
+    /// The image of a component in a folder that `make images` has filled. [`Self::write`] gives it as it is: files and
+    /// settings that are added do not count.
+    ///
+    /// # Errors
+    /// When the folder has no list of images, or the list not this one.
+    pub fn ready(images: &Path, component: &str) -> Result<Self> {
+        let (name, ready) = Ready::find(images, component)?;
+        Ok(Self { ready: Some(ready), ..Self::new(&name) })
     }
 
     /// The image's name.
@@ -109,8 +124,12 @@ impl Image {
     /// `podman load` and `skopeo copy oci-archive:` read. The digest of its manifest is returned.
     ///
     /// # Errors
-    /// When a file cannot be read, an executable is linked dynamically, or the archive cannot be written.
+    /// When a file cannot be read, an executable is linked dynamically, an archive that is there is not the one of its
+    /// list, or the archive cannot be written.
     pub fn write(&self, archive: &Path) -> Result<String> {
+        if let Some(ready) = &self.ready {
+            return ready.write(&self.name, archive);
+        }
         let layer = self.write_layer(archive)?;
         let (layer_digest, layer_size) = digest_of(&layer)?;
         let architecture = match std::env::consts::ARCH {

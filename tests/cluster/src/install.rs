@@ -38,13 +38,24 @@ pub fn checkout() -> Result<PathBuf> {
     path.canonicalize().file("find the checkout", path)
 }
 
-/// A component's image, under the name that `config/default` and the operator expect.
+/// A component's image, under the name that `config/default` and the operator expect: made of its binary, or, where
+/// `ATS_TEST_IMAGES` names a folder of `make images` (from the checkout's root), the one that is there.
 ///
 /// # Errors
-/// When its binary is not compiled.
+/// When its binary is not compiled, or the folder does not have it.
 pub fn component_image(component: &str, package: &str) -> Result<Image> {
     let inside = format!("/{component}");
     let name = format!("ghcr.io/ats-dev/ats/{component}:{}", env!("CARGO_PKG_VERSION"));
+    if let Some(folder) = std::env::var_os("ATS_TEST_IMAGES") {
+        let image = Image::ready(&checkout()?.join(folder), component)?;
+        if image.name() != name {
+            return Err(Error::Unsupported(format!(
+                "the images of ATS_TEST_IMAGES are named {}, and the manifests want {name}",
+                image.name()
+            )));
+        }
+        return Ok(image);
+    }
     let image = Image::new(&name).executable(binary(package, component)?, &inside);
     Ok(image.entrypoint([inside]).authorities())
 }

@@ -35,7 +35,7 @@ pub enum Command {
     /// Check everything; run nothing.
     Validate(ValidateArguments),
     /// Show the stages, their keys, which are in the store, and what changed since the last run.
-    Plan(RunArguments),
+    Plan(PlanArguments),
     /// Show what the last run of an object left.
     Get(GetArguments),
     /// Write the report of a strategy's backtest as one HTML file.
@@ -97,6 +97,24 @@ pub struct RunArguments {
     /// The form of the result on standard output.
     #[arg(short, long, env = "ATS_OUTPUT", value_enum, default_value_t = OutputFormat::Table)]
     pub output: OutputFormat,
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  ats plan -f config/samples --map /data=config/samples/data
+  ats plan -f config/samples --store s3://ats --write-stages stages
+
+With --write-stages each stage that can run now has DIR/COMPONENT/OBJECT-STAGE-KEY/stage.json, the document that a pod
+reads. Run COMPONENT with it and leave its termination message beside it as outcome.json, then call again for the
+stages that follow. Exit code 0: there are stages to run, or all objects are Ready; 1: nothing can run any more.")]
+pub struct PlanArguments {
+    /// What is planned.
+    #[command(flatten)]
+    pub run: RunArguments,
+    /// Write the documents of the stages that can run now, and take in what those told that ran.
+    #[arg(long, value_name = "DIR")]
+    pub write_stages: Option<PathBuf>,
 }
 
 /// Arguments of `validate`.

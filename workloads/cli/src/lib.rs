@@ -15,8 +15,8 @@ use std::process::ExitCode;
 
 pub use arguments::{
     Arguments, AuditArguments, Command, CompareArguments, ConvertArguments, ConvertMode, ExplainArguments,
-    FeaturesArguments, GetArguments, GetWhat, InputArguments, OutputFormat, PathMap, ReportArguments,
-    RunArguments, StateArguments, ValidateArguments,
+    FeaturesArguments, GetArguments, GetWhat, InputArguments, OutputFormat, PathMap, PlanArguments,
+    ReportArguments, RunArguments, StateArguments, ValidateArguments,
 };
 pub use failure::Failure;
 

@@ -6,13 +6,16 @@ use ats_pipeline::contract::{LEDGER_VARIABLE, METRICS_PORT};
 use ats_pod::{Command, LogFormat};
 use clap::Parser;
 
-/// Shows the objects of one namespace: metrics on one port, a web page on another.
+/// Shows the objects of one namespace, or those of a folder that `ats` keeps: metrics on one port, a web page on another.
 #[derive(Debug, Clone, Parser)]
 #[command(version)]
 pub struct Arguments {
     /// The namespace; left out: the pod's own.
     #[arg(long, env = "ATS_NAMESPACE")]
     pub namespace: Option<String>,
+    /// A folder of objects with their status, as `ats run` keeps one by its `--state`, in place of an API server.
+    #[arg(long, env = "ATS_OBJECTS", value_name = "DIR")]
+    pub objects: Option<PathBuf>,
     /// The ledger of strategies that name none, in place of file `default` of the folder.
     #[arg(long, env = LEDGER_VARIABLE, hide_env_values = true)]
     pub ledger: Option<String>,

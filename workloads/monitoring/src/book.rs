@@ -54,14 +54,19 @@ impl LedgerName {
     }
 }
 
-/// The key of a strategy's books: another object of the same name has other books.
+/// The key of a strategy's books: another object of the same name has other books. Without a cluster there is no uid,
+/// and one name has one book.
 ///
 /// # Errors
-/// A name that no object of a cluster has.
+/// A name that no object has.
 pub fn key_of(strategy: &Strategy) -> Result<StrategyKey, LedgerError> {
-    let namespace = strategy.namespace().unwrap_or_default();
-    let uid = strategy.uid().unwrap_or_default();
-    Ok(StrategyIdentity::cluster(&namespace, &strategy.name_any(), &uid)?.key())
+    let identity = match strategy.uid() {
+        Some(uid) => {
+            StrategyIdentity::cluster(&strategy.namespace().unwrap_or_default(), &strategy.name_any(), &uid)?
+        }
+        None => StrategyIdentity::local(&strategy.name_any())?,
+    };
+    Ok(identity.key())
 }
 
 /// Everything of one strategy that is shown.

@@ -5,7 +5,7 @@
 pub enum MonitoringError {
     /// No way to the API server.
     #[error(
-        "the API server cannot be reached: {0}; in a cluster the pod needs its ServiceAccount's token, elsewhere a kubeconfig"
+        "the API server cannot be reached: {0}; in a cluster the pod needs its ServiceAccount's token, elsewhere a kubeconfig, or --objects with a folder"
     )]
     Client(String),
     /// A port is taken.

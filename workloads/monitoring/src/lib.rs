@@ -1,11 +1,13 @@
 //! Monitoring of one namespace: `/metrics` for Prometheus on port 9090, a web page on port 3000 with the state of every
-//! object, its charts and its last failures. Reads the API server and the ledgers that strategies use; writes nothing.
+//! object, its charts and its last failures. Reads the API server (or the folder that `ats` keeps without one) and the
+//! ledgers that strategies use; writes nothing.
 //!
 //! What is shown is a pure function of a [`View`]: [`metrics_text`] for Prometheus, [`page`] for people.
 
 mod arguments;
 mod book;
 mod error;
+mod folder;
 mod format;
 mod ledgers;
 mod metrics;

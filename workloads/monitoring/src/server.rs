@@ -59,9 +59,18 @@ pub async fn run(arguments: Arguments) -> Result<(), MonitoringError> {
     let stop = ats_pod::stop_token().map_err(MonitoringError::Signals)?;
     let metrics = listen(arguments.metrics_port).await?;
     let pages = listen(arguments.page_port).await?;
-    let client = Client::try_default().await.map_err(|error| MonitoringError::Client(error.to_string()))?;
-    let namespace = arguments.namespace.unwrap_or_else(|| client.default_namespace().to_owned());
-    let watch = Watch::start(&client, &namespace, &stop);
+    let (namespace, watch) = match arguments.objects {
+        Some(folder) => {
+            (arguments.namespace.unwrap_or_else(|| "default".to_owned()), Watch::of_folder(folder, &stop))
+        }
+        None => {
+            let client =
+                Client::try_default().await.map_err(|error| MonitoringError::Client(error.to_string()))?;
+            let namespace = arguments.namespace.unwrap_or_else(|| client.default_namespace().to_owned());
+            let watch = Watch::start(&client, &namespace, &stop);
+            (namespace, watch)
+        }
+    };
     let shared = Shared { namespace: namespace.as_str().into(), watch: watch.clone(), books: Arc::default() };
     let reader = tokio::spawn(ledgers::follow(
         Sources { default: arguments.ledger, folder: arguments.ledgers },

@@ -1,5 +1,6 @@
 //! The pod contract: what a workload is given (`stage.json`) and what it tells back (exit code, termination message).
 
+mod component;
 mod state;
 
 use std::collections::BTreeMap;
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Digest, StageKey, spec::StageSpec};
 
+pub use component::Component;
 pub use state::{HaltCause, STATE_BYTES, STATE_KEY, StateHalt, StatePosition, TradingState};
 
 /// Form of `stage.json`.

@@ -5,6 +5,7 @@
 mod argo;
 mod chart;
 mod cluster;
+mod compose;
 mod deploy;
 mod docs;
 mod environments;

@@ -7,13 +7,23 @@ use ats_delivery_tests::checkout;
 use serde_json::json;
 
 /// Runs a target with these settings and what has been compiled.
-fn make(target: &str, settings: &[(&str, &str)]) -> Output {
+pub(crate) fn make(target: &str, settings: &[(&str, &str)]) -> Output {
     let program = std::env::current_exe().unwrap();
     // TARGET/PLATFORM/PROFILE/deps/program
     let folder = program.ancestors().nth(4).expect("a test lies in Cargo's target folder");
     let mut command = Command::new("make");
     command.args(["--silent", "--no-print-directory", target]).current_dir(checkout());
-    for name in ["GITHUB_TOKEN", "SLACK_WEBHOOK_URL", "GITHUB_OUTPUT", "MAKEFLAGS", "MAKELEVEL", "TO"] {
+    for name in [
+        "GITHUB_TOKEN",
+        "SLACK_WEBHOOK_URL",
+        "GITHUB_OUTPUT",
+        "MAKEFLAGS",
+        "MAKELEVEL",
+        "TO",
+        "IMAGES",
+        "VOLUMES",
+        "OBJECTS",
+    ] {
         command.env_remove(name);
     }
     command.env("CARGO_TARGET_DIR", folder).env("ATS_TEST_PREBUILT", "1").envs(settings.iter().copied());
@@ -85,6 +95,39 @@ fn access_to_the_cluster() {
     assert!(make("kubeconfig", &[("PATH", path.as_str()), ("KUBECONFIG", "/k")]).status.success());
     let asked = std::fs::read_to_string(asked).unwrap();
     assert_eq!(asked, "eks update-kubeconfig --name ats-cluster --region us-east-1 --kubeconfig /k\n");
+}
+
+/// Programs in the place of kind and cargo: the cluster is made of the right image, handed on, and always removed.
+#[test]
+fn a_kubernetes_by_kind_is_always_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let asked = folder.path().join("asked");
+    let program = |name: &str, text: String| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        assert!(Command::new("chmod").arg("+x").arg(&path).status().unwrap().success());
+    };
+    program("kind", format!("#!/bin/sh\necho \"kind $*\" >>{}\n", asked.display()));
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+    for code in [0, 1] {
+        let words =
+            format!("echo \"cargo $* $ATS_TEST_KUBECONFIG $ATS_TEST_LOAD_IMAGE\" >>{}", asked.display());
+        program("cargo", format!("#!/bin/sh\n{words}\nexit {code}\n"));
+        let run = make("kind", &[("PATH", path.as_str()), ("KUBERNETES", "1.36")]);
+        assert_eq!(run.status.success(), code == 0, "{}", told(&run));
+        let text = std::fs::read_to_string(&asked).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[0].starts_with("kind create cluster --name ats-"), "{text}");
+        assert!(lines[0].contains(" --image docker.io/kindest/node:v1.36.1@sha256:3489c767"), "{text}");
+        assert!(lines[1].starts_with("cargo test --locked --workspace --test documents /"), "{text}");
+        assert!(lines[1].contains("/kind load image-archive --name ats-"), "{text}");
+        assert!(lines[2].starts_with("kind delete cluster --name ats-") && lines.len() == 3, "{text}");
+        std::fs::remove_file(&asked).unwrap();
+    }
+    refused(
+        &make("kind", &[("PATH", path.as_str()), ("KUBERNETES", "1.12")]),
+        "there is no image of Kubernetes 1.12",
+    );
 }
 
 #[test]

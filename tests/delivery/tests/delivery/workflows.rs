@@ -8,7 +8,7 @@ use regex::Regex;
 use serde_json::{Value, json};
 
 /// Files of workflows and the names that they keep: checks, badges and people refer to them.
-const NAMES: [(&str, &str); 8] = [
+const NAMES: [(&str, &str); 10] = [
     ("ci.yml", "CI Pipeline"),
     ("test.yml", "Test Pipeline"),
     ("coverage.yml", "Coverage Report"),
@@ -16,11 +16,13 @@ const NAMES: [(&str, &str); 8] = [
     ("deploy.yml", "Deploy Pipeline"),
     ("verify.yml", "Verify Deployment"),
     ("weekly.yml", "Weekly Report"),
+    ("security.yml", "Security"),
+    ("compatibility.yml", "Compatibility"),
     ("notify.yml", "Notify"),
 ];
 
 /// The commits that may be used, with their versions. Each was found, with that version, in other projects' pins.
-const ACTIONS: [(&str, &str, &str); 8] = [
+const ACTIONS: [(&str, &str, &str); 13] = [
     ("actions/checkout", "3d3c42e5aac5ba805825da76410c181273ba90b1", "v7.0.1"),
     ("actions/upload-artifact", "043fb46d1a93c77aae656e7c1c64a875d1fc6a0a", "v7.0.1"),
     ("Swatinem/rust-cache", "6323deb102c322ba6fcbdcafc7e3dddab59af2b6", "v2.9.2"),
@@ -29,10 +31,15 @@ const ACTIONS: [(&str, &str, &str); 8] = [
     ("aws-actions/amazon-ecr-login", "03f1aad4c6c7ffd436567f42f9384779290529bd", "v2.1.7"),
     ("aws-actions/configure-aws-credentials", "e6de054238d6b7531b4efff3b6587d9aade6a06c", "v6.2.3"),
     ("codecov/codecov-action", "fb8b3582c8e4def4969c97caa2f19720cb33a72f", "v7.0.0"),
+    ("actions/dependency-review-action", "a1d282b36b6f3519aa1f3fc636f609c47dddb294", "v5.0.0"),
+    ("github/codeql-action/init", "cdf488f595d80d6e07e03d4674febd5ab45fa938", "v4.37.9"),
+    ("github/codeql-action/analyze", "cdf488f595d80d6e07e03d4674febd5ab45fa938", "v4.37.9"),
+    ("github/codeql-action/upload-sarif", "cdf488f595d80d6e07e03d4674febd5ab45fa938", "v4.37.9"),
+    ("ossf/scorecard-action", "2d1146689b8cda280b9bc96326124645441f03bc", "v2.4.4"),
 ];
 
 /// Rights beyond reading: the workflow, the job, the scope, and what it is for. A caller grants what it calls.
-const RIGHTS: [(&str, &str, &str, &str); 10] = [
+const RIGHTS: [(&str, &str, &str, &str); 13] = [
     ("performance.yml", "keep", "contents", "a line on branch metrics"),
     ("ci.yml", "metrics", "contents", "a line on branch metrics"),
     ("coverage.yml", "coverage", "id-token", "Codecov asks who sends"),
@@ -43,6 +50,9 @@ const RIGHTS: [(&str, &str, &str, &str); 10] = [
     ("deploy.yml", "publish", "packages", "a registry that is GitHub's"),
     ("ci.yml", "deploy", "id-token", "what is called there"),
     ("ci.yml", "deploy", "packages", "what is called there"),
+    ("security.yml", "codeql", "security-events", "findings at the lines of code"),
+    ("security.yml", "scorecard", "security-events", "findings beside CodeQL's"),
+    ("ci.yml", "security", "security-events", "what is called there"),
 ];
 
 fn workflows() -> BTreeMap<String, Value> {
@@ -186,10 +196,12 @@ fn rights_are_the_least_and_time_is_bounded() {
 
 /// Targets that workflows call and no test runs, each with the reason: all others are run by `make test` or
 /// `make test-all`, as prerequisites or by a test.
-const NOT_RUN: [(&str, &str); 3] = [
+const NOT_RUN: [(&str, &str); 5] = [
     ("images", "compiles; `images.rs` runs its script with what is compiled"),
     ("bench", "an hour; its parts are run at small sizes by the tests of tests/performance"),
     ("gate", "compiles another commit; `gate-proof` runs the same comparison"),
+    ("advisories", "fetches a database that is in no package registry; `deny` runs the same program"),
+    ("msrv", "installs another Rust; the version is held to that of the images by `images.rs`"),
 ];
 
 #[test]
@@ -265,6 +277,10 @@ fn notification_tells_of_all_that_went_before() {
     let others: BTreeSet<_> =
         jobs(&workflow).map(|(job, _)| job.as_str()).filter(|job| *job != "notify").collect();
     assert_eq!(needs_of(notify), others);
+    let known = text("deployment/tools/src/notify.rs");
+    for job in others {
+        assert!(known.contains(&format!("\"{job}\"")), "{job}: to which workflow does it belong?");
+    }
     assert_eq!(notify["with"], json!({"needs": "${{ toJSON(needs) }}"}));
     assert_eq!(notify["secrets"], json!({"SLACK_WEBHOOK_URL": "${{ secrets.SLACK_WEBHOOK_URL }}"}));
 
@@ -342,10 +358,91 @@ fn images_are_an_artifact() {
     assert_eq!(upload["with"]["if-no-files-found"], "error");
 }
 
+/// Called by the pipeline, a job works on what the pipeline made; started by hand, on what it makes itself.
+fn takes_the_images(workflow: &Value, job: &str) -> String {
+    let steps: Vec<_> = steps(&workflow["jobs"][job]).collect();
+    let download =
+        steps.iter().find(|step| step["with"]["name"] == "docker-images").expect("images are taken");
+    assert_eq!(download["if"], "github.event_name != 'workflow_dispatch'", "{job}");
+    let build = steps.iter().find(|step| step["run"] == "make images").expect("images are made");
+    assert_eq!(build["if"], "github.event_name == 'workflow_dispatch'", "{job}");
+    assert_eq!(download["with"]["path"], build["env"]["IMAGES"], "{job}");
+    build["env"]["IMAGES"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn tests_run_on_the_images_that_ci_made() {
+    let pipeline = document(".github/workflows/ci.yml");
+    assert!(needs_of(&pipeline["jobs"]["test"]).contains("images"));
+    let workflow = document(".github/workflows/test.yml");
+    for (job, command, variable) in
+        [("system", "make system", "ATS_TEST_IMAGES"), ("compose", "make compose-up", "IMAGES")]
+    {
+        let images = takes_the_images(&workflow, job);
+        let step = steps(&workflow["jobs"][job]).find(|step| step["run"] == command).expect("it is run");
+        assert_eq!(step["env"][variable], images, "{job}: what was taken is what is tested");
+    }
+    // The variable is the one that the tests read.
+    assert!(text("tests/cluster/src/install.rs").contains("var_os(\"ATS_TEST_IMAGES\")"));
+}
+
+#[test]
+fn what_compose_starts_is_always_stopped() {
+    let mut environments = BTreeSet::new();
+    for (file, workflow) in workflows() {
+        for (job, value) in jobs(&workflow) {
+            let steps: Vec<_> = steps(value).collect();
+            let Some(up) = steps.iter().find(|step| step["run"] == "make compose-up") else {
+                assert!(steps.iter().all(|step| step["run"] != "make compose-run"), "{file}: {job}");
+                continue;
+            };
+            let run =
+                steps.iter().find(|step| step["run"] == "make compose-run").expect("something runs on it");
+            let down = steps.last().unwrap();
+            assert_eq!(
+                (&down["run"], &down["if"]),
+                (&json!("make compose-down"), &json!("always()")),
+                "{file}: {job}"
+            );
+            for variable in ["COMPOSE", "STATE"] {
+                assert_eq!(up["env"][variable], down["env"][variable], "{file}: {job}: {variable}");
+                assert_eq!(up["env"][variable], run["env"][variable], "{file}: {job}: {variable}");
+            }
+            environments.insert(up["env"]["COMPOSE"].as_str().unwrap().to_owned());
+        }
+    }
+    assert_eq!(environments, BTreeSet::from(["performance", "test"].map(str::to_owned)));
+}
+
+#[test]
+fn dependencies_and_code_are_looked_at() {
+    let workflow = document(".github/workflows/security.yml");
+    assert!(workflow["on"].as_object().unwrap().contains_key("schedule"), "advisories come without a commit");
+    let jobs = &workflow["jobs"];
+    assert_eq!(steps(&jobs["advisories"]).last().unwrap()["run"], "make advisories");
+    assert_eq!(jobs["review"]["if"], "github.event_name == 'pull_request'");
+    assert_eq!(jobs["codeql"]["strategy"]["matrix"]["language"], json!(["actions", "rust"]));
+    assert_eq!(jobs["scorecard"]["if"], "github.event_name == 'schedule'");
+    let compatibility = document(".github/workflows/compatibility.yml");
+    assert_eq!(steps(&compatibility["jobs"]["msrv"]).last().unwrap()["run"], "make msrv");
+    assert_eq!(compatibility["jobs"]["arm64"]["runs-on"], "ubuntu-24.04-arm");
+    let versions = &compatibility["jobs"]["kubernetes"]["strategy"]["matrix"]["kubernetes"];
+    let script = text("tests/cluster/kind.sh");
+    assert_eq!(versions.as_array().unwrap().len(), 3);
+    for version in versions.as_array().unwrap() {
+        let image = format!("  {}) node=v{}", version.as_str().unwrap(), version.as_str().unwrap());
+        assert!(script.contains(&image), "kind.sh has no {version}");
+    }
+    // Both are part of the one check.
+    let pipeline = document(".github/workflows/ci.yml");
+    let needed = needs_of(&pipeline["jobs"]["ci-ok"]);
+    assert!(needed.is_superset(&BTreeSet::from(["security", "compatibility"])), "{needed:?}");
+}
+
 #[test]
 fn builds_are_locked() {
     let makefile = text("Makefile");
-    let command = Regex::new(r"cargo (build|clippy|test|install)[^\n]*").unwrap();
+    let command = Regex::new(r#"cargo ("\+\$\$version" )?(build|check|clippy|test|install) [^\n]*"#).unwrap();
     let commands: Vec<_> = command.find_iter(&makefile).map(|found| found.as_str()).collect();
     assert!(commands.len() > 4, "the rule looks at something");
     for command in commands {
@@ -495,7 +592,7 @@ fn owners_and_updates_name_what_is_there() {
     let updates = updates["updates"].as_array().unwrap();
     let ecosystems: BTreeSet<_> =
         updates.iter().map(|one| one["package-ecosystem"].as_str().unwrap()).collect();
-    assert_eq!(ecosystems, BTreeSet::from(["cargo", "docker", "github-actions", "gomod"]));
+    assert_eq!(ecosystems, BTreeSet::from(["cargo", "docker", "docker-compose", "github-actions", "gomod"]));
     for update in updates {
         assert_eq!(update["target-branch"], "develop");
         let folders = update["directories"].as_array().into_iter().flatten().chain(update.get("directory"));

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -27,23 +26,29 @@ pub(super) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
         let runner = Runner::new(state, arguments.jobs, arguments.maps.clone(), cancel)?;
         runner.run(objects).await
     })?;
-    let all_ready = finished.iter().all(|one| one.ready);
-    let unready: Vec<String> = finished.iter().filter(|one| !one.ready).map(why).collect();
+    let unready = unready(&finished);
     let listed: Vec<Listed> = finished
         .into_iter()
         .map(|one| Listed { kind: one.kind, name: one.name, object: one.object })
         .collect();
     super::write(output::objects(&listed, arguments.output)?.as_bytes())?;
-    say(&unready);
-    Ok(if all_ready { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(conclude(&unready))
+}
+
+/// Why objects are not Ready.
+pub(super) fn unready(finished: &[Finished]) -> Vec<String> {
+    finished.iter().filter(|one| !one.ready).map(why).collect()
+}
+
+/// Says what is not Ready; 0 when all is.
+pub(super) fn conclude(unready: &[String]) -> ExitCode {
+    say(unready);
+    if unready.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }
 
 /// Why an object is not Ready, in full: a table cuts long messages.
 fn why(one: &Finished) -> String {
-    let conditions = one.object.pointer("/status/conditions").and_then(Value::as_array);
-    let ready = conditions.into_iter().flatten().find(|condition| condition["type"] == "Ready");
-    let text = |name: &str| ready.and_then(|ready| ready[name].as_str()).unwrap_or_default();
-    format!("{}/{} is not Ready: {}: {}", one.kind, one.name, text("reason"), text("message"))
+    format!("{}/{} is not Ready: {}: {}", one.kind, one.name, one.of_ready("reason"), one.why())
 }
 
 #[allow(clippy::print_stderr, reason = "this is where the command line speaks")]

@@ -160,6 +160,7 @@ fn outcome(end: RunEnd, state: Option<&TradingState>) -> Outcome {
         }
         if let Some(halt) = &state.halt {
             notes.insert("halt".to_owned(), format!("{}: {}", halt.id, halt.reason));
+            notes.insert("haltCause".to_owned(), halt.cause.to_string());
         }
     }
     Outcome {

@@ -7,11 +7,12 @@ mod universe;
 use std::{collections::BTreeMap, sync::Arc};
 
 use ats_crds::{
-    ModelTrainingJob, TradingUniverse,
+    ModelTrainingJob, Reason, TradingUniverse,
     status::{HasCommonStatus, StageState, StageStatus},
 };
 use ats_pipeline::{
-    Category, KeyError, Outcome, PlannedStage, StageInput, StageName, StagePlan, StoreLocation, check, plan,
+    Category, KeyError, Outcome, PlannedStage, StageFile, StageInput, StageName, StagePlan, StoreLocation,
+    check, plan,
     status::{Before, Current, Told, Trouble, Way, add_failures, bounded, stages as record},
 };
 use ats_store::{Settings, StageContext, Store};
@@ -21,7 +22,7 @@ use kube::ResourceExt;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::{Bars, object::Object, stages};
+use super::{Bars, StageFolder, object::Object, stages};
 use crate::{Failure, PathMap, StateArguments, objects::Objects, state::State};
 
 /// An object with the status that a run gave it.
@@ -37,7 +38,32 @@ pub(crate) struct Finished {
     pub(crate) ready: bool,
 }
 
-/// Runs objects in this process.
+impl Finished {
+    /// The message of condition `Ready`.
+    pub(crate) fn why(&self) -> &str {
+        self.of_ready("message")
+    }
+
+    /// A member of condition `Ready`.
+    pub(crate) fn of_ready(&self, member: &str) -> &str {
+        let conditions = self.object.pointer("/status/conditions").and_then(Value::as_array);
+        let ready = conditions.into_iter().flatten().find(|condition| condition["type"] == "Ready");
+        ready.and_then(|ready| ready[member].as_str()).unwrap_or_default()
+    }
+}
+
+/// A stage that has run.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// How it ended.
+    pub(crate) outcome: Outcome,
+    /// When it began, where that is known.
+    pub(crate) started: Option<Timestamp>,
+    /// When it ended.
+    pub(crate) finished: Timestamp,
+}
+
+/// Runs objects in this process, or writes down what other processes are to run.
 #[derive(Debug)]
 pub(crate) struct Runner {
     context: StageContext,
@@ -47,6 +73,7 @@ pub(crate) struct Runner {
     bars: Arc<Bars>,
     state: State,
     now: Timestamp,
+    elsewhere: Option<StageFolder>,
 }
 
 /// Objects that are finished, by name, for those that refer to them.
@@ -104,7 +131,13 @@ impl Runner {
             bars,
             state: State::new(&folders.state),
             now: Timestamp::now(),
+            elsewhere: None,
         })
+    }
+
+    /// Other processes do the stages: their documents are written, and what they told is read.
+    pub(crate) fn elsewhere(self, folder: StageFolder) -> Self {
+        Self { elsewhere: Some(folder), ..self }
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -188,13 +221,15 @@ impl Runner {
             let Some(next) = plan::next(&plan).cloned() else {
                 return Ok(Progress { plan, current: Current::Done, stages, told });
             };
-            let started = Timestamp::now();
-            let mut outcome = self.execute(object, &next).await;
-            if outcome.is_done() && outcome.digest.is_none() {
-                let message = format!("stage {} ended well and named no output", next.stage());
-                outcome = Outcome::failed(Category::Internal, message);
-            }
-            let entry = self.record(&next, &outcome, started);
+            let Some(ended) = self.ended(object, &next).await? else {
+                let message = format!("stage {} is written down and has not run", next.stage());
+                stages.push(self.begun(&next));
+                stages.extend(after(&plan, &next));
+                let reason = Reason::Progressing;
+                let current = Current::Working { stage: next.stage(), reason, message };
+                return Ok(Progress { plan, current, stages, told });
+            };
+            let (entry, outcome) = (self.record(&next, &ended), ended.outcome);
             add_failures(&mut told.failures, &outcome.failures);
             if entry.state.is_done() {
                 stages.push(entry);
@@ -203,18 +238,52 @@ impl Runner {
             }
             let trouble = Trouble { reason: outcome.category.reason(), message: outcome.message };
             told.failures.insert(0, trouble.of_stage(next.stage()));
-            let waiting = plan.iter().skip_while(|entry| entry.stage.as_ref() != Some(&next)).skip(1);
-            let waiting = waiting.filter(|entry| entry.name != StageName::Trade);
-            let waiting = waiting.map(|entry| StageStatus::pending(entry.name));
             stages.push(entry);
-            stages.extend(waiting);
+            stages.extend(after(&plan, &next));
             let current = Current::Failed { stage: next.stage(), trouble };
             return Ok(Progress { plan, current, stages, told });
         }
     }
 
+    /// How a stage ended; none where it is for another process to run, which has not.
+    async fn ended<O: Object>(&self, object: &O, planned: &PlannedStage) -> Result<Option<Ended>, Failure> {
+        let file = self.document(object, planned);
+        let mut ended = match &self.elsewhere {
+            Some(folder) => match folder.ended(&file)? {
+                Some(ended) => ended,
+                None => return Ok(None),
+            },
+            None => {
+                let started = Some(Timestamp::now());
+                let outcome = self.execute(object, planned, &file).await;
+                Ended { outcome, started, finished: Timestamp::now() }
+            }
+        };
+        if ended.outcome.is_done() && ended.outcome.digest.is_none() {
+            let message = format!("stage {} ended well and named no output", planned.stage());
+            ended.outcome = Outcome::failed(Category::Internal, message);
+        }
+        Ok(Some(ended))
+    }
+
+    /// The document of a stage: one process does all of it.
+    fn document<O: Object>(&self, object: &O, planned: &PlannedStage) -> StageFile {
+        let mut file = planned.to_file(object.owner(), "local", self.location.clone());
+        file.shards = 1;
+        if let Some(source) = &mut file.source {
+            source.uri = self.mapped(&source.uri);
+        }
+        file
+    }
+
+    /// The record of a stage that has not run.
+    fn begun(&self, planned: &PlannedStage) -> StageStatus {
+        record::begun(&self.location.uri, planned, 1)
+    }
+
     /// The record of a stage that ended.
-    fn record(&self, planned: &PlannedStage, outcome: &Outcome, started: Timestamp) -> StageStatus {
+    fn record(&self, planned: &PlannedStage, ended: &Ended) -> StageStatus {
+        let outcome = &ended.outcome;
         let done = outcome.is_done();
         StageStatus {
             state: match done {
@@ -226,21 +295,16 @@ impl Runner {
             reused: record::count(outcome.reused),
             digest: outcome.digest.map(|digest| digest.to_string()),
             message: (!done).then(|| bounded(&outcome.message)),
-            started_at: Some(Time(started)),
-            finished_at: Some(Time(Timestamp::now())),
-            ..record::begun(&self.location.uri, planned, 1)
+            started_at: ended.started.map(Time),
+            finished_at: Some(Time(ended.finished)),
+            ..self.begun(planned)
         }
     }
 
-    async fn execute<O: Object>(&self, object: &O, planned: &PlannedStage) -> Outcome {
+    async fn execute<O: Object>(&self, object: &O, planned: &PlannedStage, file: &StageFile) -> Outcome {
         let title = object.title();
-        let mut file = planned.to_file(object.owner(), "local", self.location.clone());
-        file.shards = 1;
-        if let Some(source) = &mut file.source {
-            source.uri = self.mapped(&source.uri);
-        }
         self.bars.begin(&title, planned.stage());
-        let outcome = stages::execute(&file, &self.context).await.unwrap_or_else(|error| error.to_outcome());
+        let outcome = stages::execute(file, &self.context).await.unwrap_or_else(|error| error.to_outcome());
         let text = if outcome.is_done() {
             format!("{} computed, {} reused", outcome.computed, outcome.reused)
         } else {
@@ -276,6 +340,13 @@ impl Runner {
         let target = std::path::absolute(&map.to).unwrap_or_else(|_| map.to.clone());
         format!("file://{}{}", target.display(), &path[map.from.len()..])
     }
+}
+
+/// The stages after one that has no output; paper trading has a record of its own.
+fn after(plan: &[StagePlan], stage: &PlannedStage) -> Vec<StageStatus> {
+    let later = plan.iter().skip_while(|entry| entry.stage.as_ref() != Some(stage)).skip(1);
+    let later = later.filter(|entry| entry.name != StageName::Trade);
+    later.map(|entry| StageStatus::pending(entry.name)).collect()
 }
 
 /// A store's URI from a URI or a folder's path.
