@@ -273,7 +273,7 @@ fn prometheus_and_grafana_find_what_they_show() {
     assert_eq!(published("prometheus"), [("9090".to_owned(), 9090)]);
     assert_eq!(published("monitoring"), [("3001".to_owned(), 3000)]);
 
-    let settings = document("deployment/prometheus/prometheus.yml");
+    let settings = document("deployment/prometheus/compose.yml");
     let rules = settings["rule_files"].as_array().unwrap();
     assert_eq!(rules, &[json!("alerts.yml")]);
     let mut asked = BTreeMap::new();
@@ -300,7 +300,7 @@ fn prometheus_and_grafana_find_what_they_show() {
     let _ = output(
         Command::new("promtool")
             .args(["check", "config"])
-            .arg(checkout().join("deployment/prometheus/prometheus.yml")),
+            .arg(checkout().join("deployment/prometheus/compose.yml")),
     );
 
     let grafana = &services(&model)["grafana"];
