@@ -13,5 +13,7 @@ mod images;
 mod metrics;
 mod prometheus;
 mod registry;
+mod release;
+mod signatures;
 mod targets;
 mod workflows;
