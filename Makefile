@@ -18,8 +18,6 @@ BINARIES = $(CARGO_TARGET_DIR)/$(shell rustc -vV | sed -n 's/^host: //p')/debug
 PROFILE ?= dev
 BENCH_BINARIES = $(if $(filter dev,$(PROFILE)),$(BINARIES),$(dir $(BINARIES))$(PROFILE))
 
-CARGO_DENY_VERSION := 0.20.2
-CARGO_MACHETE_VERSION := 0.9.2
 SAMPLES := config/samples/universe.yaml config/samples/models.yaml config/samples/strategies.yaml
 ATS := $(BINARIES)/ats
 IMAGES ?= $(CARGO_TARGET_DIR)/images
@@ -42,7 +40,7 @@ test: toolchain cluster-tools delivery-tools argocd-tools references format lint
 	@echo '==> tests' && ATS_TEST_PREBUILT=1 cargo test --locked --workspace --no-fail-fast
 
 .PHONY: test-all
-test-all: test coverage gate-proof ## `make test`, coverage, and that the gate of speed sees what it should.
+test-all: test coverage gate-proof double-build ## `make test`, coverage, that the gate of speed sees what it should, and that images are reproducible.
 
 .PHONY: coverage
 coverage: toolchain control-plane-tools ## Fails when fewer lines run in the tests than .ci/coverage.json asks for; results in OUTPUT.
@@ -104,16 +102,41 @@ images: ## The six images as OCI archives in IMAGES, of the compiled binaries; n
 	@deployment/docker/images.sh $(BINARIES) $(IMAGES)
 	@echo "images: $(IMAGES)" >&2
 
+.PHONY: double-build
+double-build: build delivery-tools ## Fails unless two checkouts of HEAD at different paths give the same six images; compiles what is ours twice.
+	@echo '==> double build' && deployment/docker/double-build.sh $(CARGO_TARGET_DIR)
+
 .PHONY: registry-login
 registry-login: ## Keeps REGISTRY_USER and REGISTRY_PASSWORD for REGISTRY, as `skopeo login` does.
-	@printf '%s' "$${REGISTRY_PASSWORD:?}" | skopeo login --username "$${REGISTRY_USER:?}" --password-stdin "$$(echo "$${REGISTRY:?}" | cut -d/ -f1)"
+	@# Where docker keeps it: skopeo and cosign both look there.
+	@mkdir -p "$$HOME/.docker" && printf '%s' "$${REGISTRY_PASSWORD:?}" | skopeo login --authfile "$$HOME/.docker/config.json" --username "$${REGISTRY_USER:?}" --password-stdin "$$(echo "$${REGISTRY:?}" | cut -d/ -f1)"
 
 .PHONY: push
 push: ## Publishes IMAGES to REGISTRY, tagged by COMMIT, BRANCH and ENVIRONMENT; pushed.json there is for `make deploy`.
 	@deployment/docker/push.sh '$(IMAGES)' "$${REGISTRY:?}"
 
+.PHONY: sign
+sign: ## Signs what `make push` published of IMAGES and attests what is in it: COSIGN_KEY, or GitHub's word for the workflow.
+	@deployment/docker/sign.sh '$(IMAGES)'
+
+# Where a release is made.
+RELEASE ?= .ats/release/$(VERSION)
+
+.PHONY: release
+release: toolchain ## Makes the release VERSION (v0.1.0) in RELEASE: images, SBOMs, chart, definitions, what changed, checksums; COSIGN_KEY signs, PUBLISH=1 publishes.
+	@deployment/release.sh check "$${VERSION:?VERSION is not set: make release VERSION=v0.1.0}"
+	@[[ $${PUBLISH:-1} == 1 ]] || { echo 'PUBLISH is 1 or not set' >&2; exit 1; }
+	@$(BUILD) --quiet --bins
+	@ATS_IMAGE_TAG=$${VERSION#v} deployment/docker/images.sh $(BINARIES) '$(RELEASE)/images' >/dev/null
+	@deployment/release.sh make "$$VERSION" '$(RELEASE)' && echo "release: $(RELEASE)" >&2
+	@[[ -z $${PUBLISH:-} ]] || deployment/release.sh publish "$$VERSION" '$(RELEASE)'
+
+.PHONY: publish-release
+publish-release: ## Publishes what `make release` made in RELEASE: images and chart to REGISTRY, the rest to GitHub by gh; GH_TOKEN.
+	@deployment/release.sh publish "$${VERSION:?}" '$(RELEASE)'
+
 .PHONY: deploy
-deploy: ## Commits ENVIRONMENT with the images of IMAGES_JSON, by digest, to branch deployments of REMOTE.
+deploy: ## Commits ENVIRONMENT with the signed images of IMAGES_JSON, by digest, to branch deployments of REMOTE: COSIGN_PUBLIC_KEY or SIGNER.
 	@deployment/deploy.sh "$${ENVIRONMENT:?}" "$${IMAGES_JSON:-$(IMAGES)/images.json}" "$${REMOTE:?}"
 
 .PHONY: revert
@@ -133,32 +156,22 @@ policy: ## Fails when a crate links what it must not.
 	@echo '==> policy' && tests/policy.sh
 
 .PHONY: deny
-deny: $(ATS_CACHE_DIR)/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny ## Licences, duplicates and sources of the dependencies; advisories need the network and are not here.
-	@echo '==> cargo-deny' && $< --offline --log-level error check licenses bans sources
+deny: ## Licences, duplicates and sources of the dependencies; advisories need the network and are not here.
+	@echo '==> cargo-deny' && tool=$$(deployment/cargo-tool.sh cargo-deny) && "$$tool/cargo-deny" --offline --log-level error check licenses bans sources
 
 .PHONY: advisories
-advisories: $(ATS_CACHE_DIR)/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny ## Fails on a dependency with a known vulnerability, or one that was withdrawn; fetches the database of RustSec.
-	@echo '==> advisories' && $< --log-level error check advisories
+advisories: ## Fails on a dependency with a known vulnerability, or one that was withdrawn; fetches the database of RustSec.
+	@echo '==> advisories' && tool=$$(deployment/cargo-tool.sh cargo-deny) && "$$tool/cargo-deny" --log-level error check advisories
 
 .PHONY: unused
-unused: $(ATS_CACHE_DIR)/tools/cargo-machete-$(CARGO_MACHETE_VERSION)/bin/cargo-machete ## Fails on a dependency that no code names.
-	@echo '==> unused dependencies' && $< --skip-target-dir
+unused: ## Fails on a dependency that no code names.
+	@echo '==> unused dependencies' && tool=$$(deployment/cargo-tool.sh cargo-machete) && "$$tool/cargo-machete" --skip-target-dir
 
 .PHONY: msrv
 msrv: ## Fails when the oldest Rust of Cargo.toml does not compile everything; rustup installs it.
 	@version=$$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml) && echo "==> Rust $$version" \
 		&& rustup toolchain install --profile minimal --no-self-update "$$version" \
 		&& cargo "+$$version" check --locked --workspace --all-targets
-
-$(ATS_CACHE_DIR)/tools/cargo-machete-$(CARGO_MACHETE_VERSION)/bin/cargo-machete:
-	@echo '==> installing cargo-machete $(CARGO_MACHETE_VERSION) (once)' >&2
-	@cargo install --quiet --locked --root $(ATS_CACHE_DIR)/tools/cargo-machete-$(CARGO_MACHETE_VERSION) --target-dir $(ATS_CACHE_DIR)/cargo-machete-target --version $(CARGO_MACHETE_VERSION) --target $$(rustc -vV | sed -n 's/^host: //p') cargo-machete
-	@rm -rf $(ATS_CACHE_DIR)/cargo-machete-target
-
-$(ATS_CACHE_DIR)/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny:
-	@echo '==> installing cargo-deny $(CARGO_DENY_VERSION) (once)' >&2
-	@cargo install --quiet --locked --root $(ATS_CACHE_DIR)/tools/cargo-deny-$(CARGO_DENY_VERSION) --target-dir $(ATS_CACHE_DIR)/cargo-deny-target --version $(CARGO_DENY_VERSION) --target $$(rustc -vV | sed -n 's/^host: //p') cargo-deny
-	@rm -rf $(ATS_CACHE_DIR)/cargo-deny-target
 
 .PHONY: unit
 unit: ## Unit and property tests of every crate but those that need a cluster; for a quick look.
@@ -187,12 +200,14 @@ system: toolchain cluster-tools argocd-tools build ## Tests on a real node, with
 	@$(AS_ROOT) ATS_TEST_PREBUILT=1 cargo test --locked --workspace $(call targets,tests/system)
 
 .PHONY: delivery-tools
-delivery-tools: ## Builds kustomize, helm, Compose's loader, the store of compose and a runner of Argo CD's scripts; nothing when they are there.
-	@echo '==> tools of delivery' && for family in kustomize helm argo-lua compose-model versitygw; do tests/cluster/tools/build.sh $$family >/dev/null; done
+delivery-tools: ## Builds kustomize, helm, cosign, Compose's loader and store, a runner of Argo CD's scripts; installs what reads audit data and checks SBOMs.
+	@echo '==> tools of delivery' && for family in kustomize helm argo-lua cosign compose-model versitygw; do tests/cluster/tools/build.sh $$family >/dev/null; done
+	@for tool in cargo-auditable rust-audit-info; do deployment/cargo-tool.sh $$tool >/dev/null; done
+	@tests/python-packages.sh sbom tests/delivery/requirements.txt >/dev/null
 
 .PHONY: argocd-tools
-argocd-tools: ## Builds kustomize and Argo CD, which takes some five minutes; nothing when they are there.
-	@echo '==> Argo CD for tests' && for family in kustomize argocd; do tests/cluster/tools/build.sh $$family >/dev/null; done
+argocd-tools: ## Builds kustomize, cosign and Argo CD, which takes some five minutes; nothing when they are there.
+	@echo '==> Argo CD for tests' && for family in kustomize cosign argocd; do tests/cluster/tools/build.sh $$family >/dev/null; done
 
 .PHONY: delivery
 delivery: toolchain cluster-tools delivery-tools build ## Tests of images, environments, workflows and their documentation.

@@ -10,6 +10,8 @@
 # to what was before: revert.sh. To promote: pass images/<environment>.json of the environment before, so that production
 # runs what staging ran.
 #
+# The images have to be signed: see verify-images.sh, which says how to tell who may sign them.
+#
 # The commit goes to branch TO, `deployments` if that is not set. Another one is for a pull request: it begins where
 # `deployments` is, and replaces what was there. The commit's hash is printed, and is `commit` in GITHUB_OUTPUT.
 set -euo pipefail
@@ -24,6 +26,7 @@ environment=$1
 images=$(realpath "$2") remote=$3 to=${TO:-deployments}
 # A path stays one from here on.
 [[ ! -e $remote ]] || remote=$(realpath "$remote")
+[[ ! -f ${COSIGN_PUBLIC_KEY:-} ]] || COSIGN_PUBLIC_KEY=$(realpath "$COSIGN_PUBLIC_KEY")
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 case $environment in
@@ -33,12 +36,15 @@ esac
 command -v jq >/dev/null || die 'jq is missing: apt-get install jq'
 kustomize=${KUSTOMIZE:-$(tests/cluster/tools/build.sh kustomize)/kustomize}
 
-# All six, each with a digest: an image without one could be another tomorrow.
+# All six, each with a digest: an image without one could be another tomorrow. An empty file is a list of no documents.
 components='["data-acquisition","feature-engineering","model-training","monitoring","operator","trading-strategy"]'
-jq --exit-status --argjson wanted "$components" '
-  (map(.component) | sort) == $wanted
-  and all(.[]; (.digest | test("^sha256:[0-9a-f]{64}$")) and (.name | test("^[a-z0-9.:/_-]+$")))
+jq --exit-status --slurp --argjson wanted "$components" '
+  length == 1 and (.[0] | (map(.component) | sort) == $wanted
+  and all(.[]; (.digest | test("^sha256:[0-9a-f]{64}$")) and (.name | test("^[a-z0-9.:/_-]+$"))))
 ' "$images" >/dev/null || die "$images does not name all six images by digest"
+
+# Before anything is written.
+deployment/verify-images.sh "$environment" "$images" || die 'nothing is deployed'
 
 # REGISTRY/ats/COMPONENT, without a tag: the last colon after the last slash begins one.
 repository='(.name | sub(":[^:/]*$"; ""))'

@@ -5,8 +5,9 @@
 #
 # BINARIES is the folder with the static binaries. OUTPUT receives <component>.tar (an OCI archive, which
 # `docker load`, `podman load`, `ctr images import` and `skopeo copy oci-archive:` read) and images.json: component,
-# name, digest of the manifest, bytes of the archive, bytes of the stripped binary. The same binaries at the same
-# commit give the same digests.
+# name, digest of the manifest, bytes of the archive, bytes of the stripped binary; and <component>.cdx.json, what is in
+# the image as a CycloneDX document. The binary in an image carries the list of its dependencies, see audit-data.sh. The
+# same binaries at the same commit give the same digests and documents.
 #
 # Needs buildah, or docker with buildx; ATS_IMAGE_ENGINE names one of them. ATS_IMAGE_PREFIX and ATS_IMAGE_TAG name the
 # images, as they do for the operator.
@@ -77,12 +78,16 @@ separator='['
 for component in "${components[@]}"; do
   [[ -x $binaries/$component ]] || { echo "images.sh: $binaries/$component is missing: run make build" >&2; exit 1; }
   rm -f "$work/build/out/$component"
-  strip --output-file="$work/build/out/$component" "$binaries/$component"
+  deployment/docker/audit-data.sh "$component" "$work/audit-data"
+  objcopy --strip-all --add-section ".dep-v0=$work/audit-data" "$binaries/$component" "$work/build/out/$component"
   chmod 755 "$work/build/out/$component"
   build "$component"
   printf '%s\n  {"component": "%s", "name": "%s", "digest": "%s", "archiveBytes": %d, "binaryBytes": %d}' "$separator" \
     "$component" "$prefix/$component:$tag" "$(cat "$work/digest")" \
     "$(stat -c %s "$output/$component.tar")" "$(stat -c %s "$work/build/out/$component")"
+  deployment/docker/sbom.sh "$component" "$work/build/out/$component" "$prefix/$component:$tag" "$(cat "$work/digest")" \
+    "$work/build/out/ca-certificates.crt" >"$work/sbom"
+  mv "$work/sbom" "$output/$component.cdx.json"
   rm "$work/build/out/$component"
   separator=','
 done >"$work/images.json"

@@ -4,7 +4,8 @@
 #   push.sh IMAGES REGISTRY
 #
 # IMAGES is the folder of the archives and of images.json. Each image becomes REGISTRY/ats/COMPONENT with the tags COMMIT,
-# BRANCH (other characters than letters, digits, `.`, `_` and `-` as `-`), BRANCH-latest and, if it is set, ENVIRONMENT.
+# BRANCH (other characters than letters, digits, `.`, `_` and `-` as `-`), BRANCH-latest and, if they are set, ENVIRONMENT
+# and VERSION.
 # Tags are for people: a deployment names digests, and IMAGES/pushed.json, written last, has those of the registry, which
 # are those of the archives. A commit that is there with other images is refused. Credentials are those of `skopeo login`
 # or `docker login`.
@@ -30,6 +31,7 @@ branch=${branch//[^A-Za-z0-9._-]/-}
 [[ $branch =~ ^[A-Za-z0-9_] ]] || die "BRANCH: '$branch' cannot be a tag"
 tags=("${branch:0:128}" "${branch:0:121}-latest")
 [[ -z ${ENVIRONMENT:-} ]] || tags+=("$ENVIRONMENT")
+[[ -z ${VERSION:-} ]] || tags+=("${VERSION#v}")
 
 # The digest of a tag; nothing when it is not there. Whether a registry is away or has no such tag is told apart.
 digest_of() { # repository:tag

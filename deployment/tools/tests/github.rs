@@ -218,7 +218,7 @@ async fn a_first_run_writes_everything_and_a_second_nothing() {
     let writes = server.writes();
     let count = |start: &str| writes.iter().filter(|write| write.starts_with(start)).count();
     assert_eq!(count("POST rulesets"), 3, "{writes:?}");
-    assert_eq!(count("PUT environments/"), 3, "{writes:?}");
+    assert_eq!(count("PUT environments/"), 4, "{writes:?}");
     assert!(count("POST labels") >= 5 && count("POST actions/variables") >= 1, "{writes:?}");
     {
         let hub = server.hub.lock().unwrap();

@@ -318,25 +318,6 @@ impl Cluster {
         self.load_archive(&archive).await
     }
 
-    /// [`Self::load`] for manifests that name images by digest: the node has it as `name@digest` too, as if it had come
-    /// from a registry. The digest is returned.
-    ///
-    /// # Errors
-    /// When the image cannot be written, or there is no node of this harness's making.
-    pub async fn load_by_digest(&self, image: &Image) -> Result<String> {
-        let node = self.node()?.clone();
-        let image = image.clone();
-        blocking(move || {
-            let folder = tempfile::tempdir().system("make a temporary folder")?;
-            let archive = folder.path().join("image.tar");
-            let digest = image.write(&archive)?;
-            let base = image.name().rsplit_once(':').map_or(image.name(), |(base, _)| base);
-            containerd::import(&node, &archive, &["--digests", "--base-name", base])?;
-            Ok(digest)
-        })
-        .await
-    }
-
     /// Loads the images of an archive, in OCI or Docker layout, into the node.
     ///
     /// # Errors
@@ -352,7 +333,7 @@ impl Cluster {
             .await;
         }
         let node = self.node()?.clone();
-        blocking(move || containerd::import(&node, &archive, &[])).await
+        blocking(move || containerd::import(&node, &archive)).await
     }
 
     /// Ends the cluster, and waits until nothing of it is left. An existing cluster is left alone.
@@ -507,7 +488,9 @@ fn read_kubeconfig(path: &Path) -> Result<Kubeconfig> {
 }
 
 /// Runs what waits without tokio, such as builds, beside it.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
         Err(error) => Err(Error::NotStarted(error.to_string())),

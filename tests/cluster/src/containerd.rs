@@ -15,6 +15,11 @@ use crate::tools::on_path;
 /// The name of the image that holds a pod's namespaces open.
 const PAUSE: &str = "localhost/ats-pause:1";
 
+/// Where containerd looks up how a registry is reached, at each pull.
+pub(crate) fn registries(folder: &Path) -> PathBuf {
+    folder.join("registries")
+}
+
 /// The namespace in which the kubelet looks for images.
 pub(crate) const NAMESPACE: &str = "k8s.io";
 
@@ -53,18 +58,17 @@ pub(crate) async fn load_pause(
         .entrypoint(["/pause"])
         .user("65535:65535")
         .write(&archive)?;
-    import(node, &archive, &[])
+    import(node, &archive)
 }
 
-/// Loads the images of an archive, in OCI or Docker layout, with further options of `ctr`.
-pub(crate) fn import(node: &Node, archive: &Path, options: &[&str]) -> Result<()> {
+/// Loads the images of an archive, in OCI or Docker layout.
+pub(crate) fn import(node: &Node, archive: &Path) -> Result<()> {
     let ctr = ctr()?;
     let socket = node.containerd.as_os_str();
     let arguments =
         ["-n", NAMESPACE, "images", "import", "--snapshotter", &node.snapshotter].map(std::ffi::OsStr::new);
     let arguments = [std::ffi::OsStr::new("-a"), socket].into_iter().chain(arguments);
-    let options = options.iter().map(std::ffi::OsStr::new);
-    run(ctr, arguments.chain(options).chain([archive.as_os_str()])).map(drop)
+    run(ctr, arguments.chain([archive.as_os_str()])).map(drop)
 }
 
 /// containerd's own command line.
@@ -106,9 +110,11 @@ fn plugins() -> Result<PathBuf> {
 }
 
 fn configuration(folder: &Path, networks: &Path, plugins: &Path, node: &Node) -> String {
+    let registries = registries(folder);
     let folder = folder.display();
     let (socket, snapshotter) = (node.containerd.display(), &node.snapshotter);
     let (networks, plugins) = (networks.display(), plugins.display());
+    let registries = registries.display();
     format!(
         r#"version = 2
 root = "{folder}/containerd"
@@ -134,6 +140,9 @@ state = "/run/containerd"
 
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
       runtime_type = "io.containerd.runc.v2"
+
+  [plugins."io.containerd.grpc.v1.cri".registry]
+    config_path = "{registries}"
 
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "{plugins}"

@@ -70,10 +70,47 @@ impl Cluster {
         for (component, package) in COMPONENTS {
             self.load(&component_image(component, package)?).await?;
         }
+        self.apply_default_store(&[], settings).await
+    }
+
+    /// [`Self::install`] by way of the registry: the node has none of the images, and pods pull them by digest. The
+    /// references of the six, `name@digest`, in the order of [`COMPONENTS`].
+    ///
+    /// # Errors
+    /// As of [`Self::install`], and when there is no registry.
+    pub async fn install_from_registry(&self, settings: &[(&str, &str)]) -> Result<Vec<String>> {
+        let (mut references, mut images, mut all) = (Vec::new(), Vec::new(), Vec::new());
+        for (component, package) in COMPONENTS {
+            let image = component_image(component, package)?;
+            let (name, digest) = self.push(&image, component).await?;
+            let reference = format!("{name}@{digest}");
+            if component == "operator" {
+                let upstream = image.name().rsplit_once(':').map_or(image.name(), |(base, _)| base);
+                images.push(json!({"name": upstream, "newName": name, "digest": digest}));
+            } else {
+                let variable = format!("ATS_IMAGE_{}", component.to_uppercase().replace('-', "_"));
+                all.push((variable, reference.clone()));
+            }
+            references.push(reference);
+        }
+        all.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let all: Vec<(&str, &str)> =
+            all.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        self.apply_default_store(&images, &all).await?;
+        Ok(references)
+    }
+
+    /// Applies `deployment/kubernetes/default-store` with images replaced, as kustomize's `images` say it, and with
+    /// settings of the operator.
+    async fn apply_default_store(&self, images: &[Value], settings: &[(&str, &str)]) -> Result<()> {
         // In one rollout: an operator that starts without its settings leads until it has ended.
         let folder = tempfile::tempdir().system("make a temporary folder")?;
-        let overlay =
-            overlay(&checkout()?.join("deployment/kubernetes/default-store"), folder.path(), settings)?;
+        let overlay = overlay(
+            &checkout()?.join("deployment/kubernetes/default-store"),
+            folder.path(),
+            images,
+            settings,
+        )?;
         let path = folder.path().join("kustomization.yaml");
         fs::write(&path, overlay.to_string()).file("write", &path)?;
         let folder = folder.path().display().to_string();
@@ -128,8 +165,8 @@ impl Cluster {
     }
 }
 
-/// A kustomization for `folder` that adds settings to the environment of a base's operator.
-fn overlay(base: &Path, folder: &Path, settings: &[(&str, &str)]) -> Result<Value> {
+/// A kustomization for `folder` that replaces images and adds settings to the environment of a base's operator.
+fn overlay(base: &Path, folder: &Path, images: &[Value], settings: &[(&str, &str)]) -> Result<Value> {
     // Kustomize takes no absolute path.
     let folder = folder.canonicalize().file("find", folder)?;
     let mut relative: PathBuf = folder.components().skip(1).map(|_| "..").collect();
@@ -146,6 +183,7 @@ fn overlay(base: &Path, folder: &Path, settings: &[(&str, &str)]) -> Result<Valu
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "resources": [relative],
+        "images": images,
         "patches": [{"patch": patch.to_string()}],
     }))
 }

@@ -30,6 +30,7 @@ mod pki;
 mod postgres;
 pub mod process;
 mod ready;
+mod registry;
 mod reservation;
 mod scheduler;
 pub mod supervisor;

@@ -15,6 +15,8 @@ pub struct Options {
     pub postgres: bool,
     /// Start Argo CD on the node: see [`crate::argocd`].
     pub argocd: bool,
+    /// Start a registry on the node's address, from which pods pull: see [`Cluster::push`](crate::Cluster::push).
+    pub registry: bool,
     /// Further flags of the API server, such as `--event-ttl=10m`.
     pub api_server_flags: Vec<String>,
     /// Further flags of the controller manager.
@@ -69,6 +71,8 @@ pub struct State {
     pub node: Option<Node>,
     /// PostgreSQL, if it was asked for.
     pub postgres: Option<PostgresAddress>,
+    /// The registry's address, if it was asked for.
+    pub registry: Option<String>,
 }
 
 /// The addresses of a whole node.

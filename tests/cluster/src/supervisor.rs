@@ -29,7 +29,8 @@ use crate::pki::Pki;
 use crate::process::{self, Processes};
 use crate::reservation::Reservation;
 use crate::{
-    apiserver, argocd, containerd, controller_manager, etcd, kube_proxy, kubelet, postgres, scheduler,
+    apiserver, argocd, containerd, controller_manager, etcd, kube_proxy, kubelet, postgres, registry,
+    scheduler,
 };
 
 /// The prefix of the folders of runs.
@@ -152,6 +153,9 @@ async fn start(processes: &mut Processes, order: &Order, state: &mut State) -> R
     // The pause image is loaded while the API server starts.
     if let Some(node) = &mut state.node {
         containerd::start(processes, &folder, node)?;
+        if order.options.registry {
+            state.registry = Some(registry::start(processes, &folder, node).await?);
+        }
     }
     let etcd = etcd::start(processes, &tools.etcd(), &folder).await?;
     let server = apiserver::start(

@@ -1,7 +1,7 @@
 //! The Dockerfiles agree with what the operator and the manifests expect of an image, and an image is what its
 //! Dockerfile says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::path::Path;
 use std::process::Command;
@@ -184,6 +184,7 @@ fn an_image_is_what_its_dockerfile_says_and_the_same_each_time() {
     let binary = ats_test_cluster::binary("ats-monitoring", component).expect("the binary is compiled");
     let folder = tempfile::tempdir().unwrap();
     let mut digests = Vec::new();
+    let mut documents = Vec::new();
     for run in ["first", "second"] {
         let target = folder.path().join(run);
         let mut script = Command::new(checkout().join("deployment/docker/images.sh"));
@@ -198,18 +199,121 @@ fn an_image_is_what_its_dockerfile_says_and_the_same_each_time() {
         // Small enough to be pulled in seconds: the limits of the images, for a binary with little optimisation.
         assert!(image["archiveBytes"].as_u64().unwrap() < 20 << 20, "{image}");
         digests.push(image["digest"].clone());
-        inspect(component, &target.join(format!("{component}.tar")), image["digest"].as_str().unwrap());
+        let digest = image["digest"].as_str().unwrap();
+        let binary = inspect(component, &target.join(format!("{component}.tar")), digest);
+        let document = target.join(format!("{component}.cdx.json"));
+        let program = target.join(component);
+        std::fs::write(&program, binary).unwrap();
+        let audited = audit_data(&program);
+        lists_what_is_linked(component, &audited);
+        let bill: Value = serde_json::from_slice(&std::fs::read(&document).unwrap()).unwrap();
+        bill_of_materials(&bill, &audited, digest);
+        documents.push(document);
         // The system tests take it as it is, where CI has made it.
         let ready = Image::ready(&target, component).expect("the list has it");
         let copy = folder.path().join("copy.tar");
         assert_eq!(image["digest"], ready.write(&copy).expect("the archive is whole"));
-        inspect(component, &copy, image["digest"].as_str().unwrap());
+        inspect(component, &copy, digest);
     }
     assert_eq!(digests[0], digests[1], "the same binary gives the same image");
+    let [first, second] = [&documents[0], &documents[1]].map(|path| std::fs::read(path).unwrap());
+    assert!(first == second, "the same image has the same bill of materials");
+    validate(&documents[0]);
 }
 
-/// Reads an OCI archive by hand.
-fn inspect(component: &str, archive: &Path, digest: &str) {
+/// What a tool of `cargo auditable`'s authors reads in a program.
+fn audit_data(program: &Path) -> Value {
+    let folder = output(Command::new(checkout().join("deployment/cargo-tool.sh")).arg("rust-audit-info"));
+    let read = output(Command::new(Path::new(folder.trim()).join("rust-audit-info")).arg(program));
+    serde_json::from_str(&read).expect("audit data are JSON")
+}
+
+fn titles<'a>(packages: impl Iterator<Item = &'a Value>) -> BTreeSet<String> {
+    let title = |package: &Value| {
+        format!("{} v{}", package["name"].as_str().unwrap(), package["version"].as_str().unwrap())
+    };
+    packages.map(title).collect()
+}
+
+/// The list's root is the component; it has at least what cargo says that the component alone links.
+fn lists_what_is_linked(component: &str, audited: &Value) {
+    let packages = audited["packages"].as_array().unwrap();
+    let roots: Vec<&Value> = packages.iter().filter(|package| package["root"] == true).collect();
+    assert_eq!(roots.len(), 1);
+    let package = format!("ats-{component}");
+    assert_eq!(roots[0]["name"], package);
+    let tree =
+        ["tree", "--quiet", "--locked", "--edges", "normal,no-proc-macro", "--prefix", "none", "--package"];
+    let tree = output(Command::new("cargo").args(tree).arg(&package).current_dir(checkout()));
+    let linked: BTreeSet<String> =
+        tree.lines().map(|line| line.split(' ').take(2).collect::<Vec<_>>().join(" ")).collect();
+    assert!(linked.len() > 50, "cargo lists {}", linked.len());
+    let listed = titles(packages.iter().filter(|package| package["kind"] != "build"));
+    let missing: Vec<_> = linked.difference(&listed).collect();
+    assert!(missing.is_empty(), "not in the audit data: {missing:?}");
+}
+
+/// A bill of materials is of the image, names each crate of the audit data once, with licence and, if it is from
+/// crates.io, checksum; nothing tells where and when it was made.
+fn bill_of_materials(bill: &Value, audited: &Value, digest: &str) {
+    assert_eq!(bill["metadata"]["component"]["version"], digest);
+    let components = bill["components"].as_array().unwrap();
+    let crates: Vec<&Value> = components
+        .iter()
+        .filter(|one| one["name"] != "rust-std" && one["name"] != "glibc" && one["type"] != "file")
+        .collect();
+    let packages = audited["packages"].as_array().unwrap();
+    assert_eq!(titles(crates.iter().copied()), titles(packages.iter()));
+    assert_eq!(
+        crates.len() + 3,
+        components.len(),
+        "and the standard library, the C library, the authorities"
+    );
+    for one in crates {
+        assert!(one["licenses"][0]["expression"].is_string(), "{one}");
+        let ours = one["name"].as_str().unwrap().starts_with("ats-");
+        assert_eq!(one["hashes"][0]["content"].is_string(), !ours, "{one}");
+        assert_eq!(one["purl"].is_string(), !ours, "{one}");
+    }
+    for absent in ["serialNumber", "timestamp"] {
+        assert!(!bill.to_string().contains(absent), "{absent}");
+    }
+    assert!(!bill.to_string().contains(checkout().to_str().unwrap()), "the checkout's path");
+}
+
+/// By the schema that CycloneDX publishes.
+fn validate(document: &Path) {
+    let mut script = Command::new(checkout().join("tests/python-packages.sh"));
+    let packages = output(script.args(["sbom", "tests/delivery/requirements.txt"]).current_dir(checkout()));
+    let mut validator = Command::new("python3");
+    validator.arg(checkout().join("tests/delivery/validate_sbom.py")).env("PYTHONPATH", packages.trim());
+    let valid = validator.arg(document).output().unwrap();
+    assert!(valid.status.success(), "{}", String::from_utf8_lossy(&valid.stderr));
+    // It finds what is wrong.
+    let broken = document.with_extension("broken");
+    let text = std::fs::read_to_string(document).unwrap();
+    std::fs::write(&broken, text.replacen("\"CycloneDX\"", "\"Cyclone\"", 1)).unwrap();
+    assert!(!validator.arg(&broken).output().unwrap().status.success(), "a broken document is refused");
+}
+
+/// A container engine that compiles by itself embeds the list by the same program at the same version.
+#[test]
+fn the_build_stage_embeds_what_is_linked() {
+    let tools = text("deployment/cargo-tool.sh");
+    let version = Regex::new(r"cargo-auditable\) version=([0-9.]+)").unwrap();
+    let version = &version.captures(&tools).expect("a version")[1];
+    for component in COMPONENTS {
+        let instructions = instructions(component);
+        let run = the(&instructions, "RUN")[0];
+        assert!(
+            run.contains(&format!("--version {version} cargo-auditable && cargo auditable build ")),
+            "{run}"
+        );
+    }
+}
+
+/// Reads an OCI archive by hand; the component's binary.
+fn inspect(component: &str, archive: &Path, digest: &str) -> Vec<u8> {
     let mut blobs = BTreeMap::new();
     let mut tar = tar::Archive::new(std::fs::File::open(archive).unwrap());
     for entry in tar.entries().unwrap() {
@@ -236,13 +340,16 @@ fn inspect(component: &str, archive: &Path, digest: &str) {
     let revision = labels["org.opencontainers.image.revision"].as_str().unwrap();
     assert!(Regex::new("^([0-9a-f]{40}|unknown)$").unwrap().is_match(revision), "{revision}");
 
-    let mut found = Vec::new();
+    let (mut found, mut binary) = (Vec::new(), Vec::new());
     for layer in manifest["layers"].as_array().unwrap() {
         let bytes = &blobs[&format!("blobs/{}", layer["digest"].as_str().unwrap().replace(':', "/"))];
         let mut tar = tar::Archive::new(flate2::read::GzDecoder::new(bytes.as_slice()));
         for entry in tar.entries().unwrap() {
-            let entry = entry.unwrap();
+            let mut entry = entry.unwrap();
             if entry.header().entry_type().is_file() {
+                if entry.path().unwrap() == Path::new(component) {
+                    entry.read_to_end(&mut binary).unwrap();
+                }
                 found.push((
                     entry.path().unwrap().display().to_string(),
                     entry.header().mode().unwrap() & 0o777,
@@ -255,6 +362,7 @@ fn inspect(component: &str, archive: &Path, digest: &str) {
         found,
         [("etc/ssl/certs/ca-certificates.crt".to_owned(), 0o644), (component.to_owned(), 0o755)]
     );
+    binary
 }
 
 /// The names of images in documents for users are those of the Dockerfiles.

@@ -14,5 +14,7 @@ mod images;
 mod metrics;
 mod prometheus;
 mod registry;
+mod release;
+mod signatures;
 mod targets;
 mod workflows;

@@ -11,11 +11,11 @@ use ats_test_cluster::{Image, binary};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+pub const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
 /// A registry and a folder of images.
-struct Place {
-    folder: TempDir,
+pub struct Place {
+    pub folder: TempDir,
     port: u16,
     registry: Child,
 }
@@ -28,7 +28,7 @@ impl Drop for Place {
 }
 
 impl Place {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let settings = json!({
@@ -57,19 +57,22 @@ impl Place {
         place
     }
 
-    fn images_folder(&self) -> PathBuf {
+    pub fn images_folder(&self) -> PathBuf {
         self.folder.path().join("images")
     }
 
     /// Six small images, which another word makes others.
-    fn images(&self, word: &str) -> Vec<Value> {
+    pub fn images(&self, word: &str) -> Vec<Value> {
         let folder = self.images_folder();
         fs::create_dir_all(&folder).unwrap();
         let program = binary("ats-test-cluster", "pause").unwrap();
         let image = |component: &&str| {
-            let name = format!("ghcr.io/ats-dev/ats/{component}:1");
+            let name = format!("ghcr.io/ats-dev/ats/{component}:{}", env!("CARGO_PKG_VERSION"));
             let image = Image::new(&name).executable(&program, &format!("/{word}-{component}"));
             let digest = image.write(&folder.join(format!("{component}.tar"))).unwrap();
+            // What `make images` says of each; here it is of its image and no more.
+            let document = json!({"bomFormat": "CycloneDX", "metadata": {"component": {"version": digest}}});
+            fs::write(folder.join(format!("{component}.cdx.json")), document.to_string()).unwrap();
             json!({"component": component, "name": name, "digest": digest})
         };
         let images: Vec<Value> = COMPONENTS.iter().map(image).collect();
@@ -77,11 +80,11 @@ impl Place {
         images
     }
 
-    fn address(&self) -> String {
+    pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
-    fn push(&self, settings: &[(&str, &str)]) -> Output {
+    pub fn push(&self, settings: &[(&str, &str)]) -> Output {
         let mut command = Command::new(checkout().join("deployment/docker/push.sh"));
         command.arg(self.images_folder()).arg(self.address());
         command.env("HOME", self.folder.path()).env_remove("XDG_CONFIG_HOME");
@@ -109,7 +112,7 @@ impl Place {
         self.skopeo(&["inspect", "--no-tags", "--format", "{{.Digest}}", &reference]).trim().to_owned()
     }
 
-    fn pushed(&self) -> PathBuf {
+    pub fn pushed(&self) -> PathBuf {
         self.images_folder().join("pushed.json")
     }
 }

@@ -77,6 +77,10 @@ fn deployment_and_its_way_back() {
         &make("push", &[("IMAGES", "/nowhere"), ("REGISTRY", "127.0.0.1:1")]),
         "/nowhere/images.json is missing",
     );
+    refused(&make("sign", &[("IMAGES", "/nowhere")]), "/nowhere/pushed.json is missing");
+    refused(&make("release", &[("VERSION", "v9.9.9")]), "Cargo.toml says");
+    let settings = [("VERSION", "v0.1.0"), ("RELEASE", "/nowhere")];
+    refused(&make("publish-release", &settings), "/nowhere is no folder: make release VERSION=v0.1.0");
     let zeros = "0".repeat(40);
     let settings = [("ENVIRONMENT", "staging"), ("COMMIT", zeros.as_str()), ("REMOTE", "/nowhere")];
     refused(&make("revert", &settings), "/nowhere");

@@ -8,7 +8,7 @@ use regex::Regex;
 use serde_json::{Value, json};
 
 /// Files of workflows and the names that they keep: checks, badges and people refer to them.
-const NAMES: [(&str, &str); 10] = [
+const NAMES: [(&str, &str); 11] = [
     ("ci.yml", "CI Pipeline"),
     ("test.yml", "Test Pipeline"),
     ("coverage.yml", "Coverage Report"),
@@ -18,15 +18,17 @@ const NAMES: [(&str, &str); 10] = [
     ("weekly.yml", "Weekly Report"),
     ("security.yml", "Security"),
     ("compatibility.yml", "Compatibility"),
+    ("release.yml", "Release"),
     ("notify.yml", "Notify"),
 ];
 
 /// The commits that may be used, with their versions. Each was found, with that version, in other projects' pins.
-const ACTIONS: [(&str, &str, &str); 13] = [
+const ACTIONS: [(&str, &str, &str); 14] = [
     ("actions/checkout", "3d3c42e5aac5ba805825da76410c181273ba90b1", "v7.0.1"),
     ("actions/upload-artifact", "043fb46d1a93c77aae656e7c1c64a875d1fc6a0a", "v7.0.1"),
     ("Swatinem/rust-cache", "6323deb102c322ba6fcbdcafc7e3dddab59af2b6", "v2.9.2"),
     ("actions/create-github-app-token", "bcd2ba49218906704ab6c1aa796996da409d3eb1", "v3.2.0"),
+    ("actions/attest-build-provenance", "0f67c3f4856b2e3261c31976d6725780e5e4c373", "v4.1.1"),
     ("actions/download-artifact", "3e5f45b2cfb9172054b4087a40e8e0b5a5461e7c", "v8.0.1"),
     ("aws-actions/amazon-ecr-login", "03f1aad4c6c7ffd436567f42f9384779290529bd", "v2.1.7"),
     ("aws-actions/configure-aws-credentials", "e6de054238d6b7531b4efff3b6587d9aade6a06c", "v6.2.3"),
@@ -39,14 +41,19 @@ const ACTIONS: [(&str, &str, &str); 13] = [
 ];
 
 /// Rights beyond reading: the workflow, the job, the scope, and what it is for. A caller grants what it calls.
-const RIGHTS: [(&str, &str, &str, &str); 13] = [
+const RIGHTS: [(&str, &str, &str, &str); 18] = [
     ("performance.yml", "keep", "contents", "a line on branch metrics"),
     ("ci.yml", "metrics", "contents", "a line on branch metrics"),
     ("coverage.yml", "coverage", "id-token", "Codecov asks who sends"),
     ("ci.yml", "coverage", "id-token", "what is called there"),
     ("verify.yml", "verify", "id-token", "AWS asks who calls"),
     ("ci.yml", "verify", "id-token", "what is called there"),
-    ("deploy.yml", "publish", "id-token", "AWS asks who calls"),
+    ("deploy.yml", "publish", "id-token", "AWS and cosign ask who calls"),
+    ("deploy.yml", "deploy", "id-token", "AWS asks who calls"),
+    ("release.yml", "publish", "contents", "the release and its tag"),
+    ("release.yml", "publish", "id-token", "AWS, cosign and the attestation ask who calls"),
+    ("release.yml", "publish", "packages", "a registry that is GitHub's"),
+    ("release.yml", "publish", "attestations", "where the files come from"),
     ("deploy.yml", "publish", "packages", "a registry that is GitHub's"),
     ("ci.yml", "deploy", "id-token", "what is called there"),
     ("ci.yml", "deploy", "packages", "what is called there"),
@@ -345,6 +352,40 @@ fn a_branch_reaches_its_environment() {
     assert_eq!(deploy["env"]["TO"], branch);
     assert_eq!(step("make pull-request")["if"], "inputs.environment != 'development'");
     assert_eq!(jobs["deploy"]["environment"], "${{ inputs.environment }}", "who may approve is asked");
+    // What is signed there is what is asked for here.
+    let commands = |job: &str| steps(&jobs[job]).filter_map(|step| step["run"].as_str()).collect::<Vec<_>>();
+    let published = commands("publish");
+    let position = |command: &str| published.iter().position(|one| *one == command).expect("it is run");
+    assert!(position("make push") < position("make sign"));
+    let signer = "https://github.com/${{ github.repository }}/.github/workflows/deploy.yml";
+    assert_eq!(deploy["env"]["SIGNER"], signer);
+    for (file, workflow) in workflows() {
+        assert!(!workflow.to_string().contains("UNSIGNED"), "{file}: a deployment that asks nobody");
+    }
+}
+
+/// A release is made without rights, and published from main after an approval.
+#[test]
+fn a_release_is_approved_before_it_is_published() {
+    let workflow = document(".github/workflows/release.yml");
+    let triggers: Vec<_> = workflow["on"].as_object().unwrap().keys().collect();
+    assert_eq!(triggers, ["workflow_dispatch"], "by hand only");
+    assert_eq!(workflow["on"]["workflow_dispatch"]["inputs"]["publish"]["default"], false);
+    let (make, publish) = (&workflow["jobs"]["make"], &workflow["jobs"]["publish"]);
+    assert_eq!(make["permissions"], json!({"contents": "read"}));
+    assert!(steps(make).all(|step| step["env"].get("PUBLISH").is_none()), "it is made, not published");
+    assert_eq!(publish["if"], "inputs.publish && github.ref == 'refs/heads/main'");
+    assert_eq!(publish["environment"], "release");
+    assert!(needs_of(publish).contains("make"));
+    let settings: Value = serde_json::from_str(&text(".github/settings.json")).unwrap();
+    let environments = settings["environments"].as_array().unwrap();
+    let release = environments.iter().find(|one| one["name"] == "release").expect("the environment is made");
+    assert_eq!(release["branches"], json!(["main"]));
+    assert!(!release["reviewers"].as_array().unwrap().is_empty(), "somebody is asked");
+    let attest =
+        |step: &&Value| step["uses"].as_str().is_some_and(|uses| uses.contains("attest-build-provenance"));
+    let attested = steps(publish).find(attest).expect("the files are attested");
+    assert_eq!(attested["with"]["subject-checksums"], "release/SHA256SUMS");
 }
 
 #[test]

@@ -26,6 +26,7 @@ impl Fork {
             text(Command::new("cp").arg("--archive").arg(from).arg(&source));
         }
         fork.write(".gitignore", ".ats\n");
+        text(fork.cosign().arg("generate-key-pair"));
         text(Command::new("git").args(["init", "--quiet", "--bare", "--initial-branch=main"]).arg(&remote));
         fork.git(&["init", "--quiet", "--initial-branch=main"]);
         fork.git(&["remote", "add", "origin", remote.to_str().unwrap()]);
@@ -77,13 +78,47 @@ impl Fork {
         git(&self.source(), &["rev-parse", "HEAD"]).trim().to_owned()
     }
 
-    /// `deployment/deploy.sh`; the commit on branch `deployments`, nothing when the environment is as it was.
+    /// `deployment/deploy.sh`, of images that the fork has signed; the commit on branch `deployments`, nothing when the
+    /// environment is as it was.
     pub fn deploy(&self, environment: &str, images: &Path) -> String {
+        text(&mut self.deployment(environment, images)).trim().to_owned()
+    }
+
+    /// The same of images that nobody has signed.
+    pub fn deploy_unsigned(&self, environment: &str, images: &Path) -> String {
+        text(self.deployment(environment, images).env("UNSIGNED", "allowed")).trim().to_owned()
+    }
+
+    /// Why a deployment is refused.
+    pub fn refused(&self, environment: &str, images: &Path) -> String {
+        let Output { status, stderr, .. } = self.deployment(environment, images).output().unwrap();
+        assert!(!status.success());
+        String::from_utf8_lossy(&stderr).into_owned()
+    }
+
+    fn deployment(&self, environment: &str, images: &Path) -> Command {
         let kustomize = tool("kustomize", "kustomize").expect("kustomize is built");
-        let script = self.source().join("deployment/deploy.sh");
-        let mut command = Command::new(script);
+        let mut command = Command::new(self.source().join("deployment/deploy.sh"));
         command.arg(environment).arg(images).arg(self.remote()).env("KUSTOMIZE", kustomize);
-        text(&mut command).trim().to_owned()
+        for name in ["SIGNER", "UNSIGNED"] {
+            command.env_remove(name);
+        }
+        command.env("COSIGN", cosign()).env("COSIGN_PUBLIC_KEY", self.folder.path().join("cosign.pub"));
+        command
+    }
+
+    /// Signs an image in a registry with the fork's key.
+    pub fn sign(&self, name: &str, digest: &str) {
+        let key = self.folder.path().join("cosign.key");
+        let mut command = self.cosign();
+        command.args(["sign", "--yes", "--tlog-upload=false", "--key"]).arg(key);
+        text(command.arg(format!("{name}@{digest}")));
+    }
+
+    fn cosign(&self) -> Command {
+        let mut command = Command::new(cosign());
+        command.env("COSIGN_PASSWORD", "").env("HOME", self.folder.path()).current_dir(self.folder.path());
+        command
     }
 
     /// `deployment/revert.sh`; the commit on branch `deployments`.
@@ -133,6 +168,10 @@ impl Fork {
     fn on_branch(&self, arguments: &[&str]) -> String {
         git(&self.remote(), arguments)
     }
+}
+
+fn cosign() -> PathBuf {
+    tool("cosign", "cosign").expect("cosign is built")
 }
 
 /// git in a folder.

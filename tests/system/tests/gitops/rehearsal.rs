@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
+use crate::fork::Fork;
 use crate::site::{Site, namespace};
 
 /// Who verifies an environment: somebody of this group, whom each environment lets see everything but Secrets, and write
@@ -105,9 +106,11 @@ pub async fn deployments_are_verified_and_taken_back(site: &Site, environment: &
         .await;
     assert!(!left.contains("smoke"), "{left}");
 
-    // An image that no registry has.
+    // An image that no registry has: nobody has signed it, so that it is refused unless that is asked for.
     let missing = with_operator(site, "missing", &format!("sha256:{}", "0".repeat(64)));
-    let found = fails(site, environment, &missing, "rollouts").await;
+    let refused = site.fork.refused(environment, &missing);
+    assert!(refused.contains("is not signed by whom we trust"), "{refused}");
+    let found = fails(site, environment, &missing, "rollouts", Fork::deploy_unsigned).await;
     assert!(found.contains("ErrImagePull") || found.contains("ImagePullBackOff"), "{found}");
 
     // A program that ends at once.
@@ -115,16 +118,23 @@ pub async fn deployments_are_verified_and_taken_back(site: &Site, environment: &
     let name = component_image(component, package).unwrap().name().to_owned();
     let program = binary("ats-deployment-tools", "ats-delivery").unwrap();
     let crashing = Image::new(&name).executable(program, "/operator").entrypoint(["/operator".to_owned()]);
-    let digest = site.cluster.load_by_digest(&crashing).await.unwrap();
+    let (name, digest) = site.cluster.push(&crashing, component).await.unwrap();
+    site.fork.sign(&name, &digest);
     let crashing = with_operator(site, "crashing", &digest);
-    let found = fails(site, environment, &crashing, "rollouts").await;
+    let found = fails(site, environment, &crashing, "rollouts", Fork::deploy).await;
     assert!(found.contains("CrashLoopBackOff"), "{found}");
 }
 
 /// Deploys what does not work: the smoke test says why, the revert brings back what was before, somebody is told.
-async fn fails(site: &Site, environment: &str, images: &Path, check: &str) -> String {
+async fn fails(
+    site: &Site,
+    environment: &str,
+    images: &Path,
+    check: &str,
+    deploy: fn(&Fork, &str, &Path) -> String,
+) -> String {
     let before = site.stages(environment).await;
-    let commit = site.fork.deploy(environment, images);
+    let commit = deploy(&site.fork, environment, images);
     site.ask(environment, "normal").await;
     let failed = smoke(site, environment, images, 45).await;
     assert!(!failed.passed);

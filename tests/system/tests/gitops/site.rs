@@ -19,23 +19,24 @@ const LIMIT: Duration = Duration::from_secs(300);
 pub struct Site {
     pub cluster: Cluster,
     pub fork: Fork,
-    /// The images that were loaded.
+    /// The images that were pushed and signed.
     pub images: PathBuf,
     began: Instant,
 }
 
 impl Site {
-    /// Boots the node and loads the images; nothing of the project is applied.
+    /// Boots the node, pushes the images to its registry and signs them; nothing of the project is applied.
     pub async fn new() -> Self {
         let began = Instant::now();
-        let options = Options { postgres: true, argocd: true, ..Options::default() };
+        let options = Options { postgres: true, argocd: true, registry: true, ..Options::default() };
         let cluster = Cluster::whole_node(options).await.expect("the node starts, with Argo CD");
         let fork = Fork::new();
         let mut images = Vec::new();
         for (component, package) in COMPONENTS {
             let image = component_image(component, package).expect("the component is compiled");
-            let digest = cluster.load_by_digest(&image).await.expect("the image is loaded");
-            images.push(json!({"component": component, "name": image.name(), "digest": digest}));
+            let (name, digest) = cluster.push(&image, component).await.expect("the image is pushed");
+            fork.sign(&name, &digest);
+            images.push(json!({"component": component, "name": name, "digest": digest}));
         }
         let images = fork.images(&json!(images));
         let site = Self { cluster, fork, images, began };

@@ -7,4 +7,5 @@ mod kills;
 mod look;
 mod operator_killed;
 mod paper;
+mod registry;
 mod troubles;
