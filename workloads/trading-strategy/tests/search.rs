@@ -265,11 +265,11 @@ async fn the_backtest_and_the_paper_run_are_one() {
     }
     let orders = ledger.orders(&identity.key(), OrderFilter::default()).await.unwrap();
     let last = session(699).to_string().replace('-', "");
+    let prefix = format!("{}-", order_prefix(&identity));
     let (tested, after): (Vec<_>, Vec<_>) = orders.iter().partition(|order| {
         // Ids hold the session of the decision behind the strategy's prefix.
         let id = order.client_order_id.to_string();
-        let rest = id.strip_prefix(&format!("{}-", order_prefix(&identity))).unwrap().to_owned();
-        rest.split('-').next().unwrap().to_owned() <= last
+        id.strip_prefix(&prefix).and_then(|rest| rest.split('-').next()).unwrap() <= last.as_str()
     });
     assert_eq!(tested.len(), all.len());
     assert!(tested.len() > 50, "{} orders", tested.len());
