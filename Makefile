@@ -40,8 +40,12 @@ run: toolchain ## The quickstart: universe, models and strategies of config/samp
 test: toolchain cluster-tools delivery-tools argocd-tools references format lint build clippy drift policy deny ## Everything that proves the software: unit, property, integration and system tests.
 	@echo '==> tests' && ATS_TEST_PREBUILT=1 cargo test --locked --workspace --no-fail-fast
 
+# What `make test-all` is made of, in this order.
+FULL := test coverage gate-proof
+
 .PHONY: test-all
-test-all: test coverage gate-proof ## `make test`, coverage, and that the gate of speed sees what it should.
+test-all: toolchain ## `make test`, coverage, and that the gate of speed sees what it should; the result goes to docs/delivery.md.
+	@DELIVERY='$(DELIVERY)' .ci/test-all $(FULL)
 
 .PHONY: coverage
 coverage: toolchain control-plane-tools ## Fails when fewer lines run in the tests than .ci/coverage.json asks for; results in OUTPUT.
