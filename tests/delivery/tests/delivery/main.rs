@@ -13,5 +13,6 @@ mod images;
 mod metrics;
 mod prometheus;
 mod registry;
+mod release;
 mod targets;
 mod workflows;
