@@ -39,8 +39,16 @@ run: toolchain ## The quickstart: universe, models and strategies of config/samp
 test: toolchain cluster-tools delivery-tools argocd-tools references format lint build clippy drift policy deny unused ## Everything that proves the software: unit, property, integration and system tests.
 	@echo '==> tests' && ATS_TEST_PREBUILT=1 cargo test --locked --workspace --no-fail-fast
 
+# What `make test-all` is made of, in this order.
+FULL := test coverage soak gate-proof double-build
+
 .PHONY: test-all
-test-all: test coverage gate-proof double-build ## `make test`, coverage, that the gate of speed sees what it should, and that images are reproducible.
+test-all: toolchain ## `make test`, coverage, a soak, that the gate of speed sees what it should and that images are reproducible; the result goes to docs/delivery.md.
+	@DELIVERY='$(DELIVERY)' .ci/test-all $(FULL)
+
+.PHONY: soak
+soak: toolchain cluster-tools argocd-tools build ## Fails when anything is written in ten minutes in which nothing changes, on a node with Argo CD; ATS_TEST_SOAK_SECONDS.
+	@ATS_TEST_SOAK_SECONDS="$${ATS_TEST_SOAK_SECONDS:-600}" $(AS_ROOT) ATS_TEST_PREBUILT=1 cargo test --locked --workspace --test gitops -- --nocapture
 
 .PHONY: coverage
 coverage: toolchain control-plane-tools ## Fails when fewer lines run in the tests than .ci/coverage.json asks for; results in OUTPUT.

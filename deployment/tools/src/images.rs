@@ -22,12 +22,22 @@ impl Image {
     /// Reads what `deployment/deploy.sh` notes of an environment, `images/<environment>.json`.
     ///
     /// # Errors
-    /// When it is no such list, or names no operator.
+    /// When it is no such list, names no operator, or an image otherwise than by digest.
     pub fn read_all(text: &str) -> Result<Vec<Self>> {
         let images: Vec<Self> =
             serde_json::from_str(text).map_err(|error| Error::form("IMAGES_JSON", &error))?;
         if !images.iter().any(|image| image.component == OPERATOR) {
             return Err(Error::form("IMAGES_JSON", &"does not name the operator's image"));
+        }
+        for Self { component, digest, .. } in &images {
+            let hexadecimal = digest.strip_prefix("sha256:").unwrap_or_default();
+            let is_digest =
+                hexadecimal.len() == 64 && hexadecimal.bytes().all(|byte| byte.is_ascii_hexdigit());
+            if !is_digest {
+                let problem =
+                    format!("the digest of {component} is {digest:?}: it has to be sha256: and 64 digits");
+                return Err(Error::form("IMAGES_JSON", &problem));
+            }
         }
         Ok(images)
     }
@@ -53,5 +63,14 @@ mod tests {
                 .to_string()
                 .contains("missing field")
         );
+        let of = |digest: &str| {
+            Image::read_all(&format!(
+                r#"[{{"component": "operator", "name": "r/operator", "digest": "{digest}"}}]"#
+            ))
+        };
+        assert_eq!(of(&format!("sha256:{}", "0".repeat(64))).unwrap().len(), 1);
+        for wrong in ["latest", "sha256:12", &format!("sha256:{}", "x".repeat(64))] {
+            assert!(of(wrong).unwrap_err().to_string().contains("the digest of operator is"), "{wrong}");
+        }
     }
 }

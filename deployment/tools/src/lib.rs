@@ -5,6 +5,7 @@
 pub mod chart;
 pub mod coverage;
 pub mod error;
+pub mod full_run;
 pub mod gate;
 pub mod github;
 pub mod http;

@@ -66,16 +66,17 @@ async fn a_run_becomes_a_line_of_what_its_jobs_left() {
     assert!(bare.get("tests").is_none() && bare.get("coverage").is_none() && bare.get("images").is_none());
 
     let write = |name: &str, text: String| std::fs::write(folder.path().join(name), text).unwrap();
+    let digest = format!("sha256:{}", "1".repeat(64));
     write("tests.txt", "test result: ok. 41 passed; 1 failed; 0 ignored; 0 measured\n".to_owned());
     write("coverage.json", json!({"data": [{"files": [], "totals": {"lines": {"count": 200, "covered": 180, "percent": 90.0}}}]}).to_string());
     write(
         "pushed.json",
-        json!([{"component": "operator", "name": "r/ats/operator", "digest": "sha256:1"}]).to_string(),
+        json!([{"component": "operator", "name": "r/ats/operator", "digest": digest}]).to_string(),
     );
     let output = line(&server, folder.path()).await;
     let whole: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(whole["tests"], json!({"count": 42, "failures": 1}));
-    assert_eq!((&whole["coverage"], &whole["images"]), (&json!(90.0), &json!({"operator": "sha256:1"})));
+    assert_eq!((&whole["coverage"], &whole["images"]), (&json!(90.0), &json!({"operator": digest})));
 
     write("coverage.json", "[]".to_owned());
     let output = line(&server, folder.path()).await;

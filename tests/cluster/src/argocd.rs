@@ -1,8 +1,11 @@
-//! Argo CD on a node: its repository server and its two controllers, with a redis, as processes of the run.
+//! Argo CD on a node: its repository server, its two controllers and its API server, with a redis, as processes of the
+//! run.
 //!
 //! They run in the node's namespaces, so that their ports are the run's own and all of them end with it. What a
-//! repository's address names has to be reachable from there: a bare repository in a folder is, by `file://`.
+//! repository's address names has to be reachable from there: a bare repository in a folder is, by `file://`. The API
+//! server listens on the node's address, where the machine and pods reach it, and asks nobody who he is.
 
+use std::net::SocketAddrV4;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::error::{Error, FileContext as _, Result};
+use crate::options::Node;
 use crate::pki::Pki;
 use crate::process::{Processes, bound, run};
 use crate::tools;
@@ -22,7 +26,22 @@ pub const NAMESPACE: &str = "argocd";
 
 const REDIS: &str = "127.0.0.1:6379";
 const REPO_SERVER: &str = "127.0.0.1:8081";
+const SERVER_PORT: u16 = 8080;
 const LIMIT: Duration = Duration::from_secs(60);
+
+/// Where the API server of Argo CD listens on a node.
+#[must_use]
+pub const fn server(node: &Node) -> SocketAddrV4 {
+    SocketAddrV4::new(node.address, SERVER_PORT)
+}
+
+/// The command line of the Argo CD of a node.
+///
+/// # Errors
+/// When it is not there and cannot be built.
+pub fn command_line() -> Result<PathBuf> {
+    Ok(tools::build("argocd")?.join("argocd"))
+}
 
 /// The programs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -46,14 +65,15 @@ pub(crate) async fn start(
     folder: &Path,
     kubectl: &Path,
     pki: &Pki,
-    server: &str,
+    api_server: &str,
+    node: &Node,
 ) -> Result<()> {
     let home = folder.join("argocd");
     let temporary = home.join("tmp");
     std::fs::create_dir_all(&temporary).file("make", &temporary)?;
     // An administrator, as its own ClusterRole makes it; of another name, so that the audit log tells what it did.
     let kubeconfig = home.join("kubeconfig");
-    pki.kubeconfig(&kubeconfig, server, USER, &["system:masters"])?;
+    pki.kubeconfig(&kubeconfig, api_server, USER, &["system:masters"])?;
     let settings = home.join("settings.json");
     std::fs::write(&settings, installation().to_string()).file("write", &settings)?;
     for manifests in [&programs.folder.join("crds.yaml"), &settings] {
@@ -66,7 +86,9 @@ pub(crate) async fn start(
 
     processes.start("argocd-redis", &programs.folder.join("redis"), [REDIS])?;
     listening(processes, "redis", REDIS).await?;
-    let parts: [(&str, &str, &[&str]); 3] = [
+    let (server_address, listen) = (server(node).to_string(), format!("--address={}", node.address));
+    let port = format!("--port={SERVER_PORT}");
+    let parts: [(&str, &str, &[&str]); 4] = [
         (
             "argocd-repo-server",
             REPO_SERVER,
@@ -115,15 +137,36 @@ pub(crate) async fn start(
                 "--webhook-addr=127.0.0.1:8088",
             ],
         ),
+        (
+            "argocd-server",
+            &server_address,
+            &[
+                "--redis",
+                REDIS,
+                "--repo-server",
+                REPO_SERVER,
+                "--repo-server-plaintext",
+                "--namespace",
+                NAMESPACE,
+                &listen,
+                &port,
+                "--metrics-address=127.0.0.1",
+                "--metrics-port=8083",
+                "--insecure",
+                "--disable-auth",
+            ],
+        ),
     ];
     let path = std::env::var_os("PATH").unwrap_or_default();
     let tools = programs.kustomize.parent().map(Path::to_owned);
     let path = std::env::join_paths(tools.into_iter().chain(std::env::split_paths(&path)))
         .map_err(|error| Error::NotStarted(format!("a folder of PATH: {error}")))?;
     for (name, address, arguments) in parts {
-        let mut command = bound(&programs.folder.join(name));
+        // One program; it is told which part of Argo CD it is.
+        let mut command = bound(&programs.folder.join("argocd"));
         command
             .args(arguments)
+            .env("ARGOCD_BINARY_NAME", name)
             .env("PATH", &path)
             .env("HOME", &home)
             .env("TMPDIR", &temporary)
@@ -167,7 +210,7 @@ fn installation() -> serde_json::Value {
                 "apiVersion": "v1",
                 "kind": "Secret",
                 "metadata": metadata("argocd-secret"),
-                // Signs sessions of the user interface, which does not run.
+                // Signs sessions; nobody has one.
                 "stringData": {"server.secretkey": "unused"},
             },
         ],

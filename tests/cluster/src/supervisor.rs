@@ -201,8 +201,8 @@ async fn start(processes: &mut Processes, order: &Order, state: &mut State) -> R
     if let Some(node) = &state.node {
         crate::ready::node(processes, &client, &node.name).await?;
     }
-    if let Some(programs) = &order.argocd {
-        argocd::start(processes, programs, &folder, &state.kubectl, &pki, &state.server).await?;
+    if let (Some(programs), Some(node)) = (&order.argocd, &state.node) {
+        argocd::start(processes, programs, &folder, &state.kubectl, &pki, &state.server, node).await?;
     }
     let (ports, server_port) = (etcd.into_ports(), server.into_port());
     reservations.extend(ports);

@@ -117,10 +117,6 @@ if [[ $family == jobset ]]; then
   install -m 644 "$manifests/rbac/role.yaml" "$temporary/role.yaml"
 fi
 if [[ $family == argocd ]]; then
-  # One program: the name that it is started under says which part of Argo CD it is.
-  for part in repo-server application-controller applicationset-controller; do
-    ln -s argocd "$temporary/argocd-$part"
-  done
   manifests=$(cd "$module" && GOWORK=off go list -m -f '{{.Dir}}' github.com/argoproj/argo-cd/v3)/manifests/crds
   for crd in application appproject applicationset; do
     cat "$manifests/$crd-crd.yaml"

@@ -104,3 +104,22 @@ pub fn kustomize(folder: &str) -> String {
     let kustomize = ats_test_cluster::tool("kustomize", "kustomize").expect("kustomize is built");
     output(Command::new(kustomize).args(["build", folder]).current_dir(checkout()))
 }
+
+/// What a make target runs before itself or, of `test-all`, one after the other: names of targets.
+///
+/// # Panics
+/// When there is no such rule.
+#[must_use]
+pub fn parts(target: &str) -> Vec<String> {
+    let makefile = text("Makefile");
+    let begins =
+        |start: String| makefile.lines().find_map(|line| line.strip_prefix(&start).map(str::to_owned));
+    let rule = begins(format!("{target}:")).unwrap_or_else(|| panic!("there is no rule for {target}"));
+    let mut names: Vec<String> =
+        rule.split('#').next().unwrap_or_default().split_whitespace().map(str::to_owned).collect();
+    if target == "test-all" {
+        let full = begins("FULL :=".to_owned()).expect("FULL names the parts of test-all");
+        names.extend(full.split_whitespace().map(str::to_owned));
+    }
+    names
+}

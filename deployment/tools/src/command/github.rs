@@ -26,16 +26,17 @@ pub async fn setup() -> Result<ExitCode> {
         Some("1") => Mode::DryRun,
         Some(other) => return Err(Error::setting("DRY_RUN", format!("{other:?} is neither 0 nor 1"))),
     };
-    let deployer = match setting("DEPLOY_APP_ID").map(|text| text.parse()) {
-        None => {
-            eprintln!("DEPLOY_APP_ID is not set: nobody may commit deployments without a pull request");
-            None
-        }
-        Some(Ok(number)) => Some(number),
-        Some(Err(error)) => return Err(Error::setting("DEPLOY_APP_ID", format!("{error}"))),
-    };
-    let desired = Desired::read(&PathBuf::from(".github"), deployer)?;
+    let deployer = setting("DEPLOY_APP_ID")
+        .map(|text| {
+            let wrong = |_| Error::setting("DEPLOY_APP_ID", format!("{text:?} is no number of an App"));
+            text.parse().map_err(wrong)
+        })
+        .transpose()?;
     let mut api = api(&needed("REPO")?, mode)?;
+    let desired = Desired::read(&PathBuf::from(".github"), deployer)?;
+    if deployer.is_none() {
+        eprintln!("DEPLOY_APP_ID is not set: nobody may commit deployments without a pull request");
+    }
     let ended = github::setup(&mut api, &desired).await;
     // Also what was written before something failed.
     for line in api.told() {

@@ -1,6 +1,7 @@
 //! The commands: each reads its settings, asks a module what to do, and does it.
 
 mod coverage;
+mod full_run;
 mod gate;
 mod github;
 mod metrics;
@@ -8,6 +9,7 @@ mod notify;
 mod performance;
 mod smoke;
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -32,6 +34,8 @@ enum Command {
     GithubSetup,
     /// Fails when fewer lines are covered than the thresholds ask for.
     Coverage(coverage::Options),
+    /// Writes what became of `make test-all` to a section of a document; fails when a part has.
+    FullRun(full_run::Options),
     /// Runs two builds of a program in turns, and fails when the second is slower with certainty.
     Gate(gate::Options),
     /// Adds a measurement to the history and writes the page that shows it.
@@ -54,6 +58,7 @@ pub async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Notify => notify::run().await,
         Command::GithubSetup => github::setup().await,
         Command::Coverage(options) => coverage::run(&options),
+        Command::FullRun(options) => full_run::run(&options),
         Command::Gate(options) => gate::run(&options),
         Command::PerformanceReport(options) => performance::run(&options),
         Command::MetricsLine => metrics::line().await,
@@ -86,11 +91,26 @@ fn read(path: &Path) -> Result<String> {
 
 /// Writes a file whole or not at all.
 fn write(path: &Path, text: &str) -> Result<()> {
-    let error = |source| Error::File { path: path.to_owned(), source };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(error)?;
-    std::io::Write::write_all(&mut file, text.as_bytes()).map_err(error)?;
-    file.persist(path).map_err(|refused| error(refused.error))?;
+    write_all(&[(path, text)])
+}
+
+/// Writes files, each whole or not at all; none when one of them cannot be written where it belongs.
+fn write_all(files: &[(&Path, &str)]) -> Result<()> {
+    let mut written = Vec::with_capacity(files.len());
+    for (path, text) in files {
+        let error = |source| Error::File { path: (*path).to_owned(), source };
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // Its name, not that of a temporary file that could not be made there.
+        folder.metadata().map_err(|source| Error::File { path: folder.to_owned(), source })?;
+        // As any file that is made: the umask takes away.
+        let mode = std::fs::Permissions::from_mode(0o666);
+        let mut file = tempfile::Builder::new().permissions(mode).tempfile_in(folder).map_err(error)?;
+        std::io::Write::write_all(&mut file, text.as_bytes()).map_err(error)?;
+        written.push((file, *path));
+    }
+    for (file, path) in written {
+        file.persist(path).map_err(|refused| Error::File { path: path.to_owned(), source: refused.error })?;
+    }
     Ok(())
 }
 

@@ -27,14 +27,16 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         false => Vec::new(),
     };
     before.retain(|one| *one != new);
-    super::write(&options.output, &page(&new, &before))?;
+    let page = page(&new, &before);
     if new.is_of_no_commit() {
         eprintln!("{}: stays out of the history, its files belong to no commit", new.commit);
+        super::write(&options.output, &page)?;
     } else {
         before.push(new);
         let line = |one| serde_json::to_string(one).map_err(|error| Error::form("history", &error));
         let lines: Vec<String> = before.iter().map(line).collect::<Result<_>>()?;
-        super::write(&options.history, &(lines.join("\n") + "\n"))?;
+        let history = lines.join("\n") + "\n";
+        super::write_all(&[(&options.output, &page), (&options.history, &history)])?;
     }
     println!("{}", options.output.display());
     Ok(ExitCode::SUCCESS)

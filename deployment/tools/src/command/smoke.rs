@@ -19,10 +19,11 @@ const LEFT: Duration = Duration::from_secs(3600);
 
 pub async fn run() -> Result<ExitCode> {
     let environment = Environment::named(&needed("ENVIRONMENT")?)?;
-    let limit = match setting("TIMEOUT_SECONDS").map(|text| text.parse()) {
+    let limit = match setting("TIMEOUT_SECONDS") {
         None => Duration::from_secs(900),
-        Some(Ok(seconds)) => Duration::from_secs(seconds),
-        Some(Err(error)) => return Err(Error::setting("TIMEOUT_SECONDS", format!("{error}"))),
+        Some(text) => Duration::from_secs(text.parse().map_err(|_| {
+            Error::setting("TIMEOUT_SECONDS", format!("{text:?} is no whole number of seconds"))
+        })?),
     };
     let images = match setting("IMAGES_JSON") {
         None => None,

@@ -4,7 +4,8 @@ use ats_crds::{ModelTrainingJob, Strategy, TradingUniverse};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{DeleteParams, DynamicObject, ListParams, PostParams};
-use kube::{Api, Client, Resource};
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::{Api, Client, Config, Resource};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -27,8 +28,17 @@ impl Cluster {
         rustls::crypto::ring::default_provider()
             .install_default()
             .map_err(|_| Error::setting("TLS", "another provider is set already"))?;
-        let client = Client::try_default().await.map_err(|error| asked("the cluster", &error))?;
-        Ok(Self { client, namespace })
+        let wrong = |error: &KubeconfigError| Error::setting("KUBECONFIG", chain(error));
+        // What somebody names is meant: there is no other place to look at when it is wrong.
+        let client = match Kubeconfig::from_env().map_err(|error| wrong(&error))? {
+            None => Client::try_default().await,
+            Some(kubeconfig) => {
+                let options = KubeConfigOptions::default();
+                let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
+                Client::try_from(config.map_err(|error| wrong(&error))?)
+            }
+        };
+        Ok(Self { client: client.map_err(|error| asked("the cluster", &error))?, namespace })
     }
 
     /// Every object of a kind that Kubernetes has.

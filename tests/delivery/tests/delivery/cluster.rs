@@ -1,11 +1,11 @@
-//! The environments on a real API server: installed side by side, each operator with its own rights; and the chart,
-//! installed, upgraded, removed.
+//! The environments on a real API server: installed side by side, each operator with its own rights; and all manifests
+//! as that API server would take them.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use ats_delivery_tests::{ENVIRONMENTS, checkout, output};
+use ats_delivery_tests::{ENVIRONMENTS, checkout, files};
 use ats_test_cluster::{Cluster, eventually};
 use serde_json::Value;
 
@@ -147,41 +147,42 @@ async fn environments_stand_side_by_side() {
     }
 }
 
+/// A namespace, unless it is there.
+async fn namespace(name: &str) {
+    let output = cluster().await.kubectl(["create", "namespace", name]).await.unwrap();
+    assert!(output.code == 0 || output.stderr.contains("already exists"), "{}", output.stderr);
+}
+
+/// Every folder of manifests, and the samples, by server-side dry run: nothing is refused and nothing is warned of.
 #[tokio::test]
-async fn a_release_is_installed_upgraded_and_removed() {
+async fn every_manifest_passes_a_dry_run() {
     shared().await;
-    let helm = ats_test_cluster::tool("helm", "helm").expect("helm is built");
-    let home = tempfile::tempdir().unwrap();
-    let kubeconfig = cluster().await.kubeconfig();
-    let run = |arguments: &[&str]| {
-        let mut command = Command::new(&helm);
-        for variable in ["HELM_CONFIG_HOME", "HELM_CACHE_HOME", "HELM_DATA_HOME"] {
-            command.env(variable, home.path());
-        }
-        command.args(arguments).arg("--kubeconfig").arg(kubeconfig).current_dir(checkout());
-        output(&mut command)
-    };
-    let namespace = ["--namespace", "release"];
-    let chart = ["upgrade", "--install", "ats", "deployment/helm/ats", "--skip-crds", "--create-namespace"];
-    let values = [
-        "--values",
-        "deployment/helm/ats/environments/development.yaml",
-        "--set",
-        "clusterRoles.create=false",
-    ];
-    let install = [&chart[..], &namespace, &values].concat();
-    let _ = run(&install);
-    let strategy = get(&["strategy", "core-dip", "-n", "release"]).await;
-    assert_eq!(strategy["spec"]["risk"]["riskPercentage"], "0.01");
-    let uid = strategy["metadata"]["uid"].clone();
-    let _ = run(&[&install[..], &["--set-string", "strategy.riskPercentage=0.015"]].concat());
-    let strategy = get(&["strategy", "core-dip", "-n", "release"]).await;
-    assert_eq!(strategy["spec"]["risk"]["riskPercentage"], "0.015");
-    assert_eq!(strategy["metadata"]["generation"], 2);
-    assert_eq!(strategy["metadata"]["uid"], uid, "changed, not made anew");
-    let _ = run(&[&["uninstall", "ats"][..], &namespace].concat());
-    let left = get(&["deployments,tradinguniverses,strategies,roles", "-n", "release"]).await;
-    assert_eq!(left["items"].as_array().unwrap().len(), 0, "{left}");
-    let definitions = get(&["crd"]).await;
-    assert!(definitions["items"].as_array().is_some_and(|items| items.len() >= 3), "definitions stay");
+    // Kinds of Argo CD, for what this repository gives to it.
+    let argo = ats_test_cluster::argocd::command_line().unwrap().with_file_name("crds.yaml");
+    kubectl(&["apply", "--server-side", "-f", argo.to_str().unwrap()]).await;
+    kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]).await;
+    for name in ["ats-system", "argocd", "trading", "ats-development", "ats-staging", "ats-production"] {
+        namespace(name).await;
+    }
+    let mut seen = 0;
+    for file in ["config", "deployment"].into_iter().flat_map(|folder| files(folder, "kustomization.yaml")) {
+        let folder = checkout().join(file.trim_end_matches("kustomization.yaml"));
+        // What several environments share names no namespace; it goes into one of theirs.
+        let place: &[&str] = match file.as_str() {
+            "deployment/kubernetes/base/kustomization.yaml" => &["-n", "ats-development"],
+            "deployment/kubernetes/ledger/kustomization.yaml" => &["-n", "trading"],
+            _ => &[],
+        };
+        dry_run(&[&["-k", folder.to_str().unwrap()], place].concat()).await;
+        seen += 1;
+    }
+    assert!(seen > 10, "{seen} folders");
+    dry_run(&["-f", checkout().join("config/samples").to_str().unwrap(), "-n", "default"]).await;
+}
+
+async fn dry_run(what: &[&str]) {
+    let line = [&["apply", "--server-side", "--force-conflicts", "--dry-run=server"], what].concat();
+    let output = cluster().await.kubectl(line).await.unwrap();
+    assert!(output.code == 0 && output.stderr.trim().is_empty(), "{what:?}: {}", output.stderr);
+    assert!(output.stdout.contains("serverside-applied (server dry run)"), "{what:?}: {}", output.stdout);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ats_delivery_tests::{checkout, text};
+use ats_delivery_tests::{checkout, parts, text};
 use regex::Regex;
 
 /// How many rows the specification has.
@@ -54,12 +54,9 @@ fn code(cell: &str) -> Vec<String> {
     Regex::new("`([^`]+)`").unwrap().captures_iter(cell).map(|found| found[1].to_owned()).collect()
 }
 
-/// The prerequisites of a target that runs tests, and itself.
+/// The parts of a target that runs tests, and itself.
 fn run_by(all: &str) -> BTreeSet<String> {
-    let makefile = text("Makefile");
-    let rule = Regex::new(&format!(r"(?m)^{all}: ([^#\n]+)")).unwrap();
-    let names = rule.captures(&makefile).expect("a rule for it")[1].to_owned();
-    names.split_whitespace().chain([all]).map(str::to_owned).collect()
+    parts(all).into_iter().chain([all.to_owned()]).collect()
 }
 
 fn check_test(row: &str, name: &str, status: &str) {
@@ -164,4 +161,14 @@ fn every_image_has_a_size() {
     let rows = table(&section("Images"));
     let named: Vec<_> = rows.iter().map(|row| row[0].as_str()).collect();
     assert_eq!(named, ats_delivery_tests::COMPONENTS);
+}
+
+/// `make test-all` writes the section; what it says is of parts that there are.
+#[test]
+fn the_last_full_run_is_of_its_parts() {
+    let all = parts("test-all");
+    for row in table(&section("Last full run")) {
+        assert!(all.contains(&row[0]), "{} is no part of make test-all", row[0]);
+        assert!(["passed", "FAILED"].contains(&row[1].as_str()), "{row:?}");
+    }
 }

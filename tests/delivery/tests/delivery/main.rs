@@ -17,4 +17,5 @@ mod registry;
 mod release;
 mod signatures;
 mod targets;
+mod upgrade;
 mod workflows;

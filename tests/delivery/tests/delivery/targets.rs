@@ -8,11 +8,15 @@ use serde_json::json;
 
 /// Runs a target with these settings and what has been compiled.
 pub(crate) fn make(target: &str, settings: &[(&str, &str)]) -> Output {
+    let mut command = Command::new("make");
+    run(command.args(["--silent", "--no-print-directory", target]), settings)
+}
+
+fn run(command: &mut Command, settings: &[(&str, &str)]) -> Output {
     let program = std::env::current_exe().unwrap();
     // TARGET/PLATFORM/PROFILE/deps/program
     let folder = program.ancestors().nth(4).expect("a test lies in Cargo's target folder");
-    let mut command = Command::new("make");
-    command.args(["--silent", "--no-print-directory", target]).current_dir(checkout());
+    command.current_dir(checkout());
     for name in [
         "GITHUB_TOKEN",
         "SLACK_WEBHOOK_URL",
@@ -173,4 +177,34 @@ fn the_page_of_performance() {
     assert!(make("metrics-read", &settings).status.success());
     let kept = std::fs::read_to_string(path("performance.jsonl")).unwrap();
     assert!(kept.contains("\"commit\":\"abc\"") && kept.lines().count() == 1, "{kept}");
+}
+
+/// Two quick targets in the place of the parts of `make test-all`, of which one fails.
+#[test]
+fn a_full_run_is_written_whatever_becomes_of_its_parts() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let program = ats_test_cluster::binary("ats-deployment-tools", "ats-delivery").unwrap();
+    let (document, logs, program) = (path("document.md"), path("logs"), program.display().to_string());
+    let full = |parts: &[&str], results: &str| {
+        std::fs::write(&document, "# D\n\n## Last full run\nNone.\n\n## Next\nn\n").unwrap();
+        let settings = [
+            ("TEST_ALL_DOCUMENT", document.as_str()),
+            ("TEST_ALL_FOLDER", logs.as_str()),
+            ("DELIVERY", program.as_str()),
+            ("BRANCH", "develop"),
+            ("RESULTS", results),
+        ];
+        let output = run(Command::new(".ci/test-all").args(parts), &settings);
+        (output, std::fs::read_to_string(&document).unwrap())
+    };
+    let (output, text) = full(&["ci-ok", "branch-name"], "success failure");
+    assert!(!output.status.success(), "{}", told(&output));
+    assert!(text.contains("; one part failed.") && text.ends_with("\n\n## Next\nn\n"), "{text}");
+    let row = |part: &str| text.lines().find(|line| line.starts_with(&format!("| {part} |"))).unwrap();
+    assert!(row("ci-ok").starts_with("| ci-ok | FAILED | 0."), "{text}");
+    assert!(row("ci-ok").contains("a job did not succeed"), "{text}");
+    assert!(row("branch-name").starts_with("| branch-name | passed | 0."), "{text}");
+    let (output, text) = full(&["ci-ok"], "success");
+    assert!(output.status.success() && text.contains("; every part passed."), "{}{text}", told(&output));
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
-use ats_delivery_tests::{checkout, document, files, text};
+use ats_delivery_tests::{checkout, document, files, parts, text};
 use regex::Regex;
 use serde_json::{Value, json};
 
@@ -213,12 +213,9 @@ const NOT_RUN: [(&str, &str); 5] = [
 
 #[test]
 fn targets_of_workflows_are_run_by_the_tests() {
-    let makefile = text("Makefile");
-    let rule = Regex::new(r"(?m)^([a-z-]+):([^#\n=]*)").unwrap();
-    let rules: BTreeMap<String, Vec<String>> = rule
-        .captures_iter(&makefile)
-        .map(|found| (found[1].to_owned(), found[2].split_whitespace().map(str::to_owned).collect()))
-        .collect();
+    let rule = Regex::new(r"(?m)^([a-z-]+):").unwrap();
+    let rules: BTreeMap<String, Vec<String>> =
+        rule.captures_iter(&text("Makefile")).map(|found| (found[1].to_owned(), parts(&found[1]))).collect();
     let mut reached = BTreeSet::new();
     let mut left = vec!["test-all".to_owned()];
     while let Some(target) = left.pop() {

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use ats_system_tests::{condition, digests, is_ready};
-use ats_test_cluster::argocd::{NAMESPACE, USER};
+use ats_test_cluster::argocd::{self, NAMESPACE, USER};
 use ats_test_cluster::install::{COMPONENTS, LEDGER_SECRET, STORE_CLAIM, component_image};
 use ats_test_cluster::{Audit, Cluster, Mark, Options, eventually};
 use serde_json::{Value, json};
+use tokio::process::Command;
 
 use crate::fork::Fork;
 
@@ -54,6 +55,19 @@ impl Site {
         output.success().expect("kubectl ends well")
     }
 
+    /// Argo CD's command line, asked of its server, which has to end well; its standard output.
+    pub async fn argocd(&self, arguments: &[&str]) -> String {
+        let node = self.cluster.state().node.as_ref().expect("there is a node");
+        let server = argocd::server(node).to_string();
+        let mut command = Command::new(argocd::command_line().expect("Argo CD is built"));
+        // Nothing of the user's own.
+        command.env("HOME", self.images.with_file_name("home"));
+        let output = command.args(arguments).args(["--plaintext", "--server", &server]).output().await;
+        let output = output.expect("argocd runs");
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("argocd writes text")
+    }
+
     async fn try_get(&self, arguments: &[&str]) -> Result<Value, String> {
         let line = ["get", "--output=json"].into_iter().chain(arguments.iter().copied());
         let output = self.cluster.kubectl(line).await.map_err(|error| error.to_string())?;
@@ -83,13 +97,13 @@ impl Site {
     }
 
     pub async fn until<T>(&self, what: &str, ask: impl AsyncFnMut() -> Result<T, String>) -> T {
-        match eventually(what, LIMIT, ask).await {
-            Ok(answer) => {
-                self.tell(what);
-                answer
-            }
-            Err(error) => panic!("{error}"),
-        }
+        let answer = self.quietly(what, ask).await;
+        self.tell(what);
+        answer
+    }
+
+    async fn quietly<T>(&self, what: &str, ask: impl AsyncFnMut() -> Result<T, String>) -> T {
+        eventually(what, LIMIT, ask).await.unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// The Application of an environment, or of the cluster.
@@ -130,7 +144,7 @@ impl Site {
     /// Has Argo CD look at the repository and at the cluster again, and waits until it has.
     pub async fn refresh(&self, name: &str, how: &str) {
         self.ask(name, how).await;
-        self.until(&format!("{name}: looked at again ({how})"), async || {
+        self.quietly(&format!("{name}: looked at again ({how})"), async || {
             let found = self.application(name).await;
             let waits = found.pointer("/metadata/annotations/argocd.argoproj.io~1refresh").is_some();
             if waits { Err("not yet".to_owned()) } else { Ok(()) }
@@ -144,7 +158,7 @@ impl Site {
         let application = namespace(name);
         let line = ["annotate", "--overwrite", "--namespace", NAMESPACE, "application", &application];
         // At first the set has not made it yet.
-        self.until(&format!("{name}: asked to look"), async || {
+        self.quietly(&format!("{name}: asked to look"), async || {
             let output = self.cluster.kubectl(line.into_iter().chain([annotation.as_str()])).await;
             output.and_then(ats_test_cluster::Output::success).map(drop).map_err(|error| error.to_string())
         })

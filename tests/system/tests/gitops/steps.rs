@@ -1,13 +1,17 @@
 //! What is seen, one after the other on one node.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use ats_test_cluster::argocd::{NAMESPACE, USER};
 use serde_json::{Value, json};
 
 use crate::fork::git;
+use crate::shown;
 use crate::site::{Site, health, message, namespace};
 
+/// How often Argo CD is asked to look again while nothing changes.
+const REFRESHES: u32 = 30;
 const KUSTOMIZATION: &str = "deployment/environments/development/kustomization.yaml";
 const STRATEGY: &str = "deployment/kubernetes/base/objects/strategy.yaml";
 
@@ -57,8 +61,8 @@ pub async fn a_number_changes(site: &Site) {
 }
 
 /// A commit to the documentation deploys nothing; one to the branch that concerns no environment, and looking again and
-/// again, make Argo CD write nothing, and the operator neither.
-pub async fn nothing_changes(site: &Site) {
+/// again over that time, make Argo CD write nothing, and the operator neither.
+pub async fn nothing_changes(site: &Site, time: Duration) {
     let (head, mark) = (site.fork.head(), site.mark());
     site.fork.write("README.md", "A fork.\n");
     let documentation = site.fork.commit("Documentation");
@@ -73,10 +77,15 @@ pub async fn nothing_changes(site: &Site) {
     });
     site.follows("cluster", Some(&documentation), "Healthy").await;
     site.follows("development", Some(&commit), "Healthy").await;
-    for how in ["normal", "hard", "normal"] {
+    let began = Instant::now();
+    for round in 1..=REFRESHES {
+        // A hard one renders the manifests anew, too.
+        let how = if round % 5 == 0 { "hard" } else { "normal" };
         site.refresh("development", how).await;
         site.refresh("cluster", how).await;
+        tokio::time::sleep((time * round / REFRESHES).saturating_sub(began.elapsed())).await;
     }
+    site.tell(&format!("{REFRESHES} refreshes in {} s", began.elapsed().as_secs()));
     let application = site.follows("development", Some(&commit), "Healthy").await;
     assert_eq!(application["status"]["operationState"]["finishedAt"], synced, "no sync began");
     let written = site.applied(mark);
@@ -130,7 +139,7 @@ pub async fn a_mistake_shows_and_is_reverted(site: &Site) {
     let words = message(&site.object("development", "strategy/core-dip").await, "Stalled");
     assert!(words.contains("rsy"), "{words}");
     assert_eq!(health(&application, "Strategy"), &json!({"status": "Degraded", "message": words}));
-    println!("         Argo CD says: {words}");
+    shown::a_mistake(site, &words).await;
 
     let mark = site.mark();
     let commit = site.fork.by_hand(|folder| {
@@ -182,12 +191,10 @@ pub async fn promotion(site: &Site, from: &str, to: &str) {
     site.follows(from, None, "Healthy").await;
 }
 
-/// A halt is an annotation that no file has: Argo CD leaves it, and shows it.
+/// A halt, by its action, is an annotation that no file has: Argo CD leaves it, and shows it.
 pub async fn a_halt_stays(site: &Site, environment: &str) {
-    let namespace = namespace(environment);
+    shown::run(site, environment, "halt").await;
     let mark = site.mark();
-    let halt = "trading.ats.dev/halt=news";
-    site.kubectl(&["annotate", "strategy", "core-dip", "--namespace", &namespace, halt]).await;
     let words = site
         .until(&format!("{environment}: halted"), async || {
             let strategy = site.object(environment, "strategy/core-dip").await;
@@ -209,7 +216,8 @@ pub async fn a_halt_stays(site: &Site, environment: &str) {
     .await;
     site.follows(environment, None, "Healthy").await;
     let strategy = site.object(environment, "strategy/core-dip").await;
-    assert_eq!(strategy["metadata"]["annotations"]["trading.ats.dev/halt"], "news");
+    let halt = text(&strategy["metadata"]["annotations"]["trading.ats.dev/halt"]);
+    assert!(halt.starts_with("by Argo CD, "), "{halt}");
     assert!(site.applied(mark).is_empty(), "{:#?}", site.applied(mark).events());
 }
 

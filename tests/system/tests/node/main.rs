@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "what is measured is told")]
 
 mod chain;
+mod dashboards;
 mod kills;
 mod look;
 mod operator_killed;
