@@ -13,6 +13,7 @@ use ats_ledger::{Ledger, OrderFilter, StrategyIdentity};
 use ats_pipeline::spec::{BacktestSpec, StrategyCore, TradeSpec};
 use ats_trading_strategy::backtest;
 use ats_trading_strategy::market::Market;
+use ats_trading_strategy::search::Part;
 use ats_trading_strategy::trade::{
     LocalCoordination, PaperTrading, RunEnd, SystemClock, order_prefix, paper,
 };
@@ -211,7 +212,8 @@ async fn bars_come_in_order_with_their_deadlines() {
     ] {
         let market = small(interval);
         let core = StrategyCore { interval, stop: None, sizing: equal(), rank_by: None, ..core() };
-        let mut feed = MarketFeed::new(&core, &market, Calendar::xnys(), date(2024, 7, 2)).unwrap();
+        let part = Part { from: date(2024, 7, 2), to: Date::MAX, core, choice: None };
+        let mut feed = MarketFeed::new(vec![part], "x", &market, Calendar::xnys());
         let mut after = None;
         for (known_at, decide_by) in expected {
             let bar = feed.next(after).await.unwrap().unwrap();
