@@ -113,6 +113,41 @@ const FIGURES: [&str; 17] = [
     "winRate",
 ];
 
+/// A strategy's run over a span.
+#[derive(Debug, Clone)]
+pub struct Simulation {
+    /// All rows.
+    pub record: Record,
+    /// The engine as the last bar left it.
+    pub engine: Engine,
+    /// The last session of the span.
+    pub to: Date,
+}
+
+/// Trades a strategy over its span: signals, slices, engine, rows; no statistics and no files.
+///
+/// # Errors
+/// When the settings contradict each other, the span holds no session, or a number leaves its range.
+pub fn simulate(
+    spec: &BacktestSpec,
+    market: &Market,
+    calendar: &Calendar,
+    identity: &str,
+) -> Result<Simulation, BacktestError> {
+    let config = engine_config(&spec.core, identity)?;
+    let (from, to) = span(spec, market, calendar)?;
+    let slices = Slices::new(&spec.core, market, calendar, spec.prices)?;
+    let mut engine = Engine::new(config).map_err(ConvertError::from)?;
+    let mut record = Record::default();
+    let mut walk = slices.walk(from, to, Control::Run);
+    let mut events = Vec::new();
+    while let Some(slice) = walk.advance() {
+        engine.advance(slice?, &mut events)?;
+        record.extend(events.drain(..))?;
+    }
+    Ok(Simulation { record, engine, to })
+}
+
 /// Runs a backtest. `identity` begins the client order ids; `lineage` names what it is computed from.
 pub fn run(
     spec: &BacktestSpec,
@@ -121,15 +156,7 @@ pub fn run(
     identity: &str,
     lineage: &[(String, String)],
 ) -> Result<BacktestOutput, BacktestError> {
-    let config = engine_config(&spec.core, identity)?;
-    let (from, to) = span(spec, market, calendar)?;
-    let slices = Slices::new(&spec.core, market, calendar, spec.prices)?;
-    let mut engine = Engine::new(config).map_err(ConvertError::from)?;
-    let mut record = Record::default();
-    for slice in slices.between(from, to, Control::Run) {
-        record.extend(engine.step(&slice?)?)?;
-    }
-
+    let Simulation { record, engine, to } = simulate(spec, market, calendar, identity)?;
     let closes = record.closes();
     let open = engine.state().account.open_trades()?;
     let initial_cash = engine.config().initial_cash.to_f64();
