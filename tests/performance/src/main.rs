@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use ats_performance_tests::machine::Machine;
 use ats_performance_tests::operator::{self, System};
-use ats_performance_tests::process::{self, Case, Size, backtest, features, functions};
+use ats_performance_tests::process::{self, Case, Size, backtest, engines, features, functions};
 use ats_performance_tests::report::{Document, Section};
 use ats_performance_tests::{Result, images, local, say};
 use clap::{Parser, Subcommand, ValueEnum};
@@ -56,7 +56,7 @@ enum Part {
     Functions,
     /// Stage features.
     Features,
-    /// Backtests.
+    /// Backtests, alone and beside other engines.
     Backtest,
     /// `ats run` of the samples.
     Run,
@@ -140,10 +140,12 @@ async fn measure(arguments: &Arguments) -> Result<()> {
     if wanted(Part::Backtest) {
         let sizes = match quick {
             true => vec![Size::minutes(1, 5_000), Size::daily(4, 500)],
-            false => vec![Size::minutes(1, 1_000_000), Size::daily(50, 2_520)],
+            false => vec![Size::minutes(1, 1_000_000), Size::daily(500, 2_520)],
         };
         let (section, value) = backtest::measure(&sizes, rounds)?;
         tell(&mut document, "backtest", &section, &value)?;
+        let (section, value) = engines::measure(quick, rounds)?;
+        tell(&mut document, "engines", &section, &value)?;
     }
     if wanted(Part::Operator) {
         let plan = match (&arguments.objects[..], quick) {

@@ -132,6 +132,48 @@ const FIGURES: [&str; 17] = [
     "winRate",
 ];
 
+/// A strategy's run over a span.
+#[derive(Debug, Clone)]
+pub struct Simulation {
+    /// All rows.
+    pub record: Record,
+    /// The engine as the last bar left it.
+    pub engine: Engine,
+    /// What was tried and chosen, where parameters are searched.
+    pub searched: Option<Searched>,
+    /// The last session of the span.
+    pub to: Date,
+}
+
+/// Trades a strategy over its span: signals, slices, engine, rows; no statistics and no files.
+///
+/// # Errors
+/// When the settings contradict each other, the span holds no session, or a number leaves its range.
+pub fn simulate(
+    spec: &BacktestSpec,
+    market: &Market,
+    calendar: &Calendar,
+    identity: &str,
+) -> Result<Simulation, BacktestError> {
+    let (from, to) = span(spec, market, calendar)?;
+    let (searched, parts) = plan(spec, market, calendar, (from, to))?;
+    let mut engine = Engine::new(engine_config(&spec.core, identity)?).map_err(ConvertError::from)?;
+    let mut record = Record::default();
+    let mut events = Vec::new();
+    for part in &parts {
+        // One account: what is held and what waits goes on under the next window's parameters.
+        engine = Engine::resume(engine_config(&part.core, identity)?, engine.state().clone())
+            .map_err(ConvertError::from)?;
+        let slices = Slices::new(&part.core, market, calendar, spec.prices)?;
+        let mut walk = slices.walk(part.from, part.to, Control::Run);
+        while let Some(slice) = walk.advance() {
+            engine.advance(slice?, &mut events)?;
+            record.extend(events.drain(..))?;
+        }
+    }
+    Ok(Simulation { record, engine, searched, to })
+}
+
 /// Runs a backtest. `identity` begins the client order ids; `lineage` names what it is computed from.
 pub fn run(
     spec: &BacktestSpec,
@@ -140,20 +182,7 @@ pub fn run(
     identity: &str,
     lineage: &[(String, String)],
 ) -> Result<BacktestOutput, BacktestError> {
-    let (from, to) = span(spec, market, calendar)?;
-    let (searched, parts) = plan(spec, market, calendar, (from, to))?;
-    let mut engine = Engine::new(engine_config(&spec.core, identity)?).map_err(ConvertError::from)?;
-    let mut record = Record::default();
-    for part in &parts {
-        // One account: what is held and what waits goes on under the next window's parameters.
-        engine = Engine::resume(engine_config(&part.core, identity)?, engine.state().clone())
-            .map_err(ConvertError::from)?;
-        let slices = Slices::new(&part.core, market, calendar, spec.prices)?;
-        for slice in slices.between(part.from, part.to, Control::Run) {
-            record.extend(engine.step(&slice?)?)?;
-        }
-    }
-
+    let Simulation { record, engine, searched, to } = simulate(spec, market, calendar, identity)?;
     let closes = record.closes();
     let open = engine.state().account.open_trades()?;
     let initial_cash = engine.config().initial_cash.to_f64();

@@ -1,6 +1,6 @@
 //! Gathers a run's events into rows: orders with what became of them, trades, lots, the equity curve.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::engine::{
     ClientOrderId, ClosedLot, CutReason, EquityPoint, Event, Fill, Latch, Money, NumberError, Order, Side,
@@ -89,12 +89,13 @@ pub struct Record {
     pub dividends: Money,
     /// What borrowing shorts cost.
     pub borrowing: Money,
-    places: BTreeMap<ClientOrderId, usize>,
+    /// Where the row of an order is that something may still happen to.
+    places: HashMap<ClientOrderId, usize>,
 }
 
 impl Record {
     /// Takes in a step's events.
-    pub fn extend(&mut self, events: Vec<Event>) -> Result<(), NumberError> {
+    pub fn extend(&mut self, events: impl IntoIterator<Item = Event>) -> Result<(), NumberError> {
         for event in events {
             match event {
                 Event::Ordered(order) => {
@@ -102,7 +103,9 @@ impl Record {
                     self.orders.push(OrderRow { order, fill: None, cancelled: Vec::new() });
                 }
                 Event::Filled(fill) => {
-                    if let Some(row) = self.row(&fill.order) {
+                    // It fills once; what of it is cancelled was told before.
+                    if let Some(row) = self.places.remove(&fill.order).and_then(|at| self.orders.get_mut(at))
+                    {
                         row.fill = Some(fill);
                     }
                 }

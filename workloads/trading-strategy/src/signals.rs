@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ats_calendar::{Calendar, CalendarError};
-use ats_columns::evaluate::{Column, EvaluateError, Inputs, evaluate};
+use ats_columns::evaluate::{Column, EvaluateError, Inputs, evaluate, evaluate_all};
 use ats_columns::{Adjustment, ColumnsError};
 use ats_crds::strategy::TradedPrices;
 use ats_expression::{
@@ -73,7 +73,8 @@ pub struct Rules {
     kinds: BTreeMap<Name, Kind>,
 }
 
-/// One ticker's signals, aligned to its bars. Prices and volumes are in traded dollars and shares.
+/// One ticker's signals, aligned to its bars; a column that the strategy does not ask for is empty. Prices and volumes
+/// are in traded dollars and shares.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Signals {
     /// Results of the rules; an undefined one is false.
@@ -92,7 +93,7 @@ pub struct Signals {
     pub average_volume: Vec<f64>,
     /// Annual volatility that sizes a position; not a number where undefined.
     pub volatility: Vec<f64>,
-    /// Average true range of an entry's limit; not a number where undefined, empty where none is asked for.
+    /// Average true range of an entry's limit; not a number where undefined.
     pub limit_atr: Vec<f64>,
     /// Average true range of an entry's stop; as above.
     pub stop_atr: Vec<f64>,
@@ -220,7 +221,7 @@ impl Rules {
             .iter()
             .map(|(ticker, history)| {
                 let inputs = self.inputs(core, market, history, calendar)?;
-                Ok((ticker.clone(), self.of_ticker(&inputs, history, calendar, prices)?))
+                Ok((ticker.clone(), self.of_ticker(core, &inputs, history, calendar, prices)?))
             })
             .collect()
     }
@@ -253,55 +254,68 @@ impl Rules {
 
     fn of_ticker(
         &self,
+        core: &StrategyCore,
         inputs: &Inputs<'_>,
         history: &TickerHistory,
         calendar: &Calendar,
         prices: TradedPrices,
     ) -> Result<Signals, SignalError> {
-        let bars = &history.bars;
-        let rows = bars.len();
-        let rule = |field, rule: &Option<Typed>| -> Result<Vec<bool>, SignalError> {
-            match rule {
-                None => Ok(vec![false; rows]),
-                Some(rule) => Ok(truth(&evaluate(rule, inputs).map_err(missing(field))?)),
-            }
-        };
         let number = |field, value: Option<&Typed>, inputs: &Inputs<'_>| -> Result<Vec<f64>, SignalError> {
             match value {
-                None => Ok(vec![f64::NAN; rows]),
+                None => Ok(Vec::new()),
                 Some(value) => Ok(evaluate(value, inputs).map_err(missing(field))?.to_floats().to_vec()),
             }
         };
         // The stop's ATR and the volume are taken over fully adjusted bars, in which no action makes a gap, and
         // brought back to what is traded.
-        let adjusted = Inputs::new(bars, Adjustment::SplitsAndDividends, calendar)?;
+        let made;
+        let adjusted = match adjustment(core) {
+            Adjustment::SplitsAndDividends => inputs,
+            Adjustment::Splits | Adjustment::None => {
+                made = Inputs::new(&history.bars, Adjustment::SplitsAndDividends, calendar)?;
+                &made
+            }
+        };
         let scales = Scales::new(history, prices);
         let range = |field, atr: Option<&Typed>| -> Result<Vec<f64>, SignalError> {
-            let atr = number(field, atr, &adjusted)?;
+            let atr = number(field, atr, adjusted)?;
             Ok(atr.iter().enumerate().map(|(row, atr)| atr * scales.of_adjusted_price(row)).collect())
         };
-        let entry_range = |atr: Option<&Typed>| match atr {
-            Some(_) => range("execution.entry", atr),
-            None => Ok(Vec::new()),
-        };
-        let atr = range("risk.stop.atr", self.atr.as_ref())?;
-        let average_volume = number("costs.maxVolumeShare", Some(&self.volume), &adjusted)?
-            .iter()
-            .enumerate()
-            .map(|(row, volume)| volume * scales.of_adjusted_volume(row))
-            .collect();
+        let mut average_volume = number("costs.maxVolumeShare", Some(&self.volume), adjusted)?;
+        for (row, volume) in average_volume.iter_mut().enumerate() {
+            *volume *= scales.of_adjusted_volume(row);
+        }
+        let mut rules = self.rules(inputs)?;
+        let mut rule = |field| rules.remove(field).unwrap_or_default();
         Ok(Signals {
-            entry: rule("signal.rules.entry", &self.entry)?,
-            exit: rule("signal.rules.exit", &self.exit)?,
-            short_entry: rule("signal.rules.shortEntry", &self.short_entry)?,
-            short_exit: rule("signal.rules.shortExit", &self.short_exit)?,
+            entry: rule("signal.rules.entry"),
+            exit: rule("signal.rules.exit"),
+            short_entry: rule("signal.rules.shortEntry"),
+            short_exit: rule("signal.rules.shortExit"),
             rank_by: number("portfolio.rankBy", self.rank_by.as_ref(), inputs)?,
-            atr,
+            atr: range("risk.stop.atr", self.atr.as_ref())?,
             average_volume,
-            volatility: number("portfolio.sizing.volatilityTarget", self.volatility.as_ref(), &adjusted)?,
-            limit_atr: entry_range(self.limit_atr.as_ref())?,
-            stop_atr: entry_range(self.stop_atr.as_ref())?,
+            volatility: number("portfolio.sizing.volatilityTarget", self.volatility.as_ref(), adjusted)?,
+            limit_atr: range("execution.entry", self.limit_atr.as_ref())?,
+            stop_atr: range("execution.entry", self.stop_atr.as_ref())?,
         })
+    }
+
+    /// The rules' results by field; what they have in common is computed once.
+    fn rules(&self, inputs: &Inputs<'_>) -> Result<BTreeMap<&'static str, Vec<bool>>, SignalError> {
+        // Each needs a name, which is no feature's.
+        let names = (0..).filter_map(|number| Name::new(&format!("rule_{number}")).ok());
+        let rules: Vec<(Name, (&'static str, &Typed))> =
+            names.filter(|name| !self.kinds.contains_key(name)).zip(self.named()).collect();
+        let mut results = Vec::with_capacity(rules.len());
+        let expressions = rules.iter().map(|(name, (_, rule))| (name, *rule));
+        let ended = evaluate_all(expressions, inputs, |_, column| results.push(truth(&column)));
+        let fields = || rules.iter().map(|(_, (field, _))| *field);
+        match ended {
+            Ok(()) => Ok(fields().zip(results).collect()),
+            // As many as have results came before the one that failed.
+            Err(source) => Err(missing(fields().nth(results.len()).unwrap_or("signal.rules"))(source)),
+        }
     }
 }
 

@@ -107,33 +107,33 @@ impl<'a> Slices<'a> {
         to: Date,
         control: Control,
     ) -> impl Iterator<Item = Result<Slice, SliceError>> + '_ {
-        let mut next: Vec<usize> = self
-            .lines
-            .iter()
-            .map(|line| line.history.bars.session().partition_point(|session| session.date() < from))
-            .collect();
-        self.calendar.sessions(from, to).iter().flat_map(move |session| {
-            let starts = match self.calendar.bar_starts(*session, self.interval) {
-                Ok(starts) => starts,
-                Err(error) => return vec![Err(error.into())],
-            };
-            let last = starts.len().saturating_sub(1);
-            starts
-                .iter()
-                .enumerate()
-                .map(|(place, start)| {
-                    let mut slice = self.slice(*session, *start, &mut next)?;
-                    slice.session_close = place == last;
-                    slice.rebalance = place == last && self.ends_period(*session);
-                    slice.control = control;
-                    if place == 0 {
-                        slice.nights = self.nights(*session);
-                        slice.actions = self.actions.get(session).cloned().unwrap_or_default();
-                    }
-                    Ok(slice)
-                })
-                .collect()
-        })
+        let mut walk = self.walk(from, to, control);
+        std::iter::from_fn(move || walk.advance().map(|slice| slice.cloned()))
+    }
+
+    /// The same, lent one after the other out of one place in memory.
+    #[must_use]
+    pub fn walk(&self, from: Date, to: Date, control: Control) -> Walk<'_, 'a> {
+        let before =
+            |line: &Line<'_>| line.history.bars.session().partition_point(|session| session.date() < from);
+        Walk {
+            slices: self,
+            sessions: self.calendar.sessions(from, to).iter(),
+            starts: Vec::new().into_iter(),
+            ends_period: false,
+            next: self.lines.iter().map(before).collect(),
+            slice: Slice {
+                session: from,
+                timestamp: Timestamp::UNIX_EPOCH,
+                session_close: false,
+                rebalance: false,
+                nights: 0,
+                actions: Vec::new(),
+                tickers: self.lines.iter().map(|line| nothing(line.ticker.clone())).collect(),
+                control,
+                reset_latch: false,
+            },
+        }
     }
 
     /// Calendar days since the session before; 0 for the calendar's first.
@@ -141,70 +141,124 @@ impl<'a> Slices<'a> {
         let before = self.calendar.previous(session).map(|before| session.date() - before.date());
         before.map_or(0, |span| u32::try_from(span.get_days()).unwrap_or_default())
     }
+}
 
-    fn slice(&self, session: Session, start: Timestamp, next: &mut [usize]) -> Result<Slice, SliceError> {
+/// Goes through the slices of a span.
+pub struct Walk<'s, 'a> {
+    slices: &'s Slices<'a>,
+    /// Sessions to come.
+    sessions: std::slice::Iter<'s, Session>,
+    /// Bars to come of the session.
+    starts: std::vec::IntoIter<Timestamp>,
+    /// Whether the session ends a rebalance period.
+    ends_period: bool,
+    /// The next row of each ticker.
+    next: Vec<usize>,
+    slice: Slice,
+}
+
+impl Walk<'_, '_> {
+    /// The next slice; none after the last one.
+    pub fn advance(&mut self) -> Option<Result<&Slice, SliceError>> {
+        let start = match self.starts.next() {
+            Some(start) => {
+                // What lies before a session's first bar is given once.
+                self.slice.nights = 0;
+                self.slice.actions.clear();
+                start
+            }
+            None => loop {
+                let session = *self.sessions.next()?;
+                match self.begin(session) {
+                    Ok(Some(start)) => break start,
+                    Ok(None) => {}
+                    Err(error) => return Some(Err(error)),
+                }
+            },
+        };
+        Some(self.fill(start).map(|()| &self.slice))
+    }
+
+    /// What is the same in all bars of a session, and what lies before the first, whose start is returned.
+    fn begin(&mut self, session: Session) -> Result<Option<Timestamp>, SliceError> {
+        let Self { slices, slice, .. } = self;
+        self.starts = slices.calendar.bar_starts(session, slices.interval)?.into_iter();
+        self.ends_period = slices.ends_period(session);
+        slice.session = session.date();
+        slice.nights = slices.nights(session);
+        slice.actions = slices.actions.get(&session).cloned().unwrap_or_default();
+        for (line, part) in slices.lines.iter().zip(&mut slice.tickers) {
+            (part.active, part.focus) = line.history.standing(slice.session);
+        }
+        Ok(self.starts.next())
+    }
+
+    fn fill(&mut self, start: Timestamp) -> Result<(), SliceError> {
+        let Self { slices, slice, .. } = self;
+        slice.timestamp = start;
+        slice.session_close = self.starts.len() == 0;
+        slice.rebalance = slice.session_close && self.ends_period;
         let at = start.as_microsecond();
-        let mut tickers = Vec::with_capacity(self.lines.len());
-        for (line, next) in self.lines.iter().zip(next) {
-            let bars = &line.history.bars;
+        for ((line, next), part) in slices.lines.iter().zip(&mut self.next).zip(&mut slice.tickers) {
+            let times = line.history.bars.timestamp();
             // Bars outside the grid (extended hours) are not traded on.
-            while bars.timestamp().get(*next).is_some_and(|timestamp| *timestamp < at) {
+            while times.get(*next).is_some_and(|timestamp| *timestamp < at) {
                 *next += 1;
             }
-            let row = (bars.timestamp().get(*next) == Some(&at)).then_some(*next);
-            tickers.push(line.part(session.date(), row)?);
+            match times.get(*next) == Some(&at) {
+                true => line.tell(*next, slice.session, part)?,
+                false if part.bar.is_some() => {
+                    let (active, focus) = (part.active, part.focus);
+                    *part = TickerSlice { active, focus, ..nothing(part.ticker.clone()) };
+                }
+                false => {}
+            }
         }
-        Ok(Slice {
-            session: session.date(),
-            timestamp: start,
-            session_close: false,
-            rebalance: false,
-            nights: 0,
-            actions: Vec::new(),
-            tickers,
-            control: Control::Run,
-            reset_latch: false,
-        })
+        Ok(())
+    }
+}
+
+/// A ticker without a bar.
+fn nothing(ticker: Ticker) -> TickerSlice {
+    TickerSlice {
+        ticker,
+        bar: None,
+        active: false,
+        focus: false,
+        signal: Signal::default(),
+        atr: None,
+        average_volume: None,
+        volatility: None,
+        limit_atr: None,
+        stop_atr: None,
     }
 }
 
 impl Line<'_> {
-    fn part(&self, session: Date, row: Option<usize>) -> Result<TickerSlice, SliceError> {
-        let (active, focus) = self.history.standing(session);
-        let mut part = TickerSlice {
-            ticker: self.ticker.clone(),
-            bar: None,
-            active,
-            focus,
-            signal: Signal::default(),
-            atr: None,
-            average_volume: None,
-            volatility: None,
-            limit_atr: None,
-            stop_atr: None,
+    /// The bar of a row, and what is decided on at its close.
+    fn tell(&self, row: usize, session: Date, part: &mut TickerSlice) -> Result<(), SliceError> {
+        let signals = &self.signals;
+        // A column that nobody asks for is empty.
+        let is_true = |rule: &[bool]| rule.get(row).copied().unwrap_or(false);
+        let number = |values: &[f64]| values.get(row).copied().filter(|value| !value.is_nan());
+        // A range of zero is known, and too small to size by.
+        let range = |values: &[f64]| number(values).map(|atr| Price::from_f64(atr).unwrap_or_default());
+        part.bar = Some(self.bar(session, row)?);
+        part.signal = Signal {
+            score: number(&self.history.scores),
+            entry: is_true(&signals.entry),
+            exit: is_true(&signals.exit),
+            short_entry: is_true(&signals.short_entry),
+            short_exit: is_true(&signals.short_exit),
+            rank_by: number(&signals.rank_by),
         };
-        if let Some(row) = row {
-            part.bar = Some(self.bar(session, row)?);
-            let signals = &self.signals;
-            let number = |values: &[f64]| values.get(row).copied().filter(|value| !value.is_nan());
-            part.signal = Signal {
-                score: number(&self.history.scores),
-                entry: signals.entry[row],
-                exit: signals.exit[row],
-                short_entry: signals.short_entry[row],
-                short_exit: signals.short_exit[row],
-                rank_by: number(&signals.rank_by),
-            };
-            // A range of zero is known, and too small to size by.
-            let range = |values: &[f64]| number(values).map(|atr| Price::from_f64(atr).unwrap_or_default());
-            part.atr = range(&signals.atr);
-            part.limit_atr = range(&signals.limit_atr);
-            part.stop_atr = range(&signals.stop_atr);
-            part.average_volume =
-                number(&signals.average_volume).map(|volume| volume.clamp(0.0, 9e15).floor() as i64);
-            part.volatility = number(&signals.volatility).and_then(Fraction::from_f64);
-        }
-        Ok(part)
+        part.atr = range(&signals.atr);
+        part.limit_atr = range(&signals.limit_atr);
+        part.stop_atr = range(&signals.stop_atr);
+        part.average_volume =
+            number(&signals.average_volume).map(|volume| volume.clamp(0.0, 9e15).floor() as i64);
+        part.volatility = number(&signals.volatility).and_then(Fraction::from_f64);
+        Ok(())
     }
 
     fn bar(&self, session: Date, row: usize) -> Result<Bar, SliceError> {

@@ -11,7 +11,8 @@ use serde::Serialize;
 use super::pipeline::{FEATURES, Pipeline, prepare};
 use super::{Size, features};
 use crate::report::{Section, Unit};
-use crate::rivals::{Rivals, write_column};
+use crate::rivals::functions::Rivals;
+use crate::rivals::write_column;
 use crate::statistics::{Sample, Summary, interleaved, spread};
 use crate::{Result, say};
 

@@ -4,8 +4,10 @@
 //! subcommand, which prints one line of JSON.
 
 pub mod backtest;
+pub mod engines;
 pub mod features;
 pub mod functions;
+pub mod made_up;
 pub mod pipeline;
 
 use std::path::Path;

@@ -1,0 +1,79 @@
+//! TA-Lib, pandas and Polars.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Process, file};
+use crate::Result;
+
+/// What a library has.
+#[derive(Debug, Deserialize)]
+pub struct Hello {
+    /// Version of each library.
+    pub versions: BTreeMap<String, String>,
+    /// Libraries that have an expression.
+    pub offered: BTreeMap<String, Vec<String>>,
+}
+
+#[derive(Serialize)]
+struct Request<'a> {
+    library: &'a str,
+    expressions: &'a [&'a str],
+    output: Option<&'a Path>,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    seconds: f64,
+}
+
+/// Libraries of functions over columns.
+#[derive(Debug)]
+pub struct Rivals {
+    process: Process,
+    output: PathBuf,
+    /// What they said at the start.
+    pub hello: Hello,
+}
+
+impl Rivals {
+    /// Starts them over the columns in a folder.
+    ///
+    /// # Errors
+    /// When packages cannot be installed, or the process does not begin.
+    pub fn start(columns: &Path) -> Result<Self> {
+        let requirements = file("rivals/requirements.txt");
+        let folder = columns.to_string_lossy();
+        let (process, hello) =
+            Process::start("rivals", &requirements, &file("rivals/functions.py"), &[&folder])?;
+        Ok(Self { process, output: columns.join("output"), hello })
+    }
+
+    /// Seconds that a library takes for expressions, one after the other.
+    ///
+    /// # Errors
+    /// When the process ends.
+    pub fn seconds(&mut self, library: &str, expressions: &[&str]) -> Result<f64> {
+        let answer: Answer = self.process.ask(&Request { library, expressions, output: None })?;
+        Ok(answer.seconds)
+    }
+
+    /// The values that a library gives.
+    ///
+    /// # Errors
+    /// When the process ends.
+    pub fn values(&mut self, library: &str, expression: &str) -> Result<Vec<f64>> {
+        let request = Request { library, expressions: &[expression], output: Some(&self.output) };
+        let _: Answer = self.process.ask(&request)?;
+        let bytes = std::fs::read(&self.output)?;
+        let (values, rest) = bytes.as_chunks::<8>();
+        if !rest.is_empty() {
+            return Err(
+                format!("{library}: {expression} wrote {} bytes, which are no numbers", bytes.len()).into()
+            );
+        }
+        Ok(values.iter().map(|value| f64::from_le_bytes(*value)).collect())
+    }
+}
