@@ -272,8 +272,11 @@ fn account(
     let slices = Slices::new(core, market, calendar, spec.prices)?;
     let mut engine = Engine::new(config).map_err(ConvertError::from)?;
     let (mut closes, mut trades) = (Vec::new(), 0);
-    for slice in slices.between(from, to, Control::Run) {
-        for event in engine.step(&slice?)? {
+    let mut walk = slices.walk(from, to, Control::Run);
+    let mut events = Vec::new();
+    while let Some(slice) = walk.advance() {
+        engine.advance(slice?, &mut events)?;
+        for event in events.drain(..) {
             match event {
                 Event::Equity(point) if point.session_close => closes.push(Close {
                     session: point.session,
