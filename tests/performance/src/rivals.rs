@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
@@ -19,16 +20,23 @@ pub struct Hello {
     pub offered: BTreeMap<String, Vec<String>>,
 }
 
-#[derive(Serialize)]
-struct Request<'a> {
-    library: &'a str,
-    expressions: &'a [&'a str],
-    output: Option<&'a Path>,
+/// Other people's libraries, and the script that asks them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// Functions of price columns.
+    Functions,
+    /// Models.
+    Training,
 }
 
-#[derive(Deserialize)]
-struct Answer {
-    seconds: f64,
+impl Subject {
+    /// Its script is `rivals/NAME.py`, its packages stand in `rivals/NAME.txt`.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Functions => "functions",
+            Self::Training => "training",
+        }
+    }
 }
 
 /// The process; it ends when this is dropped.
@@ -43,25 +51,29 @@ pub struct Rivals {
 }
 
 impl Rivals {
-    /// Starts it over the columns in a folder, with its packages installed, on one thread.
+    /// Starts it over the columns in a folder, with its packages installed, on so many threads.
     ///
     /// # Errors
     /// When packages cannot be installed, or the process does not begin.
-    pub fn start(columns: &Path) -> Result<Self> {
+    pub fn start(subject: Subject, columns: &Path, threads: usize) -> Result<Self> {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let file = |ending: &str| here.join(format!("rivals/{}.{ending}", subject.name()));
         let installed = Command::new(here.join("../python-packages.sh"))
-            .arg("rivals")
-            .arg(here.join("rivals/requirements.txt"))
+            .arg(format!("rivals-{}", subject.name()))
+            .arg(file("txt"))
             .stderr(Stdio::inherit())
             .output()?;
         if !installed.status.success() {
             return Err("the rivals' Python packages are not there, and cannot be installed".into());
         }
+        let threads = threads.to_string();
+        let pools = ["POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"];
         let mut child = Command::new("python3")
-            .arg(here.join("rivals/functions.py"))
+            .arg(file("py"))
             .arg(columns)
+            .arg(&threads)
             .env("PYTHONPATH", String::from_utf8(installed.stdout)?.trim())
-            .envs(["POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"].map(|name| (name, "1")))
+            .envs(pools.map(|name| (name, &threads)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -73,36 +85,28 @@ impl Rivals {
         Ok(Self { child, requests, answers, output: columns.join("output"), hello })
     }
 
-    /// Seconds that a library takes for expressions, one after the other.
+    /// Where an answer's numbers are written that are too many for a line.
+    #[must_use]
+    pub fn output(&self) -> &Path {
+        &self.output
+    }
+
+    /// The numbers of the last answer that was asked to write them.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn written(&self) -> Result<Vec<f64>> {
+        read_column(&self.output)
+    }
+
+    /// Asks for one thing.
     ///
     /// # Errors
     /// When the process ends.
-    pub fn seconds(&mut self, library: &str, expressions: &[&str]) -> Result<f64> {
-        self.ask(&Request { library, expressions, output: None })
-    }
-
-    /// The values that a library gives.
-    ///
-    /// # Errors
-    /// When the process ends.
-    pub fn values(&mut self, library: &str, expression: &str) -> Result<Vec<f64>> {
-        let output = self.output.clone();
-        self.ask(&Request { library, expressions: &[expression], output: Some(&output) })?;
-        let bytes = std::fs::read(&output)?;
-        let (values, rest) = bytes.as_chunks::<8>();
-        if !rest.is_empty() {
-            return Err(
-                format!("{library}: {expression} wrote {} bytes, which are no numbers", bytes.len()).into()
-            );
-        }
-        Ok(values.iter().map(|value| f64::from_le_bytes(*value)).collect())
-    }
-
-    fn ask(&mut self, request: &Request<'_>) -> Result<f64> {
+    pub fn ask<T: DeserializeOwned>(&mut self, request: &impl Serialize) -> Result<T> {
         writeln!(self.requests, "{}", serde_json::to_string(request)?)?;
         self.requests.flush()?;
-        let answer: Answer = serde_json::from_str(&line(&mut self.answers)?)?;
-        Ok(answer.seconds)
+        Ok(serde_json::from_str(&line(&mut self.answers)?)?)
     }
 }
 
@@ -129,4 +133,17 @@ fn line(answers: &mut BufReader<ChildStdout>) -> Result<String> {
 pub fn write_column(folder: &Path, name: &str, values: &[f64]) -> Result<()> {
     let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
     Ok(std::fs::write(folder.join(name), bytes)?)
+}
+
+/// Reads a column as the process, or [`write_column`], wrote it.
+///
+/// # Errors
+/// When it cannot be read, or is not a list of numbers.
+pub fn read_column(path: &Path) -> Result<Vec<f64>> {
+    let bytes = std::fs::read(path)?;
+    let (values, rest) = bytes.as_chunks::<8>();
+    if !rest.is_empty() {
+        return Err(format!("{} has {} bytes, which are no numbers", path.display(), bytes.len()).into());
+    }
+    Ok(values.iter().map(|value| f64::from_le_bytes(*value)).collect())
 }

@@ -1,17 +1,18 @@
 //! Functions of the expression language, and all features of the case together, beside TA-Lib, pandas and Polars over
 //! the same columns in memory, on one thread.
 
+use std::path::Path;
 use std::time::Instant;
 
 use ats_calendar::Calendar;
 use ats_columns::{Adjustment, Bars, Inputs, evaluate, evaluate_all};
 use ats_expression::{Name, Scope, Typed, check, parse};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::pipeline::{FEATURES, Pipeline, prepare};
 use super::{Size, features};
 use crate::report::{Section, Unit};
-use crate::rivals::{Rivals, write_column};
+use crate::rivals::{Rivals, Subject, write_column};
 use crate::statistics::{Sample, Summary, interleaved, spread};
 use crate::{Result, say};
 
@@ -52,14 +53,14 @@ pub async fn measure(size: &Size, rounds: usize) -> Result<(Section, serde_json:
     for (name, values) in columns {
         write_column(folder.path(), name, values)?;
     }
-    let mut rivals = Rivals::start(folder.path())?;
+    let mut rivals = Rivals::start(Subject::Functions, folder.path(), 1)?;
     let inputs = Inputs::new(bars, Adjustment::None, Calendar::xnys())?;
     let mut all = Vec::new();
     for (expression, libraries) in rivals.hello.offered.clone() {
         let ours = typed(&expression)?;
         let found = evaluate(&ours, &inputs)?.to_floats();
         for library in &libraries {
-            equal(library, &expression, &found, &rivals.values(library, &expression)?)?;
+            equal(library, &expression, &found, &values(&mut rivals, library, &expression)?)?;
         }
         say(&format!("functions: {expression}"));
         let libraries: Vec<&str> = libraries.iter().map(String::as_str).collect();
@@ -93,6 +94,31 @@ pub async fn measure(size: &Size, rounds: usize) -> Result<(Section, serde_json:
     Ok((section(size, rounds, &rivals, &all), serde_json::to_value(&all)?))
 }
 
+#[derive(Serialize)]
+struct Request<'a> {
+    library: &'a str,
+    expressions: &'a [&'a str],
+    output: Option<&'a Path>,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    seconds: f64,
+}
+
+/// Seconds that a library takes for expressions, one after the other.
+fn seconds_of(rivals: &mut Rivals, library: &str, expressions: &[&str]) -> Result<f64> {
+    let answer: Answer = rivals.ask(&Request { library, expressions, output: None })?;
+    Ok(answer.seconds)
+}
+
+/// The values that a library gives.
+fn values(rivals: &mut Rivals, library: &str, expression: &str) -> Result<Vec<f64>> {
+    let output = rivals.output().to_owned();
+    rivals.ask::<Answer>(&Request { library, expressions: &[expression], output: Some(&output) })?;
+    rivals.written()
+}
+
 fn typed(expression: &str) -> Result<Typed> {
     let parsed = parse(expression).map_err(|error| error.to_string())?;
     Ok(check(&parsed, &Scope::new()).map_err(|error| error.to_string())?)
@@ -113,7 +139,7 @@ fn turns(
         let mut round = vec![f64::NAN; libraries.len() + 1];
         for place in order {
             round[place] = match place.checked_sub(1).and_then(|rival| libraries.get(rival)) {
-                Some(library) => rivals.seconds(library, expressions)?,
+                Some(library) => seconds_of(rivals, library, expressions)?,
                 None => ours()?,
             };
         }
