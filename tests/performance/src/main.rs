@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use ats_performance_tests::machine::Machine;
 use ats_performance_tests::operator::{self, System};
-use ats_performance_tests::process::{self, Case, Size, backtest, engines, features, functions};
+use ats_performance_tests::process::{self, Case, Size, backtest, engines, features, functions, training};
 use ats_performance_tests::report::{Document, Section};
 use ats_performance_tests::{Result, images, local, say};
 use clap::{Parser, Subcommand, ValueEnum};
@@ -54,6 +54,8 @@ enum Part {
     Operator,
     /// Functions of the expression language beside TA-Lib, pandas and Polars.
     Functions,
+    /// Training beside scikit-learn and LightGBM.
+    Training,
     /// Stage features.
     Features,
     /// Backtests, alone and beside other engines.
@@ -128,6 +130,15 @@ async fn measure(arguments: &Arguments) -> Result<()> {
         let (bars, rounds) = if quick { (20_000, 1) } else { (1_000_000, 7) };
         let (section, value) = functions::measure(&Size::minutes(1, bars), rounds).await?;
         tell(&mut document, "functions", &section, &value)?;
+    }
+    if wanted(Part::Training) {
+        let (sizes, rounds) = if quick { (vec![2_000], 1) } else { (vec![20_000, 100_000], 5) };
+        let (sections, value) = training::measure(&sizes, rounds)?;
+        document.add("training", &value)?;
+        for section in sections {
+            println!("{}", section.to_text());
+            document.follow(&section)?;
+        }
     }
     if wanted(Part::Features) {
         let sizes = match quick {

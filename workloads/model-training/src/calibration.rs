@@ -7,7 +7,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::algorithm::estimator::{exact, logistic};
+use crate::algorithm::estimator::exact;
+use crate::algorithm::exponential::logistic;
 use crate::error::TrainingError;
 use crate::metric::mean;
 

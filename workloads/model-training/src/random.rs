@@ -1,4 +1,4 @@
-//! The one source of randomness beside the forest's: small, seeded, the same on every machine.
+//! The one source of randomness: small, seeded, the same on every machine.
 
 /// SplitMix64 (Steele, Lea and Flood 2014, public domain): a stream of 64-bit numbers from a seed.
 #[derive(Debug, Clone)]

@@ -1,4 +1,4 @@
-//! Features and backtests in one process, without a cluster: bars a second and memory.
+//! Features, training and backtests in one process, without a cluster: bars a second and memory.
 //!
 //! Every case is a process of its own, so that its peak memory is its own: the program calls itself with a hidden
 //! subcommand, which prints one line of JSON.
@@ -9,6 +9,7 @@ pub mod features;
 pub mod functions;
 pub mod made_up;
 pub mod pipeline;
+pub mod training;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -74,6 +75,15 @@ pub enum Case {
         /// How many at once.
         jobs: usize,
     },
+    /// One fit of a model over columns in a folder.
+    Training {
+        /// The model.
+        model: String,
+        /// Rows learned from.
+        rows: usize,
+        /// Threads.
+        jobs: usize,
+    },
 }
 
 /// Runs a case in this process; its result as JSON.
@@ -87,6 +97,9 @@ pub async fn run(case: &Case, folder: &Path) -> Result<serde_json::Value> {
         }
         Case::Features { size, jobs } => serde_json::to_value(features::case(folder, size, *jobs).await?)?,
         Case::Backtest { size, jobs } => serde_json::to_value(backtest::case(folder, size, *jobs).await?)?,
+        Case::Training { model, rows, jobs } => {
+            serde_json::to_value(training::memory(folder, model, *rows, *jobs)?)?
+        }
     })
 }
 
@@ -97,7 +110,7 @@ pub async fn run(case: &Case, folder: &Path) -> Result<serde_json::Value> {
 pub fn spawn<T: DeserializeOwned>(case: &Case, folder: &Path) -> Result<T> {
     let jobs = match case {
         Case::Prepare { .. } => 2,
-        Case::Features { jobs, .. } | Case::Backtest { jobs, .. } => *jobs,
+        Case::Features { jobs, .. } | Case::Backtest { jobs, .. } | Case::Training { jobs, .. } => *jobs,
     };
     let output = Command::new(std::env::current_exe()?)
         .arg("case")

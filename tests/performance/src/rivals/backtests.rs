@@ -76,7 +76,7 @@ impl Engines {
         let (folder, tickers) = (columns.to_string_lossy(), tickers.to_string());
         let script = file("rivals/backtests.py");
         let (process, Hello { versions }) =
-            Process::start("strategies", &requirements, &script, &[&folder, &tickers])?;
+            Process::start("strategies", &requirements, &script, &[&folder, &tickers], 1)?;
         Ok(Self { process, versions })
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Process, file};
+use super::{Process, file, read_column};
 use crate::Result;
 
 /// What a library has.
@@ -44,10 +44,10 @@ impl Rivals {
     /// # Errors
     /// When packages cannot be installed, or the process does not begin.
     pub fn start(columns: &Path) -> Result<Self> {
-        let requirements = file("rivals/requirements.txt");
+        let requirements = file("rivals/functions.txt");
         let folder = columns.to_string_lossy();
         let (process, hello) =
-            Process::start("rivals", &requirements, &file("rivals/functions.py"), &[&folder])?;
+            Process::start("rivals-functions", &requirements, &file("rivals/functions.py"), &[&folder], 1)?;
         Ok(Self { process, output: columns.join("output"), hello })
     }
 
@@ -67,13 +67,6 @@ impl Rivals {
     pub fn values(&mut self, library: &str, expression: &str) -> Result<Vec<f64>> {
         let request = Request { library, expressions: &[expression], output: Some(&self.output) };
         let _: Answer = self.process.ask(&request)?;
-        let bytes = std::fs::read(&self.output)?;
-        let (values, rest) = bytes.as_chunks::<8>();
-        if !rest.is_empty() {
-            return Err(
-                format!("{library}: {expression} wrote {} bytes, which are no numbers", bytes.len()).into()
-            );
-        }
-        Ok(values.iter().map(|value| f64::from_le_bytes(*value)).collect())
+        read_column(&self.output)
     }
 }

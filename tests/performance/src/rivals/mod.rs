@@ -3,6 +3,7 @@
 
 pub mod backtests;
 pub mod functions;
+pub mod training;
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -27,8 +28,8 @@ fn file(path: &str) -> PathBuf {
 }
 
 impl Process {
-    /// Starts a script, on one thread, with the packages of a requirements file installed below a name. Returns what
-    /// it says at the start, too.
+    /// Starts a script, on so many threads, with the packages of a requirements file installed below a name. Returns
+    /// what it says at the start, too.
     ///
     /// # Errors
     /// When packages cannot be installed, or the process does not begin.
@@ -37,6 +38,7 @@ impl Process {
         requirements: &Path,
         script: &Path,
         arguments: &[&str],
+        threads: usize,
     ) -> Result<(Self, Hello)> {
         let installed = Command::new(file("../python-packages.sh"))
             .arg(name)
@@ -46,12 +48,13 @@ impl Process {
         if !installed.status.success() {
             return Err("the rivals' Python packages are not there, and cannot be installed".into());
         }
-        let threads = ["POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"];
+        let threads = threads.to_string();
+        let pools = ["POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"];
         let mut child = Command::new("python3")
             .arg(script)
             .args(arguments)
             .env("PYTHONPATH", String::from_utf8(installed.stdout)?.trim())
-            .envs(threads.map(|name| (name, "1")))
+            .envs(pools.map(|name| (name, &threads)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -93,4 +96,17 @@ impl Drop for Process {
 pub fn write_column(folder: &Path, name: &str, values: &[f64]) -> Result<()> {
     let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
     Ok(std::fs::write(folder.join(name), bytes)?)
+}
+
+/// Reads a column as the processes, or [`write_column`], wrote it.
+///
+/// # Errors
+/// When it cannot be read, or is not a list of numbers.
+pub fn read_column(path: &Path) -> Result<Vec<f64>> {
+    let bytes = std::fs::read(path)?;
+    let (values, rest) = bytes.as_chunks::<8>();
+    if !rest.is_empty() {
+        return Err(format!("{} has {} bytes, which are no numbers", path.display(), bytes.len()).into());
+    }
+    Ok(values.iter().map(|value| f64::from_le_bytes(*value)).collect())
 }

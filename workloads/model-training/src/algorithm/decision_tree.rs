@@ -1,11 +1,11 @@
-//! One tree of least squares, for directions of 1 and 0: a leaf's mean is then its share of ups.
+//! One tree of least squares, for directions of 1 and 0: a leaf's mean is then its share of ups. Its thresholds lie
+//! between any two values, as scikit-learn's.
 
 use super::estimator::Forest;
-use super::tree::{Growth, design, shares};
-use super::{Algorithm, Estimator, Fitted, TrainingRows, check_rows};
+use super::tree::{Growth, exact, shares};
+use super::{Algorithm, Estimator, Fitted, TrainingRows, check_rows, weighted_mean};
 use crate::error::TrainingError;
 use crate::metric::Score;
-use crate::random::SplitMix64;
 
 const NAME: &str = "decisionTree";
 
@@ -25,14 +25,13 @@ impl Algorithm for DecisionTree {
         Ok(if label_is_direction { Score::ProbabilityMinusHalf } else { Score::Value })
     }
 
-    fn fit(&self, rows: &TrainingRows<'_>, seed: u64) -> Result<Fitted, TrainingError> {
+    fn fit(&self, rows: &TrainingRows<'_>, _seed: u64) -> Result<Fitted, TrainingError> {
         check_rows(NAME, rows)?;
-        let fail = |message: String| TrainingError::Fit { algorithm: NAME, message };
-        let seed = SplitMix64::new(seed, 0).next_u64();
-        let grown = self
-            .growth
-            .grow(&design(rows).map_err(fail)?, &rows.label.to_vec(), rows.weights, seed)
-            .map_err(fail)?;
+        let mean = weighted_mean(rows.label, rows.weights);
+        let label: Vec<f64> = rows.label.iter().map(|label| label - mean).collect();
+        let learned = exact::Rows { columns: rows.columns, label: &label, weights: rows.weights };
+        let mut grown = exact::grow(&learned, self.growth);
+        grown.tree.raise_leaves(mean);
         let mut gain = vec![0.0; rows.columns.len()];
         grown.add_gain(&mut gain);
         let forest = Forest { offset: super::offset(rows.score), trees: vec![grown.tree] };

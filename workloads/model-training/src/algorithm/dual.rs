@@ -5,6 +5,11 @@
 //! the order of the rows, so that the same rows give the same bits.
 
 use std::collections::VecDeque;
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::exponential::exp;
 
 /// Violation of the optimality conditions at which the solver stops.
 const TOLERANCE: f64 = 1e-4;
@@ -15,37 +20,46 @@ const STEPS_A_VARIABLE: usize = 100;
 const FEWEST_STEPS: usize = 100_000;
 /// Values of the kernel that are kept: 128 MiB.
 const CACHED_VALUES: usize = 16 << 20;
+/// Rows that a thread takes at once.
+const CHUNK: usize = 2048;
 
 /// The kernel over the training rows, one row at a time, with the latest ones kept.
 #[derive(Debug)]
-pub struct Rows {
-    /// Row by row.
-    values: Vec<f64>,
-    features: usize,
+pub struct Rows<'a> {
+    columns: &'a [Vec<f64>],
     count: usize,
     gamma: Option<f64>,
     cached: Vec<Option<Vec<f64>>>,
     order: VecDeque<usize>,
 }
 
-impl Rows {
+impl<'a> Rows<'a> {
     /// The kernel of some columns: Gaussian with a `gamma`, linear without.
     #[must_use]
-    pub fn new(columns: &[Vec<f64>], count: usize, gamma: Option<f64>) -> Self {
-        let values = (0..count).flat_map(|row| columns.iter().map(move |column| column[row])).collect();
-        let features = columns.len();
-        Self { values, features, count, gamma, cached: vec![None; count], order: VecDeque::new() }
+    pub fn new(columns: &'a [Vec<f64>], count: usize, gamma: Option<f64>) -> Self {
+        Self { columns, count, gamma, cached: vec![None; count], order: VecDeque::new() }
     }
 
-    fn row(&self, row: usize) -> &[f64] {
-        &self.values[row * self.features..(row + 1) * self.features]
-    }
-
-    fn value(&self, i: usize, j: usize) -> f64 {
-        let pairs = self.row(i).iter().zip(self.row(j));
+    /// The kernel of a row and itself.
+    fn own(&self, row: usize) -> f64 {
         match self.gamma {
-            Some(gamma) => libm::exp(-gamma * pairs.map(|(a, b)| (a - b) * (a - b)).sum::<f64>()),
-            None => pairs.map(|(a, b)| a * b).sum(),
+            Some(_) => 1.0,
+            None => self.columns.iter().map(|column| column[row] * column[row]).sum(),
+        }
+    }
+
+    /// The kernel of a row and each of some others, feature by feature.
+    fn values(&self, row: usize, others: Range<usize>, values: &mut [f64]) {
+        for column in self.columns {
+            let own = column[row];
+            let pairs = values.iter_mut().zip(&column[others.clone()]);
+            match self.gamma {
+                Some(_) => pairs.for_each(|(sum, other)| *sum += (own - other) * (own - other)),
+                None => pairs.for_each(|(sum, other)| *sum += own * other),
+            }
+        }
+        if let Some(gamma) = self.gamma {
+            values.iter_mut().for_each(|value| *value = exp(-gamma * *value));
         }
     }
 
@@ -63,7 +77,12 @@ impl Rows {
                 None => break,
             }
         }
-        self.cached[row] = Some((0..self.count).map(|j| self.value(row, j)).collect());
+        let mut values = vec![0.0; self.count];
+        values.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, values)| {
+            let first = chunk * CHUNK;
+            self.values(row, first..first + values.len(), values);
+        });
+        self.cached[row] = Some(values);
         self.order.push_back(row);
     }
 
@@ -74,9 +93,9 @@ impl Rows {
 
 /// A dual problem; its variables are the rows of the kernel once or, one half after the other, twice.
 #[derive(Debug)]
-pub struct Problem {
+pub struct Problem<'a> {
     /// The kernel.
-    pub kernel: Rows,
+    pub kernel: Rows<'a>,
     /// `p`.
     pub linear: Vec<f64>,
     /// 1 or -1 for each variable.
@@ -96,13 +115,13 @@ pub struct Solution {
     pub converged: bool,
 }
 
-impl Problem {
+impl Problem<'_> {
     /// Solves, from all variables at 0.
     #[must_use]
     pub fn solve(mut self) -> Solution {
         let count = self.linear.len();
         let rows = self.kernel.count;
-        let diagonal: Vec<f64> = (0..rows).map(|row| self.kernel.value(row, row)).collect();
+        let diagonal: Vec<f64> = (0..rows).map(|row| self.kernel.own(row)).collect();
         let mut alpha = vec![0.0; count];
         let mut gradient = self.linear.clone();
         let mut converged = false;

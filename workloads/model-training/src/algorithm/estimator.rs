@@ -3,9 +3,14 @@
 //! Numbers are written as the shortest decimal text that reads back to the same bits: many JSON readers round
 //! numbers differently in their last digit, text they leave alone.
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::exponential::{exp, logistic};
 use crate::error::TrainingError;
+
+/// Rows that are walked through the trees together.
+const BLOCK: usize = 256;
 
 /// Predicts from columns that are scaled as the training rows were.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -124,9 +129,11 @@ impl Estimator {
             Self::Logistic(linear) => {
                 linear.predict(columns, rows).into_iter().map(|x| logistic(x) - 0.5).collect()
             }
-            Self::Forest(forest) => (0..rows).map(|row| forest.predict(columns, row)).collect(),
-            Self::Boosted(boosted) => (0..rows).map(|row| boosted.predict(columns, row)).collect(),
-            Self::SupportVectors(machine) => (0..rows).map(|row| machine.predict(columns, row)).collect(),
+            Self::Forest(forest) => forest.predict(columns, rows),
+            Self::Boosted(boosted) => boosted.predict(columns, rows),
+            Self::SupportVectors(machine) => {
+                (0..rows).into_par_iter().map(|row| machine.predict(columns, row)).collect()
+            }
         }
     }
 
@@ -155,27 +162,80 @@ impl Linear {
 }
 
 impl Forest {
-    fn predict(&self, columns: &[Vec<f64>], row: usize) -> f64 {
-        let total: f64 = self.trees.iter().map(|tree| tree.predict(columns, row)).sum();
-        total / self.trees.len() as f64 + self.offset
+    fn predict(&self, columns: &[Vec<f64>], rows: usize) -> Vec<f64> {
+        let trees = self.trees.len() as f64;
+        add_trees(&self.trees, 0.0, columns, rows, |total| total / trees + self.offset)
     }
 }
 
 impl Boosted {
-    fn predict(&self, columns: &[Vec<f64>], row: usize) -> f64 {
-        let margin = self.trees.iter().fold(self.start, |sum, tree| sum + tree.predict(columns, row));
-        if self.offset == 0.0 { margin } else { logistic(margin) + self.offset }
+    fn predict(&self, columns: &[Vec<f64>], rows: usize) -> Vec<f64> {
+        let finish = |margin| if self.offset == 0.0 { margin } else { logistic(margin) + self.offset };
+        add_trees(&self.trees, self.start, columns, rows, finish)
     }
+}
+
+/// For each row `finish` of the start and the trees' values, added in the order of the trees.
+fn add_trees(
+    trees: &[Tree],
+    start: f64,
+    columns: &[Vec<f64>],
+    rows: usize,
+    finish: impl Fn(f64) -> f64 + Sync,
+) -> Vec<f64> {
+    let trees: Vec<Vec<Step>> = trees.iter().map(Tree::steps).collect();
+    let width = columns.len();
+    let mut predictions = vec![start; rows];
+    predictions.par_chunks_mut(BLOCK).enumerate().for_each(|(block, predictions)| {
+        let first = block * BLOCK;
+        let mut values = vec![0.0; predictions.len() * width];
+        for (feature, column) in columns.iter().enumerate() {
+            for (row, value) in column[first..first + predictions.len()].iter().enumerate() {
+                values[row * width + feature] = *value;
+            }
+        }
+        for tree in &trees {
+            for (prediction, row) in predictions.iter_mut().zip(values.chunks_exact(width)) {
+                *prediction += walk(tree, row);
+            }
+        }
+        predictions.iter_mut().for_each(|prediction| *prediction = finish(*prediction));
+    });
+    predictions
+}
+
+/// A node as a walk reads it, in one place.
+#[derive(Clone, Copy)]
+struct Step {
+    /// The threshold; of a leaf the value.
+    number: f64,
+    /// The feature; [`LEAF`] of a leaf.
+    feature: u32,
+    /// Where to go when the feature is above the threshold, and when it is not.
+    next: [u32; 2],
+}
+
+const LEAF: u32 = u32::MAX;
+
+fn walk(tree: &[Step], row: &[f64]) -> f64 {
+    let mut step = tree[0];
+    while step.feature != LEAF {
+        let within = usize::from(row[step.feature as usize] <= step.number);
+        step = tree[step.next[within] as usize];
+    }
+    step.number
 }
 
 impl SupportVectors {
     fn predict(&self, columns: &[Vec<f64>], row: usize) -> f64 {
-        let mut prediction = self.intercept;
-        for (place, coefficient) in self.coefficients.iter().enumerate() {
-            let pairs = columns.iter().zip(&self.vectors).map(|(column, vector)| column[row] - vector[place]);
-            prediction += coefficient * libm::exp(-self.gamma * pairs.map(|d| d * d).sum::<f64>());
+        // Feature by feature, so that several vectors are at work at once.
+        let mut distances = vec![0.0; self.coefficients.len()];
+        for (column, vectors) in columns.iter().zip(&self.vectors) {
+            let own = column[row];
+            distances.iter_mut().zip(vectors).for_each(|(sum, other)| *sum += (own - other) * (own - other));
         }
-        prediction
+        distances.iter_mut().for_each(|distance| *distance = exp(-self.gamma * *distance));
+        distances.iter().zip(&self.coefficients).fold(self.intercept, |sum, (kernel, c)| sum + c * kernel)
     }
 
     fn check(&self, features: usize) -> Result<(), String> {
@@ -193,6 +253,34 @@ impl SupportVectors {
 }
 
 impl Tree {
+    /// Adds to the value of every leaf.
+    pub(crate) fn raise_leaves(&mut self, by: f64) {
+        self.change_leaves(|value| value + by);
+    }
+
+    /// Multiplies the value of every leaf.
+    pub(crate) fn multiply_leaves(&mut self, by: f64) {
+        self.change_leaves(|value| value * by);
+    }
+
+    fn change_leaves(&mut self, change: impl Fn(f64) -> f64) {
+        for (value, feature) in self.value.iter_mut().zip(&self.feature) {
+            if *feature < 0 {
+                *value = change(*value);
+            }
+        }
+    }
+
+    fn steps(&self) -> Vec<Step> {
+        let step = |node: usize| match u32::try_from(self.feature[node]) {
+            Ok(feature) => {
+                Step { number: self.threshold[node], feature, next: [self.right[node], self.left[node]] }
+            }
+            Err(_) => Step { number: self.value[node], feature: LEAF, next: [0; 2] },
+        };
+        (0..self.feature.len()).map(step).collect()
+    }
+
     /// The value of the leaf that a row falls into.
     #[must_use]
     pub fn predict(&self, columns: &[Vec<f64>], row: usize) -> f64 {
@@ -223,17 +311,6 @@ impl Tree {
             }
         }
         Ok(())
-    }
-}
-
-/// `1 / (1 + e^-x)` without overflow.
-#[must_use]
-pub fn logistic(x: f64) -> f64 {
-    if x >= 0.0 {
-        1.0 / (1.0 + libm::exp(-x))
-    } else {
-        let e = libm::exp(x);
-        e / (1.0 + e)
     }
 }
 

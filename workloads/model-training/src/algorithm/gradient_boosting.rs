@@ -7,13 +7,17 @@
 //! | value | `(y - f)^2 / 2` | `f - y` | 1 | the mean |
 //! | direction | `ln(1 + e^f) - y f` | `p - y` | `p (1 - p)` | `ln(p / (1 - p))` of the share of ups |
 //!
-//! The trees come from `smartcore`, whose own booster knows only the squared error and no weights. The loop around them
-//! is here, with `libm`'s exponential: the boosting crates take the platform's, whose last bits differ between C
-//! libraries. The tests compare with LightGBM and scikit-learn.
+//! Trees grow over columns in bins, as LightGBM's and `HistGradientBoosting`'s do; the tests compare with both.
 
-use super::estimator::{Boosted, logistic};
-use super::tree::{Growth, design, shares};
-use super::{Algorithm, Estimator, Fitted, TrainingRows, check_directions, check_rows};
+use rayon::prelude::*;
+
+use super::estimator::{Boosted, Tree};
+use super::exponential::logistic;
+use super::tree::bins::Binned;
+use super::tree::grow::{Grower, Leaves};
+use super::tree::sums::{CHUNK, Sums};
+use super::tree::{Growth, shares};
+use super::{Algorithm, Estimator, Fitted, TrainingRows, check_directions, check_rows, weighted_mean};
 use crate::error::TrainingError;
 use crate::metric::Score;
 use crate::random::SplitMix64;
@@ -50,58 +54,83 @@ impl Algorithm for GradientBoosting {
         if direction {
             check_directions(NAME, rows)?;
         }
-        let fail = |message: String| TrainingError::Fit { algorithm: NAME, message };
-        let x = design(rows).map_err(fail)?;
         let count = rows.label.len();
-        let weight = |row: usize| rows.weights.map_or(1.0, |weights| weights[row]);
-        let (total, sum) = (0..count)
-            .fold((0.0, 0.0), |(total, sum), row| (total + weight(row), sum + weight(row) * rows.label[row]));
-        let mean = sum / total;
+        let mean = weighted_mean(rows.label, rows.weights);
         let start = if direction { libm::log(mean / (1.0 - mean)) } else { mean };
+        let binned = Binned::new(rows.columns, seed);
+        let grower = Grower { binned: &binned, growth: self.growth, drawn: None };
 
-        let mut boosted = Boosted { start, offset: super::offset(rows.score), trees: Vec::new() };
+        let mut trees = Vec::with_capacity(self.trees as usize);
         let mut margin = vec![start; count];
         let mut gain = vec![0.0; rows.columns.len()];
-        let (mut steps, mut curvature) = (vec![0.0; count], vec![1.0; count]);
+        let mut steps = vec![(0.0, 0.0); count];
         for tree in 0..self.trees {
-            for row in 0..count {
-                (steps[row], curvature[row]) = if direction {
-                    let up = logistic(margin[row]);
-                    let h = (up * (1.0 - up)).max(LEAST_CURVATURE);
-                    ((rows.label[row] - up) / h, h)
-                } else {
-                    (rows.label[row] - margin[row], 1.0)
-                };
-                curvature[row] *= weight(row);
-            }
-            let mut random = SplitMix64::new(seed, u64::from(tree));
-            let tie = random.next_u64();
-            self.leave_out(&mut curvature, &mut random);
-            let grown = self.growth.grow(&x, &steps, Some(&curvature), tie).map_err(fail)?;
+            derive(rows, direction, &margin, &mut steps);
+            let (kept, left_out) = self.draw(count, &mut SplitMix64::new(seed, u64::from(tree)));
+            let Leaves { mut grown, rows: order, leaves } = grower.grow(&Sums::new(&steps), kept);
             grown.add_gain(&mut gain);
-            let mut tree = grown.tree;
-            tree.value.iter_mut().for_each(|value| *value *= self.learning_rate);
-            for (row, margin) in margin.iter_mut().enumerate() {
-                *margin += tree.predict(rows.columns, row);
+            grown.tree.multiply_leaves(self.learning_rate);
+            for (places, value) in leaves {
+                let value = value * self.learning_rate;
+                order[places].iter().for_each(|row| margin[*row as usize] += value);
             }
-            boosted.trees.push(tree);
+            catch_up(&grown.tree, rows.columns, &left_out, &mut margin);
+            trees.push(grown.tree);
         }
+        let boosted = Boosted { start, offset: super::offset(rows.score), trees };
         Ok(Fitted { estimator: Estimator::Boosted(boosted), converged: true, gain: Some(shares(gain)) })
     }
 }
 
 impl GradientBoosting {
-    /// Takes the weight from all rows but a share of them, drawn without replacement.
-    fn leave_out(&self, weights: &mut [f64], random: &mut SplitMix64) {
-        let kept = ((weights.len() as f64 * self.subsample) as usize).max(2);
-        if self.subsample >= 1.0 || kept >= weights.len() {
-            return;
+    /// The rows that a tree learns from, a share of all drawn without replacement, and the others; both ascend.
+    fn draw(&self, count: usize, random: &mut SplitMix64) -> (Vec<u32>, Vec<u32>) {
+        let all = (0..count as u32).collect::<Vec<_>>();
+        let kept = ((count as f64 * self.subsample) as usize).max(2);
+        if kept >= count {
+            return (all, Vec::new());
         }
-        let mut places: Vec<usize> = (0..weights.len()).collect();
+        let mut places = all;
         for place in 0..kept {
-            let other = place + random.below(places.len() - place);
+            let other = place + random.below(count - place);
             places.swap(place, other);
         }
-        places[kept..].iter().for_each(|place| weights[*place] = 0.0);
+        let mut left_out = places.split_off(kept);
+        places.sort_unstable();
+        left_out.sort_unstable();
+        (places, left_out)
+    }
+}
+
+/// The loss's first and second derivative at each row.
+fn derive(rows: &TrainingRows<'_>, direction: bool, margin: &[f64], steps: &mut [(f64, f64)]) {
+    steps.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, steps)| {
+        let first = chunk * CHUNK;
+        let places = first..first + steps.len();
+        let (margin, labels) = (&margin[places.clone()], &rows.label[places.clone()]);
+        let known = steps.iter_mut().zip(margin.iter().zip(labels));
+        if direction {
+            known.for_each(|(step, (margin, label))| {
+                let up = logistic(*margin);
+                let curvature = up * (1.0 - up);
+                *step = (up - label, if curvature > LEAST_CURVATURE { curvature } else { LEAST_CURVATURE });
+            });
+        } else {
+            known.for_each(|(step, (margin, label))| *step = (margin - label, 1.0));
+        }
+        if let Some(weights) = rows.weights {
+            for ((g, h), weight) in steps.iter_mut().zip(&weights[places]) {
+                *g *= weight;
+                *h *= weight;
+            }
+        }
+    });
+}
+
+/// Adds a tree to the margins of rows that it has not learned from.
+fn catch_up(tree: &Tree, columns: &[Vec<f64>], rows: &[u32], margin: &mut [f64]) {
+    let added: Vec<f64> = rows.par_iter().map(|row| tree.predict(columns, *row as usize)).collect();
+    for (row, added) in rows.iter().zip(added) {
+        margin[*row as usize] += added;
     }
 }

@@ -1,26 +1,25 @@
-//! Random forest through `smartcore`.
+//! Random forest (Breiman 2001) over columns in bins.
 //!
-//! Directions are learned as 1 and 0 by the regressor: a leaf's mean is its share of ups, and the mean over trees is
-//! scikit-learn's `predict_proba`. `smartcore`'s own classifier counts whole votes of the trees and gives no
-//! probability. Weights decide how often a row is drawn for a tree.
+//! Each tree learns from as many rows as there are, drawn with replacement; at each split the square root of the number
+//! of features is drawn as candidates. Directions are learned as 1 and 0: a leaf's mean is its share of ups, and the
+//! mean over trees is scikit-learn's `predict_proba`. A row's weight multiplies how often it was drawn; `minSamplesLeaf`
+//! counts a row once, as scikit-learn does.
 //!
-//! Trees grow in groups of [`GROUP`], each from its own seed, so that threads share the work and their number does
-//! not change the forest. At each split the square root of the number of features is drawn as candidates.
+//! A tree has a seed of its own, so that threads share the trees and their number does not change the forest.
 
 use rayon::prelude::*;
-use serde_json::Value;
-use smartcore::ensemble::random_forest_regressor::{RandomForestRegressor, RandomForestRegressorParameters};
 
 use super::estimator::Forest;
-use super::tree::{Grown, Growth, LAYOUT, design, shares};
-use super::{Algorithm, Estimator, Fitted, TrainingRows, check_rows};
+use super::tree::bins::Binned;
+use super::tree::grow::Grower;
+use super::tree::sums::Sums;
+use super::tree::{Grown, Growth, shares};
+use super::{Algorithm, Estimator, Fitted, TrainingRows, check_rows, weighted_mean};
 use crate::error::TrainingError;
 use crate::metric::Score;
 use crate::random::SplitMix64;
 
 const NAME: &str = "randomForest";
-/// Trees that share a seed and a thread.
-pub const GROUP: u32 = 10;
 
 /// A forest of randomised trees.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,44 +41,32 @@ impl Algorithm for RandomForest {
 
     fn fit(&self, rows: &TrainingRows<'_>, seed: u64) -> Result<Fitted, TrainingError> {
         check_rows(NAME, rows)?;
-        let fail = |message: String| TrainingError::Fit { algorithm: NAME, message };
-        let x = design(rows).map_err(fail)?;
-        let y = rows.label.to_vec();
-        let groups: Vec<(u64, u32)> = (0..self.trees.div_ceil(GROUP))
-            .map(|g| (u64::from(g), GROUP.min(self.trees - g * GROUP)))
-            .collect();
-        let grown: Vec<Vec<Grown>> = groups
-            .into_par_iter()
-            .map(|(group, trees)| {
-                let parameters = RandomForestRegressorParameters {
-                    max_depth: Some(self.growth.levels()),
-                    min_samples_leaf: self.growth.min_samples_leaf as usize,
-                    min_samples_split: 2,
-                    n_trees: trees as usize,
-                    m: None,
-                    keep_samples: false,
-                    seed: SplitMix64::new(seed, group).next_u64(),
-                };
-                let forest = match rows.weights {
-                    Some(weights) => RandomForestRegressor::fit_with_weights(&x, &y, weights, parameters),
-                    None => RandomForestRegressor::fit(&x, &y, parameters),
-                };
-                let forest = forest.map_err(|error| fail(error.to_string()))?;
-                let value = serde_json::to_value(&forest).map_err(|error| fail(error.to_string()))?;
-                trees_of(&value).ok_or_else(|| fail(LAYOUT.to_owned()))
-            })
-            .collect::<Result<_, _>>()?;
+        let count = rows.label.len();
+        let mean = weighted_mean(rows.label, rows.weights);
+        let weight = |row: usize| rows.weights.map_or(1.0, |weights| weights[row]);
+        let steps: Vec<(f64, f64)> =
+            (0..count).map(|row| (weight(row) * (mean - rows.label[row]), weight(row))).collect();
+        let sums = Sums::new(&steps);
+        drop(steps);
+        let binned = Binned::new(rows.columns, seed);
+        let candidates = rows.columns.len().isqrt();
+        let grow = |tree: u32| {
+            let mut random = SplitMix64::new(seed, u64::from(tree));
+            let drawn = Some((candidates, random.next_u64()));
+            let mut times = vec![0; count];
+            (0..count).for_each(|_| times[random.below(count)] += 1);
+            let chosen = (0..count as u32).filter(|row| times[*row as usize] > 0).collect();
+            let sums = sums.times(&times);
+            drop(times);
+            let mut grown = Grower { binned: &binned, growth: self.growth, drawn }.grow(&sums, chosen).grown;
+            grown.tree.raise_leaves(mean);
+            grown
+        };
+        let grown: Vec<Grown> = (0..self.trees).into_par_iter().map(grow).collect();
         let mut gain = vec![0.0; rows.columns.len()];
-        grown.iter().flatten().for_each(|grown| grown.add_gain(&mut gain));
-        let trees: Vec<_> = grown.into_iter().flatten().map(|grown| grown.tree).collect();
-        if trees.len() != self.trees as usize {
-            return Err(fail(format!("{} trees grew, {} were asked for", trees.len(), self.trees)));
-        }
+        grown.iter().for_each(|grown| grown.add_gain(&mut gain));
+        let trees = grown.into_iter().map(|grown| grown.tree).collect();
         let forest = Forest { offset: super::offset(rows.score), trees };
         Ok(Fitted { estimator: Estimator::Forest(forest), converged: true, gain: Some(shares(gain)) })
     }
-}
-
-fn trees_of(forest: &Value) -> Option<Vec<Grown>> {
-    forest.get("forest_regressor")?.get("trees")?.as_array()?.iter().map(Grown::read).collect()
 }

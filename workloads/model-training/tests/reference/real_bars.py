@@ -16,7 +16,9 @@ from pathlib import Path
 import lightgbm
 import numpy as np
 from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier, RandomForestRegressor
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.ensemble._hist_gradient_boosting.binning import _BinMapper
 from sklearn.linear_model import ElasticNet, LogisticRegression
 from sklearn.metrics import log_loss, mean_squared_error
 from sklearn.svm import SVC, SVR
@@ -59,7 +61,7 @@ def folds(place):
 
 
 class Booster:
-    """LightGBM without its own bounds on leaves: one bin a value, every leaf of the depth, no least curvature."""
+    """LightGBM without its own bounds on leaves: every leaf of the depth, no least curvature."""
 
     def __init__(self, objective):
         self.parameters = {
@@ -69,9 +71,6 @@ class Booster:
             "num_leaves": 8,
             "min_data_in_leaf": 20,
             "min_sum_hessian_in_leaf": 0.0,
-            "max_bin": 20_000,
-            "min_data_in_bin": 1,
-            "bin_construct_sample_cnt": 1_000_000,
             "deterministic": True,
             "num_threads": 1,
             "verbosity": -1,
@@ -84,6 +83,13 @@ class Booster:
 
     def predict(self, x):
         return self.model.predict(x)
+
+
+def histogram(kind):
+    """Boosting over 255 bins, every leaf of the depth, no early end."""
+    return kind(
+        max_iter=50, learning_rate=0.1, max_depth=3, min_samples_leaf=20, max_leaf_nodes=None, early_stopping=False
+    )
 
 
 def boosted(kind, **more):
@@ -120,7 +126,10 @@ def main():
                 }
 
         case("decisionTree", DecisionTreeRegressor(**tree), label)
-        case("gradientBoosting", boosted(GradientBoostingRegressor, random_state=0), label)
+        case("exactBoosting", boosted(GradientBoostingRegressor, random_state=0), label)
+        case("gradientBoosting", histogram(HistGradientBoostingRegressor), label)
+        booster = histogram(HistGradientBoostingClassifier)
+        case("gradientBoostingUp", booster, up, probability(booster))
         case("lightgbm", Booster("regression"), label)
         case("lightgbmUp", Booster("binary"), up)
         classifier = DecisionTreeClassifier(**tree)
@@ -151,19 +160,16 @@ def main():
                     predictions = model.predict_proba(x[test])[:, 1] if score else model.predict(x[test])
                     losses.append((log_loss if score else mean_squared_error)(target[test], predictions))
                 noise[key] = {"mean": float(np.mean(losses)), "deviation": float(np.std(losses, ddof=1))}
-        histogram = HistGradientBoostingClassifier(
-            max_iter=50, learning_rate=0.1, max_depth=3, min_samples_leaf=20, max_leaf_nodes=None, early_stopping=False
-        ).fit(x[train], up[train])
         gain = DecisionTreeRegressor(**tree).fit(x[train], label[train]).feature_importances_
-        boosted_gain = boosted(GradientBoostingRegressor, random_state=0).fit(x[train], label[train]).feature_importances_
+        # Exact boosting of the numbers of the bins splits as boosting in bins does.
+        binned = _BinMapper(n_bins=256, subsample=None).fit_transform(x[train]).astype(float)
+        boosted_gain = boosted(GradientBoostingRegressor, random_state=0).fit(binned, label[train]).feature_importances_
         written.append(
             {
                 "trainRows": len(train),
                 "testRows": len(test),
                 "cases": cases,
                 "noise": noise,
-                "histogramLogLoss": float(log_loss(up[test], histogram.predict_proba(x[test])[:, 1])),
-                "constantLogLoss": float(log_loss(up[test], np.full(len(test), up[train].mean()))),
                 "treeGain": [float(value) for value in gain],
                 "boostedGain": [float(value) for value in boosted_gain],
             }

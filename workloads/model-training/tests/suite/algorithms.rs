@@ -1,7 +1,6 @@
 //! Algorithms against scikit-learn (and linfa-logistic), and their determinism.
 
 use ats_model_training::TrainingError;
-use ats_model_training::algorithm::estimator::logistic;
 use ats_model_training::algorithm::{Estimator, Fitted, TrainingRows, build};
 use ats_model_training::metric::{Score, mean};
 use ats_pipeline::spec::AlgorithmSpec;
@@ -195,20 +194,7 @@ fn forests_score_as_those_of_scikit_learn() {
 }
 
 #[test]
-fn a_forest_does_not_depend_on_the_number_of_threads() {
-    let data: Trees = fixture("forest.json");
-    let grown = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let fitted = pool.install(|| fit(&forest(25), &data.columns, &data.label, Score::Value)).unwrap();
-        serde_json::to_string(&fitted.estimator).unwrap()
-    };
-    let one = grown(1);
-    assert_eq!(one, grown(2));
-    assert_eq!(one, grown(1));
-}
-
-#[test]
-fn a_seed_and_a_group_of_trees_decide_a_forest() {
+fn a_seed_and_a_trees_place_decide_a_forest() {
     let data: Trees = fixture("forest.json");
     let names = names(&data.columns);
     let rows = TrainingRows {
@@ -230,29 +216,110 @@ fn a_seed_and_a_group_of_trees_decide_a_forest() {
     }
 }
 
-/// Our evaluation of the nodes is the library's own prediction.
+/// Rows are predicted in blocks; each falls into the leaf that its own walk ends in.
 #[test]
-fn trees_predict_as_smartcore_does() {
-    use smartcore::ensemble::random_forest_regressor::{
-        RandomForestRegressor, RandomForestRegressorParameters,
-    };
+fn blocks_of_rows_are_predicted_as_each_row_is() {
     let data: Trees = fixture("forest.json");
-    let x = smartcore::linalg::basic::matrix::DenseMatrix::new(
-        data.label.len(),
-        data.columns.len(),
-        data.columns.concat(),
-        true,
-    )
-    .unwrap();
-    let seed = ats_model_training::random::SplitMix64::new(42, 0).next_u64();
-    let parameters = RandomForestRegressorParameters::default()
-        .with_n_trees(10)
-        .with_max_depth(7)
-        .with_min_samples_leaf(5)
-        .with_seed(seed);
-    let expected = RandomForestRegressor::fit(&x, &data.label, parameters).unwrap().predict(&x).unwrap();
-    let fitted = fit(&forest(10), &data.columns, &data.label, Score::Value).unwrap();
-    assert_eq!(fitted.estimator.predict(&data.columns, data.label.len()), expected);
+    let Estimator::Forest(grown) =
+        fit(&forest(10), &data.columns, &data.label, Score::Value).unwrap().estimator
+    else {
+        panic!("not a forest")
+    };
+    for rows in [1, 255, 256, 257, data.label.len()] {
+        let one = |row: usize| {
+            let values = grown.trees.iter().map(|tree| tree.predict(&data.columns, row));
+            values.fold(0.0, |sum, value| sum + value) / grown.trees.len() as f64 + grown.offset
+        };
+        let expected: Vec<f64> = (0..rows).map(one).collect();
+        let columns: Vec<Vec<f64>> = data.columns.iter().map(|column| column[..rows].to_vec()).collect();
+        assert_eq!(Estimator::Forest(grown.clone()).predict(&columns, rows), expected);
+    }
+}
+
+fn trees() -> [AlgorithmSpec; 3] {
+    let boosting = AlgorithmSpec::GradientBoosting {
+        trees: 20,
+        learning_rate: Decimal::new(1, 1),
+        max_depth: 4,
+        min_samples_leaf: 5,
+        subsample: Decimal::new(7, 1),
+    };
+    [forest(25), boosting, AlgorithmSpec::DecisionTree { max_depth: 6, min_samples_leaf: 5 }]
+}
+
+/// Enough rows that threads share a node, and the sums of a linear model.
+#[test]
+fn no_model_depends_on_the_number_of_threads() {
+    let columns: Vec<Vec<f64>> = (0..6).map(|place| noise(20_000, place)).collect();
+    let label: Vec<f64> =
+        (0..20_000).map(|row| columns[0][row] * columns[1][row] + columns[2][row]).collect();
+    let up: Vec<f64> = label.iter().map(|value| f64::from(*value > 0.0)).collect();
+    let net = AlgorithmSpec::ElasticNet { penalty: Decimal::new(1, 2), l1_ratio: Decimal::new(5, 1) };
+    let logistic = AlgorithmSpec::Logistic { penalty: Decimal::new(1, 3) };
+    for spec in trees().into_iter().chain([net, logistic]) {
+        let (label, score) = match spec {
+            AlgorithmSpec::Logistic { .. } | AlgorithmSpec::GradientBoosting { .. } => {
+                (&up, Score::ProbabilityMinusHalf)
+            }
+            _ => (&label, Score::Value),
+        };
+        let fitted = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let fitted = fit(&spec, &columns, label, score).unwrap();
+                (fitted.estimator.predict(&columns, label.len()), fitted)
+            })
+        };
+        let one = fitted(1);
+        assert_eq!(one, fitted(2), "{}", spec.name());
+        assert_eq!(one, fitted(3), "{}", spec.name());
+    }
+}
+
+/// Uniform numbers from -0.5 to 0.5.
+fn noise(rows: usize, stream: u64) -> Vec<f64> {
+    let mut random = ats_model_training::random::SplitMix64::new(7, stream);
+    (0..rows).map(|_| random.below(1 << 53) as f64 / (1u64 << 53) as f64 - 0.5).collect()
+}
+
+/// A tree knows the order of a feature's values alone: a scale, however small, changes its thresholds and nothing else.
+#[test]
+fn trees_do_not_mind_the_scale_of_a_feature() {
+    let data: Trees = fixture("forest.json");
+    for size in [2f64.powi(-30), 1e-9, 1e9, 1e-300] {
+        let scaled: Vec<Vec<f64>> =
+            data.columns.iter().map(|column| column.iter().map(|value| value * size).collect()).collect();
+        for spec in trees() {
+            let predictions = |columns: &[Vec<f64>]| {
+                let fitted = fit(&spec, columns, &data.label, Score::Value).unwrap();
+                (fitted.estimator.predict(columns, data.label.len()), fitted.gain)
+            };
+            assert_eq!(predictions(&scaled), predictions(&data.columns), "{} at {size:e}", spec.name());
+        }
+    }
+}
+
+/// Labels of any magnitude, and one that never changes.
+#[test]
+fn trees_do_not_mind_the_scale_of_a_label() {
+    let data: Trees = fixture("forest.json");
+    for spec in trees() {
+        let predict = |label: &[f64]| {
+            fit(&spec, &data.columns, label, Score::Value)
+                .unwrap()
+                .estimator
+                .predict(&data.columns, label.len())
+        };
+        let expected = predict(&data.label);
+        for size in [2f64.powi(-40), 2f64.powi(40)] {
+            let scaled: Vec<f64> = data.label.iter().map(|label| label * size).collect();
+            for (found, expected) in predict(&scaled).iter().zip(&expected) {
+                assert!((found / size - expected).abs() < 1e-9, "{}: {found} {expected}", spec.name());
+            }
+        }
+        let constant = predict(&vec![0.1; data.label.len()]);
+        assert!(constant.iter().all(|value| (value - 0.1).abs() < 1e-12), "{}: {constant:?}", spec.name());
+    }
 }
 
 #[test]
@@ -287,12 +354,4 @@ fn what_cannot_be_learned_is_told_in_words() {
     let spec = AlgorithmSpec::ElasticNet { penalty: Decimal::ONE, l1_ratio: Decimal::TWO };
     let error = build(&spec).map(|_| ()).unwrap_err().to_string();
     insta::assert_snapshot!(error, @"algorithm.elasticNet.l1Ratio is 2; it must be between 0 and 1");
-}
-
-#[test]
-fn the_logistic_function_does_not_overflow() {
-    assert_eq!(logistic(0.0), 0.5);
-    assert_eq!(logistic(1e4), 1.0);
-    assert_eq!(logistic(-1e4), 0.0);
-    assert!((logistic(2.0) + logistic(-2.0) - 1.0).abs() < 1e-15);
 }
