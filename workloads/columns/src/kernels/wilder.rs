@@ -268,8 +268,8 @@ impl Kernel<3> for Adx {
         }
         let (mut movement, mut average) = (self.movement, self.index);
         let bars = high[at..].iter().zip(&low[at..]);
-        let befores = high[at - 1..].iter().zip(&low[at - 1..]).zip(&close[at - 1..]);
-        for (place, (bar, before)) in places[at..].iter_mut().zip(bars.zip(befores)) {
+        let previous = high[at - 1..].iter().zip(&low[at - 1..]).zip(&close[at - 1..]);
+        for (place, (bar, before)) in places[at..].iter_mut().zip(bars.zip(previous)) {
             let ((high, low), ((high_before, low_before), close)) = (bar, before);
             movement.next(false, [*high, *low, *close], [*high_before, *low_before]);
             if let Some(index) = movement.index() {
