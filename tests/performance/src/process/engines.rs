@@ -23,7 +23,7 @@ const CASH: f64 = 1e7;
 /// Small, so that tens of thousands of fills do not use the account up.
 const FEE: f64 = 1e-4;
 /// How far the last equities of two engines may lie apart.
-const CENT: f64 = 0.01;
+const HALF_A_CENT: f64 = 0.005;
 
 /// When an engine fills what is decided on a close. The ratio is to ours with the same fills.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -251,7 +251,8 @@ fn equal(engine: &str, ours: &Ended, theirs: &Ended) -> Result<()> {
     if ours.fills != theirs.fills || ours.equity.len() != theirs.equity.len() {
         return Err(format!("{engine} has {} fills, ours {}", theirs.fills, ours.fills).into());
     }
-    match ours.equity.iter().zip(&theirs.equity).find(|(ours, theirs)| (*ours - *theirs).abs() >= CENT) {
+    match ours.equity.iter().zip(&theirs.equity).find(|(ours, theirs)| (*ours - *theirs).abs() >= HALF_A_CENT)
+    {
         Some((ours, theirs)) => Err(format!("{engine} ends with {theirs}, ours with {ours}").into()),
         None => Ok(()),
     }
