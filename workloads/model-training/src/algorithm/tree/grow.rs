@@ -124,8 +124,9 @@ impl Grower<'_> {
     /// Splits a node's rows between its children and looks for the children's splits.
     fn descend(&self, node: Node, places: [usize; 2], part: Part<'_>, sums: &Sums, last: bool) -> [Node; 2] {
         let Node { rows, sum, split, mut histograms, .. } = node;
+        let Part { rows: ours, aside, numbers } = part;
         let (feature, bin, left) = split.map_or((0, 0, sum), |split| (split.feature, split.bin, split.left));
-        let count = divide(part.rows, part.aside, &self.binned.columns[feature], bin);
+        let count = divide(ours, aside, &self.binned.columns[feature], bin);
         let middle = rows.start + count;
         let child = |place, rows, sum| Node { place, rows, sum, split: None, histograms: Vec::new() };
         let mut children =
@@ -133,8 +134,8 @@ impl Grower<'_> {
         if last {
             return children;
         }
-        let (left_rows, right_rows) = part.rows.split_at(count);
-        let (left_numbers, right_numbers) = part.numbers.split_at_mut(count);
+        let (left_rows, right_rows) = ours.split_at(count);
+        let (left_numbers, right_numbers) = numbers.split_at_mut(count);
         let [left, right] = &mut children;
         let mut pair = [(left, left_rows, left_numbers), (right, right_rows, right_numbers)];
         if pair[0].1.len() > pair[1].1.len() {
