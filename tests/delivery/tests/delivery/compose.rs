@@ -146,6 +146,7 @@ fn services_have_the_least_rights() {
 #[test]
 fn what_services_name_is_there() {
     let folder = stage_folder();
+    let pinned = Regex::new(r"^[a-z.]+/[a-z/]+:v?\d+\.\d+[a-z0-9.-]*@sha256:[0-9a-f]{64}$").unwrap();
     for (_, file) in FILES {
         let model = model(file, folder.path());
         for (name, service) in services(&model) {
@@ -181,8 +182,6 @@ fn what_services_name_is_there() {
                     "{told}: the image's own"
                 );
             } else {
-                let pinned =
-                    Regex::new(r"^[a-z.]+/[a-z/]+:v?\d+\.\d+[a-z0-9.-]*@sha256:[0-9a-f]{64}$").unwrap();
                 assert!(pinned.is_match(image), "{told}: {image} is not pinned");
             }
         }

@@ -327,7 +327,7 @@ mod tests {
     fn another_fill_or_another_cent_is_told() {
         let ours = Ended { seconds: 1.0, fills: 3, equity: vec![100.0, 200.0] };
         equal("a", &ours, &Ended { seconds: 2.0, equity: vec![100.004, 199.996], ..ours.clone() }).unwrap();
-        let other = Ended { equity: vec![100.0, 200.01], ..ours.clone() };
+        let other = Ended { equity: vec![100.0, 200.01], ..ours };
         assert_eq!(equal("a", &ours, &other).unwrap_err().to_string(), "a ends with 200.01, ours with 200");
         let other = Ended { fills: 4, ..ours.clone() };
         assert_eq!(equal("a", &ours, &other).unwrap_err().to_string(), "a has 4 fills, ours 3");
