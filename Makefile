@@ -171,13 +171,14 @@ kubeconfig: ## Writes KUBECONFIG for CLUSTER of EKS in AWS_REGION, with the cred
 policy: ## Fails when a crate links what it must not.
 	@echo '==> policy' && tests/policy.sh
 
+# cargo-deny reads the crates of every platform; a build fetches those of one.
 .PHONY: deny
 deny: ## Licences, duplicates and sources of the dependencies; advisories need the network and are not here.
-	@echo '==> cargo-deny' && tool=$$(deployment/cargo-tool.sh cargo-deny) && "$$tool/cargo-deny" --offline --log-level error check licenses bans sources
+	@echo '==> cargo-deny' && tool=$$(deployment/cargo-tool.sh cargo-deny) && cargo fetch --quiet --locked && "$$tool/cargo-deny" --offline --log-level error check licenses bans sources
 
 .PHONY: advisories
 advisories: ## Fails on a dependency with a known vulnerability, or one that was withdrawn; fetches the database of RustSec.
-	@echo '==> advisories' && tool=$$(deployment/cargo-tool.sh cargo-deny) && "$$tool/cargo-deny" --log-level error check advisories
+	@echo '==> advisories' && tool=$$(deployment/cargo-tool.sh cargo-deny) && cargo fetch --quiet --locked && "$$tool/cargo-deny" --log-level error check advisories
 
 .PHONY: unused
 unused: ## Fails on a dependency that no code names.
