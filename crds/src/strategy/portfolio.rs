@@ -20,7 +20,8 @@ pub struct Portfolio {
     #[schemars(range(min = 1, max = 5000))]
     pub max_positions: i32,
     /// Share of equity by which a position's value may differ from its weight before a rebalance restores it: `"0.05"`
-    /// leaves a position of 20% alone from 15% to 25%. Left out: every difference of a share is restored.
+    /// leaves a position of 20% alone from 15% to 25%. Left out: every difference is restored, be it one of a share or, with
+    /// `shares: Fractional`, of a millionth of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rebalance_threshold: Option<PositiveFraction>,
     /// An expression that orders rule entries, highest first, then the ticker.
@@ -29,6 +30,10 @@ pub struct Portfolio {
     pub rank_by: Option<String>,
     /// The size of a position; exactly one member.
     pub sizing: Sizing,
+    /// Whether shares are traded whole or in parts: sizes, caps and fills are rounded down to a share, or with `Fractional`
+    /// to a millionth of one.
+    #[serde(default)]
+    pub shares: Shares,
 }
 
 /// Whether shorts are allowed.
@@ -39,6 +44,24 @@ pub enum Direction {
     LongOnly,
     /// Long and short positions.
     LongShort,
+}
+
+/// What quantities are rounded down to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Shares {
+    /// A whole share.
+    #[default]
+    Whole,
+    /// A millionth of a share.
+    Fractional,
+}
+
+impl Shares {
+    /// Whether nothing but whole shares is traded.
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        matches!(self, Self::Whole)
+    }
 }
 
 /// The size of a position: exactly one member is set.

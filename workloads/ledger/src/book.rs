@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 /// Digits after the point of a cost that is divided: the only division in the book.
 const COST_DIGITS: u32 = 10;
+/// Digits after the point of what shares are worth.
+const VALUE_DIGITS: u32 = 6;
 
 /// One line of the journal of a strategy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +80,7 @@ impl Holding {
         let against =
             !self.quantity.is_zero() && self.quantity.is_sign_negative() != signed.is_sign_negative();
         let mut opening = signed;
+        let mut value = worth(signed, fill.price)?;
         if against {
             let closing = fill.quantity.min(self.quantity.abs());
             let closed_cost = if closing == self.quantity.abs() {
@@ -88,7 +91,10 @@ impl Holding {
                     .round_dp_with_strategy(COST_DIGITS, RoundingStrategy::MidpointNearestEven)
             };
             let closed = if self.quantity.is_sign_negative() { -closing } else { closing };
-            self.realized = add(self.realized, add(mul(closed, fill.price)?, -closed_cost)?)?;
+            let closed_value = worth(closed, fill.price)?;
+            // What is bought or sold in all is worth its parts.
+            value = add(value, closed_value)?;
+            self.realized = add(self.realized, add(closed_value, -closed_cost)?)?;
             self.cost = add(self.cost, -closed_cost)?;
             self.quantity = add(self.quantity, -closed)?;
             opening = add(signed, closed)?;
@@ -101,7 +107,7 @@ impl Holding {
                 self.opened_session = Some(fill.session);
             }
             self.quantity = add(self.quantity, opening)?;
-            self.cost = add(self.cost, mul(opening, fill.price)?)?;
+            self.cost = add(self.cost, value)?;
         }
         Ok(())
     }
@@ -171,9 +177,15 @@ impl Book {
     }
 }
 
+/// What shares are worth: nearest millionth of a dollar, ties away from zero, as the engine reckons. Whole shares of a
+/// price in such millionths are worth the product.
+pub(crate) fn worth(quantity: Decimal, price: Decimal) -> Result<Decimal, LedgerError> {
+    Ok(mul(quantity, price)?.round_dp_with_strategy(VALUE_DIGITS, RoundingStrategy::MidpointAwayFromZero))
+}
+
 /// The change of cash by a fill.
 pub(crate) fn cash_of(fill: &FillRow) -> Result<Decimal, LedgerError> {
-    add(-mul(fill.side.signed(fill.quantity), fill.price)?, -fill.commission)
+    add(-worth(fill.side.signed(fill.quantity), fill.price)?, -fill.commission)
 }
 
 fn too_large(value: Decimal) -> LedgerError {
@@ -229,7 +241,59 @@ mod tests {
         assert_eq!(Book::derive(&entries).unwrap().cash, (90 - 5).into());
     }
 
+    fn part(entry: i64, side: Side, quantity: &str, price: &str) -> Entry {
+        let Entry::Fill(whole) = fill(entry, side, 1, 100) else { unreachable!() };
+        let (quantity, price) = (quantity.parse().unwrap(), price.parse().unwrap());
+        Entry::Fill(FillRow { quantity, price, commission: Decimal::ZERO, ..whole })
+    }
+
+    /// Worked by hand, in parts of a share: buy 0.333333 at 10.01 for 3.33666333, so 3.336663; sell 1 at 10.5: 0.333333
+    /// of it for 3.4999965, so 3.499997 (ties away from zero), a profit of 0.163334, and 0.666667 short for the
+    /// remaining 7.000003; buy them back at 10 for 6.66667, a profit of 0.333333.
+    #[test]
+    fn parts_of_shares_are_worth_whole_micro_dollars() {
+        let entries = [
+            part(1, Side::Buy, "0.333333", "10.01"),
+            part(2, Side::Sell, "1", "10.5"),
+            part(3, Side::Buy, "0.666667", "10"),
+        ];
+        let at = |n: usize| Book::derive(&entries[..n]).unwrap();
+        let number = |text: &str| text.parse::<Decimal>().unwrap();
+        assert_eq!((at(1).cash, at(1).holdings["AAPL"].cost), (number("-3.336663"), number("3.336663")));
+        let short = at(2).holdings["AAPL"].clone();
+        assert_eq!(
+            (short.quantity, short.cost, short.realized),
+            (number("-0.666667"), number("-7.000003"), number("0.163334"))
+        );
+        assert_eq!(at(3).cash, number("0.496667"));
+        assert_eq!(at(3).holdings["AAPL"].realized, number("0.496667"));
+    }
+
     proptest! {
+        /// The same with parts of shares and of cents.
+        #[test]
+        fn cash_and_profit_agree_in_parts_of_shares(trades in prop::collection::vec((any::<bool>(), 1i64..90_000_000, 100i64..10_000_000_000), 1..40)) {
+            let mut entries: Vec<Entry> = Vec::new();
+            let mut held = 0i64;
+            for (i, (buy, millionths, micros)) in trades.iter().enumerate() {
+                held += if *buy { *millionths } else { -*millionths };
+                let side = if *buy { Side::Buy } else { Side::Sell };
+                let (quantity, price) = (Decimal::new(*millionths, 6), Decimal::new(*micros, 6));
+                entries.push(part(i as i64 + 1, side, &quantity.to_string(), &price.to_string()));
+            }
+            if held != 0 {
+                let side = if held > 0 { Side::Sell } else { Side::Buy };
+                entries.push(part(1000, side, &Decimal::new(held.abs(), 6).to_string(), "50"));
+            }
+            let book = Book::derive(&entries).unwrap();
+            let holding = &book.holdings["AAPL"];
+            prop_assert_eq!(holding.quantity, Decimal::ZERO);
+            prop_assert_eq!(holding.cost, Decimal::ZERO);
+            prop_assert_eq!(book.cash, holding.realized);
+            let profit: Decimal = crate::trades(&entries).unwrap().iter().filter_map(|trade| trade.profit).sum();
+            prop_assert_eq!(profit, book.cash);
+        }
+
         /// Cash is what the definition says, and once flat all profit is realised: cash = realised - commission.
         #[test]
         fn cash_and_profit_agree(trades in prop::collection::vec((any::<bool>(), 1i64..500, 100i64..100_000), 1..40)) {

@@ -2,7 +2,7 @@
 
 use crate::{
     Entry, FillRow, LedgerError, MovementKind, Side,
-    book::{add, mul},
+    book::{add, mul, worth},
 };
 use jiff::civil::Date;
 use rust_decimal::Decimal;
@@ -61,10 +61,9 @@ impl Open {
         &mut self,
         side: Side,
         quantity: Decimal,
-        price: Decimal,
+        value: Decimal,
         commission: Decimal,
     ) -> Result<(), LedgerError> {
-        let value = mul(quantity, price)?;
         match side {
             Side::Buy => self.trade.bought = add(self.trade.bought, value)?,
             Side::Sell => self.trade.sold = add(self.trade.sold, value)?,
@@ -105,12 +104,15 @@ pub fn trades(journal: &[Entry]) -> Result<Vec<TradeRow>, LedgerError> {
                     .unwrap_or_default()
                     .round_dp(6)
                     .normalize();
-                trade.take(fill.side, closing, fill.price, add(fill.commission, -rest_commission)?)?;
+                // What is bought or sold in all is worth its parts.
+                let value = worth(closing, fill.price)?;
+                let rest_value = add(worth(fill.quantity, fill.price)?, -value)?;
+                trade.take(fill.side, closing, value, add(fill.commission, -rest_commission)?)?;
                 if trade.held.is_zero() {
                     done.push((first, trade.close(fill.session)?));
                     if !rest.is_zero() {
                         let mut next = Open::new(fill);
-                        next.take(fill.side, rest, fill.price, rest_commission)?;
+                        next.take(fill.side, rest, rest_value, rest_commission)?;
                         open.insert(&fill.ticker, (fill.entry, next));
                     }
                 } else {

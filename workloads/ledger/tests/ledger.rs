@@ -28,6 +28,7 @@ both!(
     orders_change_state_one_way,
     fills_are_recorded_once,
     splits_and_dividends,
+    parts_of_shares,
     the_snapshot_is_checked,
     bars_are_decided_once,
     halts_are_reset_once,
@@ -397,6 +398,42 @@ async fn splits_and_dividends(url: &str) {
     ledger.verify(&lease.strategy).await.unwrap();
     assert_eq!(ledger.movements(&lease.strategy).await.unwrap().len(), 2);
     assert_eq!(ledger.splits(&lease.strategy).await.unwrap().len(), 1);
+}
+
+/// 0.333333 at 10.01 are 3.33666333 dollars, so 3.336663; 0.333334 at 10.02 are 3.34000668, so 3.340007. A split of one
+/// for three makes 0.222222 of 0.666667, without cash.
+async fn parts_of_shares(url: &str) {
+    let (ledger, lease) = ready(url).await;
+    let part = NewOrder {
+        quantity: d("0.666667"),
+        cuts: vec![Cut { rule: "Cash".into(), from: d("0.7"), to: d("0.666667") }],
+        ..order("a", "AAPL", Side::Buy, 1)
+    };
+    insert(&ledger, &lease, &[part]).await.unwrap();
+    let of =
+        |number, quantity: &str, price| Fill { quantity: d(quantity), ..fill("a", number, 1, price, "0") };
+    record(&ledger, &lease, &of(1, "0.333333", "10.01")).await.unwrap();
+    let more = record(&ledger, &lease, &of(2, "0.333335", "10.02")).await.unwrap_err();
+    assert_eq!(more.to_string(), "order a of 0.666667 shares would be filled 0.666668");
+    record(&ledger, &lease, &of(2, "0.333334", "10.02")).await.unwrap();
+    assert_eq!(record(&ledger, &lease, &of(2, "0.333334", "10.02")).await.unwrap(), Recorded::Known);
+    let orders = ledger.orders(&lease.strategy, OrderFilter::default()).await.unwrap();
+    assert_eq!((orders[0].state, orders[0].filled_quantity), (OrderState::Filled, d("0.666667")));
+    assert_eq!(orders[0].cuts[0].from, d("0.7"));
+    let split = StockSplit {
+        ticker: "AAPL".into(),
+        session: "2024-01-04".parse().unwrap(),
+        ratio: d("0.333333333"),
+        quantity_before: d("0.666667"),
+        quantity_after: d("0.222222"),
+    };
+    let mut w = ledger.write(&lease).await.unwrap();
+    w.record_split(&split).await.unwrap();
+    w.commit().await.unwrap();
+    let account = ledger.account(&lease.strategy).await.unwrap();
+    assert_eq!(account.cash, d("-6.67667"));
+    assert_eq!((account.positions[0].quantity, account.positions[0].cost), (d("0.222222"), d("6.67667")));
+    ledger.verify(&lease.strategy).await.unwrap();
 }
 
 async fn the_snapshot_is_checked(url: &str) {

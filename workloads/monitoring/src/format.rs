@@ -40,6 +40,11 @@ pub fn percent(value: f64, places: usize) -> String {
     }
 }
 
+/// Shares: whole ones without a point, parts of one with as many digits as they have.
+pub fn shares(value: Decimal) -> String {
+    number(float(value), value.normalize().scale() as usize)
+}
+
 /// The number nearest to a decimal; not a number beyond what it holds.
 pub fn float(value: Decimal) -> f64 {
     value.to_f64().unwrap_or(f64::NAN)

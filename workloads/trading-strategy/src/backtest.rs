@@ -10,7 +10,7 @@ use jiff::civil::Date;
 
 use crate::convert::{ConvertError, engine_config};
 use crate::describe;
-use crate::engine::{Control, Engine, EngineError, NumberError, OrderReason, Trade};
+use crate::engine::{Control, Engine, EngineError, NumberError, OrderReason, Trade, Unit};
 use crate::market::Market;
 use crate::record::Record;
 use crate::report::{self, ReportInput};
@@ -232,8 +232,9 @@ pub fn run(
         settings: &describe::settings(spec, last.as_ref().map(|(choice, core)| (*choice, core))),
         lineage,
         search: searched.as_ref(),
+        unit: engine.config().unit,
     });
-    let files = files(&record, &open, &statistics, searched.as_ref(), page)?;
+    let files = files(&record, engine.config().unit, &open, &statistics, searched.as_ref(), page)?;
     let mut figures: BTreeMap<String, Option<f64>> =
         FIGURES.iter().map(|name| ((*name).to_owned(), statistics.value(name))).collect();
     figures.insert("equity".to_owned(), statistics.value("finalEquity"));
@@ -387,6 +388,7 @@ fn warnings(spec: &BacktestSpec, market: &Market, record: &Record, engine: &Engi
 
 fn files(
     record: &Record,
+    unit: Unit,
     open: &[Trade],
     statistics: &Statistics,
     searched: Option<&Searched>,
@@ -395,9 +397,9 @@ fn files(
     let mut json = serde_json::to_vec_pretty(statistics)?;
     json.push(b'\n');
     let mut files = vec![
-        tables::orders(&record.orders)?,
+        tables::orders(&record.orders, unit)?,
         tables::trades(&record.trades, open)?,
-        tables::lots(&record.lots)?,
+        tables::lots(&record.lots, unit)?,
         tables::equity(&record.equity)?,
         tables::rolling(&statistics.rolling)?,
         OutputFile { name: "statistics.json", bytes: json, rows: None },

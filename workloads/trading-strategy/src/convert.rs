@@ -9,7 +9,7 @@ use rust_decimal::prelude::ToPrimitive;
 
 use crate::engine::{
     ConfigError, Costs, Direction, Distance, DrawdownAction, EngineConfig, EntryKind, EntryOrder, FillTiming,
-    Fraction, MaxDrawdown, Money, NumberError, Price, Risk, Selection, Sizing, Stop, TakeProfit, Trail,
+    Fraction, MaxDrawdown, Money, NumberError, Price, Risk, Selection, Sizing, Stop, TakeProfit, Trail, Unit,
 };
 
 /// A spec that the engine cannot trade by.
@@ -64,6 +64,15 @@ fn entry(entry: Option<&EntrySpec>) -> Result<EntryOrder, ConvertError> {
     Ok(EntryOrder { kind, bars })
 }
 
+/// What quantities are rounded down to.
+#[must_use]
+pub const fn unit(shares: api::Shares) -> Unit {
+    match shares {
+        api::Shares::Whole => Unit::Whole,
+        api::Shares::Fractional => Unit::Millionth,
+    }
+}
+
 /// The engine's settings. `identity` begins every client order id.
 pub fn engine_config(core: &StrategyCore, identity: &str) -> Result<EngineConfig, ConvertError> {
     let costs = &core.costs;
@@ -99,6 +108,7 @@ pub fn engine_config(core: &StrategyCore, identity: &str) -> Result<EngineConfig
                 annual: fraction("portfolio.sizing.volatilityTarget.annual", *annual)?,
             },
         },
+        unit: unit(core.shares),
         risk: Risk {
             max_position_size: core
                 .max_position_size

@@ -140,6 +140,9 @@ pub(crate) fn settings(spec: &BacktestSpec, last: Option<(&Choice, &StrategyCore
             }
         },
     );
+    if !core.shares.is_whole() {
+        row("Shares", "down to a millionth of one".to_owned());
+    }
     if let Some(threshold) = core.rebalance_threshold {
         row("Weights are restored when off by", format!("more than {} of equity", percent(threshold)));
     }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::engine::{
-    ClientOrderId, ClosedLot, CutReason, EquityPoint, Event, Fill, Latch, Money, NumberError, Order, Side,
-    Trade,
+    ClientOrderId, ClosedLot, CutReason, EquityPoint, Event, Fill, Latch, Money, NumberError, Order, Shares,
+    Side, Trade,
 };
 use crate::statistics::{Close, TradeResult};
 
@@ -16,7 +16,7 @@ pub struct OrderRow {
     /// Its fill.
     pub fill: Option<Fill>,
     /// What was cancelled, and why.
-    pub cancelled: Vec<(i64, CutReason)>,
+    pub cancelled: Vec<(Shares, CutReason)>,
 }
 
 /// What became of an order.
@@ -65,7 +65,7 @@ impl OrderRow {
         match &self.fill {
             Some(_) if self.cancelled.is_empty() => OrderStatus::Filled,
             Some(_) => OrderStatus::PartiallyFilled,
-            None if self.order.quantity == 0 => OrderStatus::Refused,
+            None if self.order.quantity.is_zero() => OrderStatus::Refused,
             None if self.cancelled.is_empty() => OrderStatus::Pending,
             None => OrderStatus::Cancelled,
         }

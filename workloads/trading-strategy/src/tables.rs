@@ -1,4 +1,5 @@
-//! The backtest's Parquet files. Money is in dollars; absent values are null.
+//! The backtest's Parquet files. Money is in dollars; absent values are null. Quantities are whole numbers where only
+//! whole shares are traded, else numbers with a point.
 
 use ats_columns::column::{
     booleans_column, dates_column, days_since_epoch, floats_column, frame, integers_column, strings_column,
@@ -8,7 +9,7 @@ use ats_columns::{Column, ColumnsError, write_parquet};
 use jiff::civil::Date;
 use polars_core::prelude::{Int32Chunked, IntoColumn, IntoSeries, NewChunkedArray, PlSmallStr};
 
-use crate::engine::{ClosedLot, EquityPoint, Price, Trade};
+use crate::engine::{ClosedLot, EquityPoint, Price, Shares, Trade, Unit};
 use crate::record::OrderRow;
 use crate::statistics::RollingPoint;
 
@@ -46,12 +47,21 @@ fn counts<T>(name: &str, rows: &[T], value: impl Fn(&T) -> i64) -> Column {
     integers_column(name, &rows.iter().map(value).collect::<Vec<_>>())
 }
 
+/// A column of quantities; its type follows from the unit and not from the values, so that a reader can tell it from the
+/// strategy alone.
+fn quantities<T>(name: &str, unit: Unit, rows: &[T], value: impl Fn(&T) -> Shares) -> Column {
+    match unit {
+        Unit::Whole => counts(name, rows, |row| value(row).whole()),
+        Unit::Millionth => numbers(name, rows, |row| value(row).to_f64()),
+    }
+}
+
 fn dates<T>(name: &str, rows: &[T], value: impl Fn(&T) -> Date) -> Column {
     dates_column(name, &rows.iter().map(value).collect::<Vec<_>>())
 }
 
 /// `orders.parquet`: one row an order, with its fill.
-pub fn orders(rows: &[OrderRow]) -> Result<OutputFile, ColumnsError> {
+pub fn orders(rows: &[OrderRow], unit: Unit) -> Result<OutputFile, ColumnsError> {
     const NAME: &str = "orders.parquet";
     let fill =
         |row: &OrderRow, value: fn(&crate::engine::Fill) -> f64| row.fill.as_ref().map_or(f64::NAN, value);
@@ -73,8 +83,8 @@ pub fn orders(rows: &[OrderRow]) -> Result<OutputFile, ColumnsError> {
             texts("order_type", rows, |row| row.order.order_type.name().to_owned()),
             numbers("stop_price", rows, |row| row.order.order_type.stop().map_or(f64::NAN, Price::to_f64)),
             numbers("limit_price", rows, |row| row.order.order_type.limit().map_or(f64::NAN, Price::to_f64)),
-            counts("wanted", rows, |row| row.order.wanted),
-            counts("quantity", rows, |row| row.order.quantity),
+            quantities("wanted", unit, rows, |row| row.order.wanted),
+            quantities("quantity", unit, rows, |row| row.order.quantity),
             texts("cuts", rows, |row| {
                 let cuts =
                     row.order.cuts.iter().map(|cut| format!("{:?} {} to {}", cut.reason, cut.from, cut.to));
@@ -83,7 +93,9 @@ pub fn orders(rows: &[OrderRow]) -> Result<OutputFile, ColumnsError> {
             numbers("reference_price", rows, |row| row.order.reference.to_f64()),
             texts("status", rows, |row| row.status().as_str().to_owned()),
             optional_dates("fill_session", &filled),
-            counts("filled", rows, |row| row.fill.as_ref().map_or(0, |fill| fill.quantity)),
+            quantities("filled", unit, rows, |row| {
+                row.fill.as_ref().map_or(Shares::ZERO, |fill| fill.quantity)
+            }),
             numbers("price", rows, |row| fill(row, |fill| fill.price.to_f64())),
             numbers("commission", rows, |row| fill(row, |fill| fill.commission.to_f64())),
             numbers("slippage", rows, |row| fill(row, |fill| fill.slippage.to_f64())),
@@ -133,7 +145,7 @@ pub fn trades(closed: &[Trade], open: &[Trade]) -> Result<OutputFile, ColumnsErr
 }
 
 /// `lots.parquet`: closed lots, first in, first out.
-pub fn lots(rows: &[ClosedLot]) -> Result<OutputFile, ColumnsError> {
+pub fn lots(rows: &[ClosedLot], unit: Unit) -> Result<OutputFile, ColumnsError> {
     file(
         "lots.parquet",
         vec![
@@ -143,7 +155,7 @@ pub fn lots(rows: &[ClosedLot]) -> Result<OutputFile, ColumnsError> {
             dates("exit_session", rows, |lot| lot.exit_session),
             texts("entry_order", rows, |lot| lot.entry_order.to_string()),
             texts("exit_order", rows, |lot| lot.exit_order.to_string()),
-            counts("quantity", rows, |lot| lot.quantity),
+            quantities("quantity", unit, rows, |lot| lot.quantity),
             numbers("entry_value", rows, |lot| lot.entry_value.to_f64()),
             numbers("exit_value", rows, |lot| lot.exit_value.to_f64()),
             numbers("profit", rows, |lot| lot.profit.to_f64()),

@@ -131,7 +131,7 @@ fn buy_and_hold_over_splits_and_dividends() {
     assert_eq!(fills.len(), 1, "bought once");
     let bought = fills[0];
     let history = &market.tickers["AAPL"];
-    let mut shares = bought.quantity as f64;
+    let mut shares = bought.quantity.to_f64();
     let mut cash = 100_000.0 - shares * bought.price.to_f64();
     for action in history.actions.as_slice().iter().filter(|action| action.ex_date > bought.session) {
         match action.kind {
@@ -139,7 +139,7 @@ fn buy_and_hold_over_splits_and_dividends() {
             ats_columns::ActionKind::Dividend => cash += shares * action.value,
         }
     }
-    assert_eq!(shares, bought.quantity as f64 * 28.0);
+    assert_eq!(shares, bought.quantity.to_f64() * 28.0);
     let end = cash + shares * history.bars.close().last().unwrap();
     let equity = output.record.equity.last().unwrap().equity.to_f64();
     assert!((equity - end).abs() < 0.01, "{equity} against {end}");

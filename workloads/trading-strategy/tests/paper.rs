@@ -97,10 +97,10 @@ async fn the_backtest_and_the_paper_run_are_one() {
         .record
         .orders
         .iter()
-        .filter(|row| row.order.quantity > 0)
+        .filter(|row| !row.order.quantity.is_zero())
         .map(|row| {
-            let filled = row.fill.as_ref().map_or(0, |fill| fill.quantity);
-            (row.order.id.to_string(), row.order.ticker.to_string(), row.order.quantity.into(), filled.into())
+            let filled = row.fill.as_ref().map_or(Decimal::ZERO, |fill| fill.quantity.into());
+            (row.order.id.to_string(), row.order.ticker.to_string(), row.order.quantity.into(), filled)
         })
         .collect();
     orders.sort();

@@ -11,10 +11,10 @@ use ats_crds::Rebalance;
 use ats_crds::strategy::{Direction, TradedPrices, Trail};
 use ats_pipeline::spec::{BacktestSpec, SignalSpec, SizingSpec, StopSpec, StrategyCore, TakeProfitSpec};
 use ats_trading_strategy::backtest::{BacktestOutput, run};
-use ats_trading_strategy::engine::{Costs, Fraction, Money, Price, Side};
+use ats_trading_strategy::engine::{Costs, Fraction, Money, Price, Shares, Side, Unit};
 use ats_trading_strategy::market::Market;
 use common::made_up::{history, sessions};
-use common::{decimal, one_position as core};
+use common::{decimal, one_position as core, whole};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -146,12 +146,12 @@ fn same_fills(core: StrategyCore, market: &Market, expected: &FillsRun) {
     let mut theirs = expected.fills.clone();
     theirs.sort_by(|a, b| (a.0, &a.1, -a.2).partial_cmp(&(b.0, &b.1, -b.2)).unwrap());
     let mut ours: Vec<_> = output.record.fills().collect();
-    ours.sort_by_key(|fill| (fill.session, fill.ticker.clone(), -fill.side.sign() * fill.quantity));
+    ours.sort_by_key(|fill| (fill.session, fill.ticker.clone(), fill.side.opposite().signed(fill.quantity)));
     assert_eq!(ours.len(), theirs.len(), "{name}");
     for (ours, (bar, ticker, size, price, commission)) in ours.iter().zip(theirs) {
         let what = format!("{name}, {ticker} on {}", ours.session);
         assert_eq!((ours.session, ours.ticker.as_str()), (sessions[bar].date(), ticker.as_str()), "{what}");
-        assert_eq!(ours.side.sign() * ours.quantity, size, "{what}");
+        assert_eq!(whole(ours.side.signed(ours.quantity)), size, "{what}");
         assert!((ours.price.to_f64() - price).abs() < 1e-6, "{what}: {} {price}", ours.price);
         cents(ours.commission.to_f64(), commission, &what);
     }
@@ -203,7 +203,7 @@ fn rotation(direction: Direction, max_positions: u32, expected: &FillsRun) {
     for (ours, (bar, ticker, size, price, commission)) in ours.iter().zip(&theirs) {
         let what = format!("{name}, {ticker} on {}", ours.session);
         assert_eq!((ours.session, ours.ticker.as_str()), (sessions[*bar].date(), ticker.as_str()), "{what}");
-        assert_eq!(ours.side.sign() * ours.quantity, *size, "{what}");
+        assert_eq!(whole(ours.side.signed(ours.quantity)), *size, "{what}");
         assert!((ours.price.to_f64() - price).abs() < 1e-6, "{what}");
         cents(ours.commission.to_f64(), *commission, &what);
     }
@@ -240,15 +240,15 @@ fn volume_share_slippage_and_commissions_equal_zipline() {
         };
         let by_value = Costs { commission_rate: fraction(0.0015), ..Costs::default() };
         let side = if amount > 0.0 { Side::Buy } else { Side::Sell };
-        let most = costs.max_volume_share.unwrap().of(volume as i64).unwrap();
-        let quantity = (amount.abs() as i64).min(most);
-        assert_eq!(quantity * side.sign(), filled as i64);
+        let most = costs.max_volume_share.unwrap().of_volume(volume as i64, Unit::Whole);
+        let quantity = Shares::from_whole(amount.abs() as i64).unwrap().min(most);
+        assert_eq!(whole(side.signed(quantity)), filled as i64);
         let ours =
             costs.slipped(side, Price::from_f64(price).unwrap(), quantity, Some(volume as i64)).unwrap();
         // Against the trader: the impact to the next billionth, the price to the next micro-dollar.
         assert!((ours.to_f64() - paid).abs() < 1e-6 + 2e-9 * price, "{ours} against {paid}");
         assert!((costs.commission(quantity, ours).unwrap().to_f64() - per_share).abs() < 1e-6);
         let value = by_value.commission(quantity, ours).unwrap().to_f64();
-        assert!((value - per_dollar).abs() < 1e-6 * quantity as f64, "{value} against {per_dollar}");
+        assert!((value - per_dollar).abs() < 1e-6 * quantity.to_f64(), "{value} against {per_dollar}");
     }
 }

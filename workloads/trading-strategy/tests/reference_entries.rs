@@ -14,7 +14,7 @@ use ats_pipeline::spec::{BacktestSpec, DistanceSpec, EntrySpec, SignalSpec, Sizi
 use ats_trading_strategy::backtest::run;
 use ats_trading_strategy::engine::CutReason;
 use ats_trading_strategy::market::{Market, TickerHistory};
-use common::decimal;
+use common::{decimal, whole};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -120,7 +120,11 @@ fn same(core: &StrategyCore, runs: &[Run]) {
         let ours: Vec<_> = output.record.fills().collect();
         for (ours, (bar, size, price, commission)) in ours.iter().zip(&expected.fills) {
             let what = format!("{what}, fill on {}", ours.session);
-            assert_eq!((ours.session, ours.side.sign() * ours.quantity), (sessions[*bar], *size), "{what}");
+            assert_eq!(
+                (ours.session, whole(ours.side.signed(ours.quantity))),
+                (sessions[*bar], *size),
+                "{what}"
+            );
             assert!((ours.price.to_f64() - price).abs() < 2e-6, "{what}: {} {price}", ours.price);
             assert!((ours.commission.to_f64() - commission).abs() < 0.001, "{what}: {}", ours.commission);
         }

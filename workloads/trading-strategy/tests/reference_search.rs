@@ -11,7 +11,7 @@ use ats_crds::strategy::TradedPrices;
 use ats_pipeline::spec::{BacktestSpec, SizingSpec, StrategyCore};
 use ats_trading_strategy::backtest::run;
 use ats_trading_strategy::search::Parameters;
-use common::{decimal, one_position};
+use common::{decimal, one_position, whole};
 use jiff::civil::Date;
 use rust_decimal::prelude::ToPrimitive;
 use serde::Deserialize;
@@ -137,7 +137,7 @@ fn a_search_equals_another_optimiser() {
             .fills()
             .map(|fill| {
                 let bar = sessions.iter().position(|session| session.date() == fill.session).unwrap();
-                (bar - first, fill.side.sign() * fill.quantity)
+                (bar - first, whole(fill.side.signed(fill.quantity)))
             })
             .collect();
         fills.sort_unstable();

@@ -13,6 +13,7 @@ use ats_crds::strategy::{HaltAction, TradedPrices};
 use ats_ledger::{Ledger, OrderFilter, StrategyIdentity};
 use ats_pipeline::spec::{BacktestSpec, SearchSpec, StrategyCore, TradeSpec};
 use ats_trading_strategy::backtest::{BacktestError, BacktestOutput, run};
+use ats_trading_strategy::engine::Shares;
 use ats_trading_strategy::explain::{ExplainError, explain};
 use ats_trading_strategy::market::Market;
 use ats_trading_strategy::search::{Fold, Searched, words};
@@ -259,8 +260,8 @@ async fn the_backtest_and_the_paper_run_are_one() {
     assert_eq!(ended.await.unwrap(), RunEnd::CaughtUp { decided: 536 });
 
     // The same without an end: the windows by their choices, then the last choice's own orders.
-    let mut all: BTreeMap<String, i64> = BTreeMap::new();
-    for row in output.record.orders.iter().filter(|row| row.order.quantity > 0) {
+    let mut all: BTreeMap<String, Shares> = BTreeMap::new();
+    for row in output.record.orders.iter().filter(|row| !row.order.quantity.is_zero()) {
         all.insert(row.order.id.to_string(), row.order.quantity);
     }
     let orders = ledger.orders(&identity.key(), OrderFilter::default()).await.unwrap();

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use ats_pipeline::{StageName, StoreLocation};
 use ats_store::{Settings, StageContext, Store};
-use ats_trading_strategy::engine::{Event, Order, OrderType, Position, Side};
+use ats_trading_strategy::engine::{Event, Money, Order, OrderType, Position, Side};
 use ats_trading_strategy::explain::{Explanation, Source, explain_stored};
 use ats_trading_strategy::search;
 
@@ -206,7 +206,11 @@ fn event_words(event: &Event) -> String {
         Event::Waiting { .. } => "the order waits for the next bar".to_owned(),
         Event::Ordered(order) => format!("{:?} touched at {}", order.reason, order.reference),
         Event::Split { before, after, cash, .. } => {
-            format!("split: {before} shares became {after}, {cash} paid for the rest")
+            // Parts of shares leave no rest.
+            match *cash {
+                Money::ZERO => format!("split: {before} shares became {after}"),
+                cash => format!("split: {before} shares became {after}, {cash} paid for the rest"),
+            }
         }
         Event::Dividend { cash, .. } => format!("dividend {cash}"),
         Event::Borrowed { cash, .. } => format!("borrowing cost {cash}"),
@@ -221,10 +225,16 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
-    use ats_trading_strategy::engine::{ClientOrderId, Cut, CutReason, Intent, OrderReason, Price, Ticker};
+    use ats_trading_strategy::engine::{
+        ClientOrderId, Cut, CutReason, Intent, OrderReason, Price, Shares, Ticker,
+    };
 
     fn price(text: &str) -> Price {
         text.parse::<f64>().ok().and_then(|value| Price::from_f64(value).ok()).unwrap()
+    }
+
+    fn shares(millionths: i64) -> Shares {
+        Shares::from_millionths(millionths)
     }
 
     fn told(side: Side, order_type: OrderType) -> String {
@@ -237,9 +247,9 @@ mod tests {
             side,
             intent: Intent::Entry,
             reason: OrderReason::Signal,
-            wanted: 20,
-            quantity: 10,
-            cuts: vec![Cut { reason: CutReason::Heat, from: 20, to: 10 }],
+            wanted: shares(20_000_000),
+            quantity: shares(10_500_000),
+            cuts: vec![Cut { reason: CutReason::Heat, from: shares(20_000_000), to: shares(10_500_000) }],
             reference: price("52"),
             stop_distance: Some(price("2")),
             profit_distance: None,

@@ -183,7 +183,7 @@ fn positions(book: &Book) -> Markup {
                             @for held in &book.positions {
                                 tr {
                                     th scope="row" { (held.ticker) }
-                                    td.number { (format::number(float(held.quantity), 0)) }
+                                    td.number { (format::shares(held.quantity)) }
                                     td.number { (format::number(share(held.cost, held.quantity), 4)) }
                                     td.number { (format::number(float(held.cost), 2)) }
                                     td.number { (format::number(float(held.realized), 2)) }
@@ -225,12 +225,12 @@ fn orders(book: &Book) -> Markup {
                                         (order.side.as_str()) ", " (format::words(order.purpose.as_str())) ", " (format::words(order.kind.as_str()))
                                         @if let Some(price) = order.price { " at " (format::dollars(float(price), 2)) }
                                     }
-                                    td.number { (format::number(float(order.quantity), 0)) }
-                                    td.number { (format::number(float(order.filled_quantity), 0)) }
+                                    td.number { (format::shares(order.quantity)) }
+                                    td.number { (format::shares(order.filled_quantity)) }
                                     td { span class=(format!("state {}", order_class(order.state))) { (format::words(order.state.as_str())) } }
                                     td.message {
                                         (format::words(&order.reason))
-                                        @for cut in &order.cuts { ", cut by " (format::words(&cut.rule)) " from " (format::number(float(cut.from), 0)) }
+                                        @for cut in &order.cuts { ", cut by " (format::words(&cut.rule)) " from " (format::shares(cut.from)) }
                                         @if let Some(message) = &order.message { "; " (message) }
                                     }
                                 }

@@ -230,6 +230,7 @@ pub(super) fn core(
         rebalance_threshold,
         rank_by,
         sizing: sizing?,
+        shares: spec.portfolio.shares,
         risk_percentage: risk_percentage?,
         max_position_size,
         max_portfolio_heat,

@@ -70,10 +70,39 @@ impl std::str::FromStr for HaltCause {
 pub struct StatePosition {
     /// The ticker.
     pub ticker: String,
-    /// Shares; below 0 when short.
-    pub quantity: i64,
+    /// Shares; below 0 when short. A whole number where it is one, else text as other decimals are.
+    #[serde(with = "quantity")]
+    pub quantity: Decimal,
     /// Value at the last close.
     pub value: Decimal,
+}
+
+/// Whole shares are a number, as they were when there was nothing else.
+mod quantity {
+    use rust_decimal::{Decimal, prelude::ToPrimitive};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Form {
+        Whole(i64),
+        Part(Decimal),
+    }
+
+    pub(super) fn serialize<S: Serializer>(quantity: &Decimal, serializer: S) -> Result<S::Ok, S::Error> {
+        match quantity.to_i64().filter(|_| quantity.is_integer()) {
+            Some(count) => Form::Whole(count),
+            None => Form::Part(quantity.normalize()),
+        }
+        .serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
+        Form::deserialize(deserializer).map(|form| match form {
+            Form::Whole(count) => count.into(),
+            Form::Part(quantity) => quantity,
+        })
+    }
 }
 
 /// A halt in [`TradingState`].
@@ -168,9 +197,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn whole_shares_are_told_as_numbers() {
+        let told = |quantity: &str| {
+            let quantity = quantity.parse().unwrap();
+            let position = StatePosition { ticker: "A".into(), quantity, value: Decimal::ONE };
+            let json = serde_json::to_string(&position).unwrap();
+            assert_eq!(serde_json::from_str::<StatePosition>(&json).unwrap(), position);
+            json
+        };
+        assert_eq!(told("-12"), r#"{"ticker":"A","quantity":-12,"value":"1"}"#);
+        assert_eq!(told("0.333333"), r#"{"ticker":"A","quantity":"0.333333","value":"1"}"#);
+    }
+
+    #[test]
     fn the_state_fits() {
-        let position =
-            |n: i64| StatePosition { ticker: format!("T{n:03}"), quantity: n, value: (n * 100).into() };
+        let position = |n: i64| StatePosition {
+            ticker: format!("T{n:03}"),
+            quantity: n.into(),
+            value: (n * 100).into(),
+        };
         let mut state = TradingState {
             epoch: 3,
             session: Some("2024-01-02".parse().unwrap()),

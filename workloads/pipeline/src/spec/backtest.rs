@@ -3,7 +3,7 @@
 use ats_calendar::Interval;
 use ats_crds::{
     Rebalance,
-    strategy::{Direction, DrawdownAction, FillTiming, HaltAction, TradedPrices, Trail},
+    strategy::{Direction, DrawdownAction, FillTiming, HaltAction, Shares, TradedPrices, Trail},
     universe::{Adjustment, CalendarName},
 };
 use jiff::civil::Date;
@@ -71,6 +71,9 @@ pub struct StrategyCore {
     pub rank_by: Option<String>,
     /// Size of a position.
     pub sizing: SizingSpec,
+    /// What quantities are rounded down to.
+    #[serde(default, skip_serializing_if = "Shares::is_whole")]
+    pub shares: Shares,
     /// Fraction of equity lost at the stop.
     pub risk_percentage: Decimal,
     /// Dollars of notional a position may have.

@@ -194,3 +194,17 @@ fn an_entry_is_part_of_the_key_where_it_is_no_market_order() {
     );
     assert_eq!(entry(json!({"marketOnClose": {}})).entry, Some(EntrySpec::MarketOnClose));
 }
+
+#[test]
+fn parts_of_shares_are_part_of_the_key_and_whole_ones_are_not() {
+    use ats_crds::strategy::Shares;
+    let base = spec("strategies", "dip-buyer");
+    let core = |shares: &str| {
+        checked_strategy(&with(&base, &json!({"portfolio": {"shares": shares}}))).backtest.core
+    };
+    let plain = checked_strategy(&base).backtest.core;
+    assert_eq!(core("Whole"), plain);
+    assert!(!serde_json::to_string(&plain).unwrap().contains("\"shares\""), "keys of before stand");
+    assert_eq!(core("Fractional").shares, Shares::Fractional);
+    assert!(serde_json::to_string(&core("Fractional")).unwrap().contains("\"shares\":\"Fractional\""));
+}

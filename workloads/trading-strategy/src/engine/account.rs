@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::{Costs, Side};
 use super::event::{EquityPoint, Event, Fill, OrderReason, Trade};
-use super::money::{Checked, Fraction, Money, Price, Ratio};
+use super::money::{Checked, Fraction, Money, Price, Ratio, Unit};
 use super::position::Position;
 use super::slice::{ActionKind, Slice, Ticker};
 
@@ -67,7 +67,7 @@ impl Account {
     /// Cash that may buy shares: what is left when the shorts are bought back at their marks. The proceeds of a
     /// short are no money to buy with, so that what is bought never exceeds equity.
     pub fn free_cash(&self) -> Checked<Money> {
-        let shorts = self.positions.values().filter(|position| position.quantity < 0);
+        let shorts = self.positions.values().filter(|position| position.quantity.is_short());
         shorts.map(Position::value).try_fold(self.cash, |cash, value| cash.plus(value?))
     }
 
@@ -114,7 +114,7 @@ impl Account {
         }
         let side = position.side();
         events.extend(position.shrink(fill)?.into_iter().map(Event::LotClosed));
-        if position.quantity == 0 {
+        if position.quantity.is_zero() {
             let trade = position.trade(&fill.ticker, side, Some((fill.session, fill.reason)))?;
             events.push(Event::TradeClosed(trade));
             self.positions.remove(&fill.ticker);
@@ -133,7 +133,7 @@ impl Account {
             return Ok(());
         }
         for (ticker, position) in &mut self.positions {
-            if position.quantity < 0 {
+            if position.quantity.is_short() {
                 let cash = costs.borrowing(position.mark.value_of(position.size())?, nights)?;
                 position.pay_borrowing(cash)?;
                 self.cash = self.cash.minus(cash)?;
@@ -144,7 +144,12 @@ impl Account {
     }
 
     /// Applies the session's actions to what was held overnight: dividends on the shares before a split.
-    pub(super) fn apply_actions(&mut self, slice: &Slice, events: &mut Vec<Event>) -> Checked<()> {
+    pub(super) fn apply_actions(
+        &mut self,
+        slice: &Slice,
+        unit: Unit,
+        events: &mut Vec<Event>,
+    ) -> Checked<()> {
         for action in &slice.actions {
             if let ActionKind::Dividend(a_share) = action.kind
                 && let Some(position) = self.positions.get_mut(&action.ticker)
@@ -156,7 +161,7 @@ impl Account {
         }
         for action in &slice.actions {
             if let ActionKind::Split(ratio) = action.kind {
-                self.split(&action.ticker, ratio, slice.session, events)?;
+                self.split(&action.ticker, ratio, unit, slice.session, events)?;
             }
         }
         Ok(())
@@ -166,15 +171,16 @@ impl Account {
         &mut self,
         ticker: &Ticker,
         ratio: Ratio,
+        unit: Unit,
         session: Date,
         events: &mut Vec<Event>,
     ) -> Checked<()> {
         let Some(position) = self.positions.get_mut(ticker) else { return Ok(()) };
         let (before, side) = (position.quantity, position.side());
-        let cash = position.split(ratio)?;
+        let cash = position.split(ratio, unit)?;
         self.cash = self.cash.plus(cash)?;
         events.push(Event::Split { ticker: ticker.clone(), before, after: position.quantity, cash });
-        if position.quantity == 0 {
+        if position.quantity.is_zero() {
             let trade = position.trade(ticker, side, Some((session, OrderReason::Split)))?;
             events.push(Event::TradeClosed(trade));
             self.positions.remove(ticker);

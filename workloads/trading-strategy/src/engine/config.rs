@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::money::{Checked, Fraction, Money, Price};
+use super::money::{Checked, Fraction, Money, Price, Shares, Unit};
 use super::slice::Slice;
 
 /// Everything that decides how signals become orders and fills.
@@ -22,6 +22,9 @@ pub struct EngineConfig {
     pub rebalance_threshold: Fraction,
     /// The size of a position.
     pub sizing: Sizing,
+    /// What quantities are rounded down to.
+    #[serde(default)]
+    pub unit: Unit,
     /// Caps and stops.
     pub risk: Risk,
     /// Commission, slippage and the share of a bar's volume.
@@ -268,8 +271,8 @@ pub struct Costs {
 impl Costs {
     /// Commission of an order of which `quantity` shares filled at `price`:
     /// min(max(minimum, perShare x quantity + rate x value), maximumRate x value).
-    pub fn commission(&self, quantity: i64, price: Price) -> Checked<Money> {
-        if quantity == 0 {
+    pub fn commission(&self, quantity: Shares, price: Price) -> Checked<Money> {
+        if quantity.is_zero() {
             return Ok(Money::ZERO);
         }
         let value = price.value_of(quantity)?;
@@ -284,7 +287,7 @@ impl Costs {
 
     /// The price at which a buy or a sale of `quantity` shares fills, slippage against the trader. `volume` is the
     /// bar's, or what is expected of it; without it no impact is reckoned with.
-    pub fn slipped(&self, side: Side, price: Price, quantity: i64, volume: Option<i64>) -> Checked<Price> {
+    pub fn slipped(&self, side: Side, price: Price, quantity: Shares, volume: Option<i64>) -> Checked<Price> {
         let impact = match volume {
             Some(volume) if self.price_impact > Fraction::ZERO => {
                 self.price_impact.times_square_of(quantity, volume)?
@@ -304,7 +307,7 @@ impl Costs {
         slip: Slip,
         side: Side,
         price: Price,
-        quantity: i64,
+        quantity: Shares,
         volume: Option<i64>,
     ) -> Checked<Price> {
         match (slip, side) {
@@ -323,28 +326,42 @@ impl Costs {
     /// The largest quantity up to `most` whose value with slippage and commission stays within `cash`.
     pub fn affordable(
         &self,
-        most: i64,
+        most: Shares,
+        unit: Unit,
         price: Price,
         slip: Slip,
         volume: Option<i64>,
         cash: Money,
-    ) -> Checked<i64> {
-        let fits = |quantity: i64| -> Checked<bool> {
+    ) -> Checked<Shares> {
+        let fits = |quantity: Shares| -> Checked<bool> {
             let paid = self.paid(slip, Side::Buy, price, quantity, volume)?;
             Ok(paid.value_of(quantity)?.plus(self.commission(quantity, paid)?)? <= cash)
         };
         // Value and commission both rise with the quantity, so halving finds the last one that fits.
-        let (mut fitting, mut high) = (0, most.min(cash.units_of(price)).max(0));
-        while fitting < high {
-            let middle = fitting + (high - fitting + 1) / 2;
-            if fits(middle)? {
-                fitting = middle;
-            } else {
-                high = middle - 1;
-            }
-        }
-        Ok(fitting)
+        let (least, most) = (Shares::ZERO, most.min(cash.shares_at(price, unit)));
+        largest(least, most, unit, fits)
     }
+}
+
+/// The largest quantity from `fitting`, which fits, up to `most` that does. What is larger than one that does not
+/// fit is taken not to fit either.
+pub(super) fn largest(
+    fitting: Shares,
+    most: Shares,
+    unit: Unit,
+    fits: impl Fn(Shares) -> Checked<bool>,
+) -> Checked<Shares> {
+    let step = unit.millionths();
+    let (mut fitting, mut high) = (fitting.millionths() / step, most.millionths() / step);
+    while fitting < high {
+        let middle = fitting + (high - fitting + 1) / 2;
+        if fits(Shares::from_millionths(middle * step))? {
+            fitting = middle;
+        } else {
+            high = middle - 1;
+        }
+    }
+    Ok(Shares::from_millionths(fitting * step))
 }
 
 /// Buy or sell.
@@ -357,12 +374,12 @@ pub enum Side {
 }
 
 impl Side {
-    /// 1 for a buy, -1 for a sale.
+    /// The change of a position by a quantity of this side.
     #[must_use]
-    pub const fn sign(self) -> i64 {
+    pub const fn signed(self, quantity: Shares) -> Shares {
         match self {
-            Self::Buy => 1,
-            Self::Sell => -1,
+            Self::Buy => quantity,
+            Self::Sell => quantity.negated(),
         }
     }
 
@@ -459,6 +476,10 @@ impl EngineConfig {
 mod tests {
     use super::*;
 
+    fn whole(count: i64) -> Shares {
+        Shares::from_whole(count).unwrap()
+    }
+
     fn costs(per_share: i64, minimum: i64, rate: Option<i64>) -> Costs {
         Costs {
             commission_per_share: Price::from_micros(per_share),
@@ -483,7 +504,8 @@ mod tests {
             [(100, 50.0, 1_000_000), (1000, 50.0, 5_000_000), (10, 10.0, 500_000), (1000, 0.5, 2_500_000)]
         {
             let price = Price::from_f64(price).unwrap();
-            assert_eq!(costs.commission(shares, price).unwrap(), Money::from_micros(commission), "{shares}");
+            let charged = costs.commission(whole(shares), price).unwrap();
+            assert_eq!(charged, Money::from_micros(commission), "{shares}");
         }
     }
 
@@ -492,15 +514,20 @@ mod tests {
     fn affordable_counts_commission_and_slippage() {
         let ten = Price::from_f64(10.0).unwrap();
         let thousand = Money::from_micros(1_000_000_000);
-        assert_eq!(costs(0, 1_000_000, None).affordable(500, ten, Slip::Free, None, thousand).unwrap(), 99);
-        assert_eq!(costs(0, 0, None).affordable(500, ten, Slip::Free, None, thousand).unwrap(), 100);
-        assert_eq!(costs(0, 0, None).affordable(7, ten, Slip::Free, None, thousand).unwrap(), 7);
+        let affordable =
+            |costs: Costs, most, unit| costs.affordable(most, unit, ten, Slip::Free, None, thousand).unwrap();
+        assert_eq!(affordable(costs(0, 1_000_000, None), whole(500), Unit::Whole), whole(99));
+        assert_eq!(affordable(costs(0, 0, None), whole(500), Unit::Whole), whole(100));
+        assert_eq!(affordable(costs(0, 0, None), whole(7), Unit::Whole), whole(7));
         // 1% slippage: 10.10 a share, 99 x 10.10 = 999.90.
         let slipping = Costs { slippage: Fraction::from_nanos(10_000_000), ..costs(0, 0, None) };
-        assert_eq!(slipping.affordable(500, ten, Slip::Free, None, thousand).unwrap(), 99);
+        assert_eq!(affordable(slipping, whole(500), Unit::Whole), whole(99));
+        assert_eq!(affordable(costs(0, 2_000_000_000, None), whole(500), Unit::Whole), Shares::ZERO);
+        // In millionths: (1000 - 1) / 10 = 99.9; 1000 / 10.10 = 99.00990099, 99.009900 costs 999.99999.
         assert_eq!(
-            costs(0, 2_000_000_000, None).affordable(500, ten, Slip::Free, None, thousand).unwrap(),
-            0
+            affordable(costs(0, 1_000_000, None), whole(500), Unit::Millionth),
+            Shares::from_millionths(99_900_000)
         );
+        assert_eq!(affordable(slipping, whole(500), Unit::Millionth), Shares::from_millionths(99_009_900));
     }
 }

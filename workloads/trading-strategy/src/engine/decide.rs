@@ -6,7 +6,7 @@ use super::config::{DrawdownAction, EngineConfig};
 use super::config::{FillTiming, Selection, Side};
 use super::entry::{self, OrderType};
 use super::event::{CutReason, Event, Intent, Order, OrderReason};
-use super::money::{Checked, Money, Price};
+use super::money::{Checked, Money, Price, Shares};
 use super::select::{self, Candidate, Plan};
 use super::sizing::{self, Basis, Opening, Room};
 use super::slice::{Control, Slice, Ticker, TickerSlice};
@@ -82,7 +82,7 @@ impl Engine {
             let price = order.reference;
             let opening = Opening {
                 side: order.side,
-                held: 0,
+                held: Shares::ZERO,
                 quantity: order.quantity,
                 price,
                 slip: order.order_type.slip(),
@@ -176,7 +176,7 @@ struct Planned<'a> {
     price: Price,
     order_type: OrderType,
     distance: Result<Option<Price>, CutReason>,
-    quantity: i64,
+    quantity: Shares,
 }
 
 /// What the parts of an order that shrinks a position are.
@@ -186,7 +186,7 @@ struct Shrinking<'a> {
     intent: Intent,
     reason: OrderReason,
     reference: Price,
-    quantity: i64,
+    quantity: Shares,
 }
 
 struct Desk<'a> {
@@ -202,7 +202,7 @@ impl<'a> Desk<'a> {
     fn exit(&mut self, state: &mut EngineState, ticker: &Ticker, reason: OrderReason) -> Checked<()> {
         let Some(position) = state.account.positions.get(ticker) else { return Ok(()) };
         let (side, quantity, mark) = (position.side().opposite(), position.size(), position.mark);
-        let risk = risk_of(position.quantity, mark, position.stop);
+        let risk = risk_of(position.side(), mark, position.stop);
         let volume = self.slice.get(ticker).and_then(|part| part.average_volume);
         self.room.release(&self.config.costs, side, quantity, mark, risk, volume)?;
         let intent = Intent::Exit;
@@ -228,9 +228,9 @@ impl<'a> Desk<'a> {
             let Some(part) = slice.get(&candidate.ticker) else { continue };
             let Some(bar) = part.bar else { continue };
             let held = if candidate.held {
-                state.account.positions.get(&candidate.ticker).map_or(0, super::Position::size)
+                state.account.positions.get(&candidate.ticker).map_or(Shares::ZERO, super::Position::size)
             } else {
-                0
+                Shares::ZERO
             };
             let distance = sizing::stop_distance(self.config.risk.stop, part, bar.close)?;
             // What grows or shrinks does so at the market.
@@ -251,9 +251,9 @@ impl<'a> Desk<'a> {
                 Ok(target) => (target, priced.and(distance)),
                 // What cannot be sized stays as it is, or is not opened.
                 Err(_) if candidate.held => continue,
-                Err(reason) => (0, Err(reason)),
+                Err(reason) => (Shares::ZERO, Err(reason)),
             };
-            let off = bar.close.value_of((target - held).abs())?;
+            let off = bar.close.value_of(target.minus(held)?.abs())?;
             if candidate.held && off <= equity.times(self.config.rebalance_threshold)? {
                 continue;
             }
@@ -262,10 +262,10 @@ impl<'a> Desk<'a> {
                     .account
                     .positions
                     .get(&candidate.ticker)
-                    .map_or(bar.close, |position| risk_of(position.quantity, bar.close, position.stop));
+                    .map_or(bar.close, |position| risk_of(position.side(), bar.close, position.stop));
                 let side = candidate.side.opposite();
                 let volume = part.average_volume;
-                let quantity = held - target;
+                let quantity = held.minus(target)?;
                 self.room.release(&self.config.costs, side, quantity, bar.close, risk, volume)?;
                 self.push(
                     state,
@@ -286,7 +286,7 @@ impl<'a> Desk<'a> {
                     price,
                     order_type,
                     distance,
-                    quantity: target - held,
+                    quantity: target.minus(held)?,
                 });
             }
         }
@@ -305,15 +305,15 @@ impl<'a> Desk<'a> {
         let (quantity, distance) = match (position, planned.distance) {
             // An enlarged position keeps the stop that its entry fixed.
             (Some(position), _) => {
-                let risk = risk_of(position.quantity, planned.price, position.stop);
+                let risk = risk_of(position.side(), planned.price, position.stop);
                 (self.admit(planned, position.size(), risk, &mut cuts)?, None)
             }
             (None, Ok(distance)) => {
-                (self.admit(planned, 0, distance.unwrap_or(planned.price), &mut cuts)?, distance)
+                (self.admit(planned, Shares::ZERO, distance.unwrap_or(planned.price), &mut cuts)?, distance)
             }
             (None, Err(reason)) => {
-                cuts.push(super::Cut { reason, from: planned.quantity, to: 0 });
-                (0, None)
+                cuts.push(super::Cut { reason, from: planned.quantity, to: Shares::ZERO });
+                (Shares::ZERO, None)
             }
         };
         let profit_distance = match position {
@@ -339,7 +339,7 @@ impl<'a> Desk<'a> {
             bars_left: self.config.entry.bars,
         };
         self.events.push(Event::Ordered(order.clone()));
-        if quantity > 0 {
+        if quantity > Shares::ZERO {
             state.pending.push(order);
         }
         Ok(())
@@ -348,10 +348,10 @@ impl<'a> Desk<'a> {
     fn admit(
         &mut self,
         planned: &Planned<'_>,
-        held: i64,
+        held: Shares,
         risk: Price,
         cuts: &mut Vec<super::Cut>,
-    ) -> Checked<i64> {
+    ) -> Checked<Shares> {
         let opening = Opening {
             side: planned.candidate.side,
             held,
@@ -390,10 +390,10 @@ impl<'a> Desk<'a> {
 }
 
 /// What a share loses from a price to the stop, at least 0; the price without a stop.
-fn risk_of(quantity: i64, price: Price, stop: Option<Price>) -> Price {
-    match stop {
-        None => price,
-        Some(stop) if quantity > 0 => price.minus(stop),
-        Some(stop) => stop.minus(price),
+fn risk_of(side: Side, price: Price, stop: Option<Price>) -> Price {
+    match (stop, side) {
+        (None, _) => price,
+        (Some(stop), Side::Buy) => price.minus(stop),
+        (Some(stop), Side::Sell) => stop.minus(price),
     }
 }

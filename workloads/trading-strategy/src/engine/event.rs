@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::{DrawdownAction, Side};
 use super::entry::OrderType;
-use super::money::{Checked, Money, Price, Ratio};
+use super::money::{Checked, Money, Price, Ratio, Shares, Unit};
 use super::slice::Ticker;
 
 /// Deterministic id of an order: identity, session, ticker, side and a count within these; cheap to copy.
@@ -98,7 +98,7 @@ pub enum OrderReason {
     TimeStop,
     /// It has had no price for too long, and is settled at its last one.
     Delisted,
-    /// A split left no whole share.
+    /// A split left no share.
     Split,
     /// The drawdown latch closes everything.
     Drawdown,
@@ -150,7 +150,7 @@ pub enum CutReason {
     Halt,
     /// Entries are blocked by the drawdown latch.
     Drawdown,
-    /// A split left no whole share of the order.
+    /// A split left no share of the order.
     Split,
     /// The position was gone.
     NoPosition,
@@ -172,9 +172,9 @@ pub struct Cut {
     /// Why.
     pub reason: CutReason,
     /// Quantity before.
-    pub from: i64,
+    pub from: Shares,
     /// Quantity after.
-    pub to: i64,
+    pub to: Shares,
 }
 
 /// An order as decided.
@@ -195,9 +195,9 @@ pub struct Order {
     /// Why.
     pub reason: OrderReason,
     /// Shares that the sizing rule asked for.
-    pub wanted: i64,
+    pub wanted: Shares,
     /// Shares ordered; 0 when the cuts left none, and then it is never sent.
-    pub quantity: i64,
+    pub quantity: Shares,
     /// What the caps took.
     pub cuts: Vec<Cut>,
     /// The price that sizing reckoned with: the signal bar's close, or the limit or stop of an order that has one.
@@ -216,10 +216,10 @@ pub struct Order {
 }
 
 impl Order {
-    /// The order after a split; none when no whole share is left of it.
-    pub fn split(&self, ratio: Ratio) -> Checked<Option<Self>> {
-        let (quantity, _) = ratio.shares(self.quantity)?;
-        if quantity == 0 {
+    /// The order after a split; none when nothing is left of it.
+    pub fn split(&self, ratio: Ratio, unit: Unit) -> Checked<Option<Self>> {
+        let (quantity, _) = ratio.shares(self.quantity, unit)?;
+        if quantity.is_zero() {
             return Ok(None);
         }
         let distance = |distance: Option<Price>| distance.map(|price| price.split(ratio)).transpose();
@@ -252,7 +252,7 @@ pub struct Fill {
     /// Why it was ordered.
     pub reason: OrderReason,
     /// Shares.
-    pub quantity: i64,
+    pub quantity: Shares,
     /// Price with slippage.
     pub price: Price,
     /// Commission of the order.
@@ -321,7 +321,7 @@ pub struct ClosedLot {
     /// Order of the closing fill.
     pub exit_order: ClientOrderId,
     /// Shares, in those of the close.
-    pub quantity: i64,
+    pub quantity: Shares,
     /// What was paid (received, for a short).
     pub entry_value: Money,
     /// What was received (paid).
@@ -361,9 +361,9 @@ pub enum Event {
         /// Whose.
         ticker: Ticker,
         /// Shares before, negative for a short.
-        before: i64,
-        /// Whole shares after.
-        after: i64,
+        before: Shares,
+        /// Shares after.
+        after: Shares,
         /// Paid for the fraction of a share.
         cash: Money,
     },
@@ -390,7 +390,7 @@ pub enum Event {
         /// The order.
         order: ClientOrderId,
         /// Shares that are off.
-        quantity: i64,
+        quantity: Shares,
         /// Why.
         reason: CutReason,
     },

@@ -57,7 +57,7 @@ pub use entry::OrderType;
 pub use event::{
     ClientOrderId, ClosedLot, Cut, CutReason, EquityPoint, Event, Fill, Intent, Order, OrderReason, Trade,
 };
-pub use money::{Fraction, Money, NumberError, Price, Ratio};
+pub use money::{Fraction, Money, NumberError, Price, Ratio, Shares, Unit};
 pub use position::{Lot, OpenTrade, Position};
 pub use slice::{Action, ActionKind, Bar, Control, Signal, Slice, Ticker, TickerSlice};
 
@@ -222,8 +222,8 @@ impl Engine {
             events.push(Event::LatchReset);
         }
         state.account.pay_borrowing(&config.costs, slice.nights, events)?;
-        rescale_orders(state, slice, events)?;
-        state.account.apply_actions(slice, events)?;
+        rescale_orders(state, slice, config.unit, events)?;
+        state.account.apply_actions(slice, config.unit, events)?;
         let stopped = Self::trade_bar(config, state, slice, events)?;
         if slice.session_close {
             for position in state.account.positions.values_mut() {
@@ -258,6 +258,7 @@ impl Engine {
 fn rescale_orders(
     state: &mut EngineState,
     slice: &Slice,
+    unit: Unit,
     events: &mut Vec<Event>,
 ) -> Result<(), NumberError> {
     for action in &slice.actions {
@@ -268,7 +269,7 @@ fn rescale_orders(
                 kept.push(order);
                 continue;
             }
-            match order.split(ratio)? {
+            match order.split(ratio, unit)? {
                 Some(order) => kept.push(order),
                 None => events.push(Event::Cancelled {
                     order: order.id,

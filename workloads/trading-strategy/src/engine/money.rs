@@ -1,22 +1,23 @@
 //! Fixed-point numbers of the engine: exact, checked, equal on every machine.
 //!
-//! Money and prices are whole micro-dollars in an `i64` (about 9.2 trillion dollars), shares are whole.
-//! Products are taken in `i128` and checked on the way back. Rounding:
+//! Money and prices are whole micro-dollars in an `i64` (about 9.2 trillion dollars), quantities whole millionths of a
+//! share. Products that may not fit are taken in `i128` and checked on the way back. Rounding:
 //!
 //! | what | rounding |
 //! |---|---|
 //! | a price read from a file (`f64`) | nearest micro-dollar |
 //! | a price with slippage | against the trader: a buy up, a sale down |
 //! | a commission, a drawdown limit, an allocated cost | nearest, ties away from zero |
-//! | a quantity | down, toward zero exposure |
+//! | the value of a part of a share | nearest, ties away from zero |
+//! | a quantity | down, toward zero exposure, to the [`Unit`] |
 
 use std::fmt;
 
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Micro-dollars in a dollar.
+/// Micro-dollars in a dollar, and millionths in a share.
 pub const MICROS: i64 = 1_000_000;
 /// Units of a [`Fraction`] in one.
 pub const NANOS: i64 = 1_000_000_000;
@@ -59,6 +60,12 @@ fn narrow(wide: i128, what: &'static str) -> Checked<i64> {
 pub(crate) fn divide_nearest(numerator: i128, denominator: i128) -> i128 {
     let half = denominator / 2;
     if numerator >= 0 { (numerator + half) / denominator } else { (numerator - half) / denominator }
+}
+
+/// A product of two numbers in millionths, in millionths: nearest, ties away from zero.
+fn millionths(product: i64) -> i64 {
+    let (whole, rest) = (product / MICROS, product % MICROS);
+    whole + i64::from(rest >= MICROS / 2) - i64::from(rest <= -MICROS / 2)
 }
 
 /// The nearest whole number, halves up, of one from 0 to 2^53: what [`f64::round`] gives, whose call costs more than
@@ -117,6 +124,11 @@ impl Money {
         self.0.checked_sub(other.0).map(Self).ok_or(NumberError::Overflow { what: "a difference of money" })
     }
 
+    /// The amount of `part` of `whole` shares, nearest micro-dollar; `whole` is positive.
+    pub fn part(self, part: Shares, whole: Shares) -> Checked<Self> {
+        self.share(part.0, whole.0)
+    }
+
     /// `part / whole` of the amount, nearest micro-dollar; `whole` is positive.
     pub fn share(self, part: i64, whole: i64) -> Checked<Self> {
         let wide = divide_nearest(i128::from(self.0) * i128::from(part), i128::from(whole.max(1)));
@@ -129,19 +141,27 @@ impl Money {
         narrow(wide, "a fraction of an amount").map(Self)
     }
 
-    /// How many whole units of `price` the amount holds, 0 when it is not positive or the price is zero.
+    /// How many shares of `price` the amount holds; none when it is not positive or the price is zero. What
+    /// is more than any position can have is [`Shares::MAX`].
     #[must_use]
-    pub fn units_of(self, price: Price) -> i64 {
-        if self.0 <= 0 || price.0 <= 0 { 0 } else { self.0 / price.0 }
+    pub fn shares_at(self, price: Price, unit: Unit) -> Shares {
+        if self.0 <= 0 || price.0 <= 0 {
+            return Shares::ZERO;
+        }
+        match unit {
+            Unit::Whole => Shares((self.0 / price.0).saturating_mul(MICROS)),
+            Unit::Millionth => Shares::at_most(i128::from(self.0) * i128::from(MICROS) / i128::from(price.0)),
+        }
     }
 
-    /// How many whole units of `price` a fraction of the amount holds, exactly; 0 as in [`Money::units_of`].
-    pub fn units_of_fraction(self, fraction: Fraction, price: Price) -> Checked<i64> {
+    /// How many shares of `price` a fraction of the amount holds, exactly; none as in [`Money::shares_at`].
+    pub fn shares_of_fraction(self, fraction: Fraction, price: Price, unit: Unit) -> Checked<Shares> {
         if self.0 <= 0 || price.0 <= 0 || fraction.0 <= 0 {
-            return Ok(0);
+            return Ok(Shares::ZERO);
         }
-        let wide = i128::from(self.0) * i128::from(fraction.0) / (i128::from(NANOS) * i128::from(price.0));
-        narrow(wide, "a quantity")
+        let amount = i128::from(self.0) * i128::from(fraction.0);
+        let count = amount / (i128::from(NANOS / MICROS * unit.millionths()) * i128::from(price.0));
+        narrow(count.saturating_mul(i128::from(unit.millionths())), "a quantity").map(Shares)
     }
 }
 
@@ -201,15 +221,23 @@ impl Price {
         Ok(Self(micros))
     }
 
-    /// Value of a quantity; a negative quantity gives a negative value.
-    pub fn value_of(self, quantity: i64) -> Checked<Money> {
-        self.0.checked_mul(quantity).map(Money).ok_or(NumberError::Overflow { what: "a value" })
+    /// Value of a quantity, nearest micro-dollar: exact for whole shares. A negative quantity gives a negative value.
+    pub fn value_of(self, quantity: Shares) -> Checked<Money> {
+        // Most products fit into 64 bits, where a division costs less.
+        if let Some(product) = self.0.checked_mul(quantity.0) {
+            return Ok(Money(millionths(product)));
+        }
+        let wide = divide_nearest(i128::from(self.0) * i128::from(quantity.0), i128::from(MICROS));
+        narrow(wide, "a value").map(Money)
     }
 
-    /// Value of `part / whole` of a share, nearest micro-dollar; `whole` is positive.
-    pub fn value_of_part(self, part: i64, whole: i64) -> Checked<Money> {
-        let wide = divide_nearest(i128::from(self.0) * i128::from(part), i128::from(whole.max(1)));
-        narrow(wide, "the value of a part of a share").map(Money)
+    /// Value of what a split left over, nearest micro-dollar.
+    pub fn value_of_rest(self, rest: Rest) -> Checked<Money> {
+        let whole = i128::from(rest.denominator.max(1)) * i128::from(MICROS);
+        let wide = i128::from(self.0)
+            .checked_mul(rest.count)
+            .ok_or(NumberError::Overflow { what: "the value of a part of a share" })?;
+        narrow(divide_nearest(wide, whole), "the value of a part of a share").map(Money)
     }
 
     /// The price plus a distance.
@@ -332,13 +360,14 @@ impl Fraction {
         narrow(i128::from(self.0) * i128::from(NANOS) / i128::from(other.0), "a ratio of fractions").map(Self)
     }
 
-    /// The fraction times `(part / whole)` squared, up to the next billionth; nothing of a whole of nothing. A part
-    /// beyond the whole counts as the whole.
-    pub fn times_square_of(self, part: i64, whole: i64) -> Checked<Self> {
-        if whole <= 0 {
+    /// The fraction times `(part / volume)` squared, up to the next billionth; nothing of no volume. A part beyond
+    /// the volume, which is in whole shares, counts as the volume.
+    pub fn times_square_of(self, part: Shares, volume: i64) -> Checked<Self> {
+        if volume <= 0 {
             return Ok(Self::ZERO);
         }
-        let (part, whole, one) = (i128::from(part.clamp(0, whole)), i128::from(whole), i128::from(NANOS));
+        let (whole, one) = (i128::from(volume) * i128::from(MICROS), i128::from(NANOS));
+        let part = i128::from(part.0).clamp(0, whole);
         let share = (part * one + whole - 1) / whole;
         let wide = i128::from(self.0) * share * share;
         narrow((wide + one * one - 1) / (one * one), "a price impact").map(Self)
@@ -351,9 +380,12 @@ impl Fraction {
         (1.0..9e18).contains(&nanos).then_some(Self(nanos as i64))
     }
 
-    /// Whole part of a quantity times the fraction.
-    pub fn of(self, quantity: i64) -> Checked<i64> {
-        narrow(i128::from(quantity) * i128::from(self.0) / i128::from(NANOS), "a share of a volume")
+    /// The fraction of a volume in whole shares, down to the unit. What is more than any position can have is
+    /// [`Shares::MAX`].
+    #[must_use]
+    pub fn of_volume(self, volume: i64, unit: Unit) -> Shares {
+        let count = i128::from(volume) * i128::from(self.0) / i128::from(NANOS / MICROS * unit.millionths());
+        Shares::at_most(count.saturating_mul(i128::from(unit.millionths())))
     }
 
     /// Nearest `f64`.
@@ -375,6 +407,175 @@ impl TryFrom<Decimal> for Fraction {
     fn try_from(value: Decimal) -> Checked<Self> {
         fixed(value, NANOS, 9).map(Self)
     }
+}
+
+/// The least part of a share that is traded: what quantities are rounded down to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Unit {
+    /// A share.
+    #[default]
+    Whole,
+    /// A millionth of a share.
+    Millionth,
+}
+
+impl Unit {
+    /// Millionths of a share in it.
+    #[must_use]
+    pub const fn millionths(self) -> i64 {
+        match self {
+            Self::Whole => MICROS,
+            Self::Millionth => 1,
+        }
+    }
+
+    /// A quantity without what is less than one.
+    #[must_use]
+    pub const fn floor(self, quantity: Shares) -> Shares {
+        Shares(quantity.0 - quantity.0 % self.millionths())
+    }
+}
+
+/// A number of shares, below 0 for shares that are short, in millionths of a share (about 9.2 trillion shares).
+///
+/// Serialised as a whole number where it is one, as it was when there was nothing else, so that states and orders that
+/// were saved then are read, and written alike; otherwise as a decimal string, as money is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Shares(i64);
+
+impl Shares {
+    /// None.
+    pub const ZERO: Self = Self(0);
+    /// More than any position has.
+    pub const MAX: Self = Self(i64::MAX);
+
+    /// From millionths.
+    #[must_use]
+    pub const fn from_millionths(count: i64) -> Self {
+        Self(count)
+    }
+
+    /// In millionths.
+    #[must_use]
+    pub const fn millionths(self) -> i64 {
+        self.0
+    }
+
+    /// From whole shares.
+    pub fn from_whole(count: i64) -> Checked<Self> {
+        count.checked_mul(MICROS).map(Self).ok_or(NumberError::Overflow { what: "a quantity" })
+    }
+
+    /// Whole shares, without the part of one that may be left.
+    #[must_use]
+    pub const fn whole(self) -> i64 {
+        self.0 / MICROS
+    }
+
+    /// Nearest `f64`, exact below nine billion shares.
+    #[must_use]
+    pub fn to_f64(self) -> f64 {
+        self.0 as f64 / MICROS as f64
+    }
+
+    fn at_most(wide: i128) -> Self {
+        Self(i64::try_from(wide).unwrap_or(if wide < 0 { i64::MIN } else { i64::MAX }))
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_zero(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether they are short.
+    #[must_use]
+    pub const fn is_short(self) -> bool {
+        self.0 < 0
+    }
+
+    /// Without their sign.
+    #[must_use]
+    pub const fn abs(self) -> Self {
+        Self(self.0.saturating_abs())
+    }
+
+    /// With the other sign.
+    #[must_use]
+    pub const fn negated(self) -> Self {
+        Self(self.0.saturating_neg())
+    }
+
+    /// Sum.
+    pub fn plus(self, other: Self) -> Checked<Self> {
+        self.0.checked_add(other.0).map(Self).ok_or(NumberError::Overflow { what: "a quantity" })
+    }
+
+    /// Difference.
+    pub fn minus(self, other: Self) -> Checked<Self> {
+        self.0.checked_sub(other.0).map(Self).ok_or(NumberError::Overflow { what: "a quantity" })
+    }
+
+    /// After a split, nearest millionth.
+    pub fn scaled(self, ratio: Ratio) -> Checked<Self> {
+        let wide =
+            divide_nearest(i128::from(self.0) * i128::from(ratio.numerator), i128::from(ratio.denominator));
+        narrow(wide, "shares after a split").map(Self)
+    }
+}
+
+impl From<Shares> for Decimal {
+    fn from(shares: Shares) -> Self {
+        Self::new(shares.0, 6).normalize()
+    }
+}
+
+impl TryFrom<Decimal> for Shares {
+    type Error = NumberError;
+
+    fn try_from(value: Decimal) -> Checked<Self> {
+        fixed(value, MICROS, 6).map(Self)
+    }
+}
+
+impl fmt::Display for Shares {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Decimal::from(*self).fmt(f)
+    }
+}
+
+impl Serialize for Shares {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.0 % MICROS == 0 {
+            serializer.serialize_i64(self.whole())
+        } else {
+            Serialize::serialize(&Decimal::from(*self), serializer)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Shares {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Form {
+            Whole(i64),
+            Part(Decimal),
+        }
+        match Form::deserialize(deserializer)? {
+            Form::Whole(count) => Self::from_whole(count),
+            Form::Part(value) => Self::try_from(value),
+        }
+        .map_err(serde::de::Error::custom)
+    }
+}
+
+/// What a split leaves over, less than a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rest {
+    /// How many `1 / denominator` of a millionth of a share.
+    count: i128,
+    denominator: i64,
 }
 
 /// New shares for each old one, as a ratio of whole numbers.
@@ -415,26 +616,12 @@ impl Ratio {
         Ok(Self { numerator: (value * NANOS as f64).round() as i64, denominator: NANOS })
     }
 
-    /// Whole shares after the split, toward zero, and the fraction of a share that is left over in
-    /// `1 / denominator` units.
-    pub fn shares(self, quantity: i64) -> Checked<(i64, i64)> {
-        let wide = i128::from(quantity) * i128::from(self.numerator);
-        let whole = wide / i128::from(self.denominator);
-        let left = wide % i128::from(self.denominator);
-        Ok((narrow(whole, "shares after a split")?, narrow(left, "shares after a split")?))
-    }
-
-    /// The denominator, the unit of [`Ratio::shares`]' second part.
-    #[must_use]
-    pub const fn denominator(self) -> i64 {
-        self.denominator
-    }
-
-    /// A finer count (such as micro-shares) after the split, nearest.
-    pub fn scale(self, count: i64) -> Checked<i64> {
-        let wide =
-            divide_nearest(i128::from(count) * i128::from(self.numerator), i128::from(self.denominator));
-        narrow(wide, "shares after a split")
+    /// Shares after the split, toward zero, and what is left over.
+    pub fn shares(self, quantity: Shares, unit: Unit) -> Checked<(Shares, Rest)> {
+        let wide = i128::from(quantity.0) * i128::from(self.numerator);
+        let step = i128::from(self.denominator) * i128::from(unit.millionths());
+        let shares = narrow(wide / step * i128::from(unit.millionths()), "shares after a split")?;
+        Ok((Shares(shares), Rest { count: wide % step, denominator: self.denominator }))
     }
 
     /// Nearest `f64`.
@@ -450,6 +637,65 @@ mod tests {
 
     fn decimal(text: &str) -> Decimal {
         text.parse().unwrap()
+    }
+
+    fn whole(count: i64) -> Shares {
+        Shares::from_whole(count).unwrap()
+    }
+
+    /// | | shares | value at $0.333333 |
+    /// |---|---|---|
+    /// | three | 3 | 0.999999 |
+    /// | a half | 0.5 | 0.1666665, so 0.166667 |
+    /// | a half, short | -0.5 | -0.166667 |
+    /// | a millionth | 0.000001 | 0.000000333333, so 0 |
+    #[test]
+    fn values_are_rounded_to_the_nearest_micro_dollar() {
+        let price = Price::from_f64(0.333_333).unwrap();
+        for (shares, value) in [("3", 999_999), ("0.5", 166_667), ("-0.5", -166_667), ("0.000001", 0)] {
+            let shares = Shares::try_from(decimal(shares)).unwrap();
+            assert_eq!(price.value_of(shares).unwrap(), Money(value), "{shares}");
+        }
+        // 1,000,000 x 1,000,000 dollars: the product of the millionths needs more than 64 bits, the value does not.
+        let million = Price::from_f64(1e6).unwrap();
+        assert_eq!(million.value_of(whole(1_000_000)).unwrap().to_f64(), 1e12);
+        assert!(million.value_of(whole(10_000_000)).is_err());
+    }
+
+    /// $1 buys 0 whole shares of $3 and 0.333333 of one; a third of $10 buys 1 and 1.111111 (by 3.333333333 / 3).
+    #[test]
+    fn quantities_are_rounded_down_to_the_lot() {
+        let (three, third) = (Price::from_f64(3.0).unwrap(), Fraction(333_333_333));
+        let (one, ten) = (Money(1_000_000), Money(10_000_000));
+        assert_eq!(one.shares_at(three, Unit::Whole), Shares::ZERO);
+        assert_eq!(one.shares_at(three, Unit::Millionth), Shares(333_333));
+        assert_eq!(ten.shares_of_fraction(third, three, Unit::Whole).unwrap(), whole(1));
+        assert_eq!(ten.shares_of_fraction(third, three, Unit::Millionth).unwrap(), Shares(1_111_111));
+        // 2.5% of 1003 shares
+        let share = Fraction(25_000_000);
+        assert_eq!(share.of_volume(1003, Unit::Whole), whole(25));
+        assert_eq!(share.of_volume(1003, Unit::Millionth), Shares(25_075_000));
+        assert_eq!(Fraction::ONE.of_volume(i64::MAX, Unit::Millionth), Shares::MAX);
+        assert_eq!(Money(i64::MAX).shares_at(Price(1), Unit::Whole), Shares::MAX);
+        assert_eq!(Unit::Whole.floor(Shares(-1_650_000)), whole(-1));
+    }
+
+    #[test]
+    fn whole_shares_are_numbers_and_parts_of_one_are_text() {
+        for (shares, text) in [
+            (whole(100), "100"),
+            (whole(-7), "-7"),
+            (Shares(1_500_000), "\"1.5\""),
+            (Shares(-1), "\"-0.000001\""),
+        ] {
+            assert_eq!(serde_json::to_string(&shares).unwrap(), text);
+            assert_eq!(serde_json::from_str::<Shares>(text).unwrap(), shares);
+        }
+        for bad in ["\"0.0000001\"", "9300000000000", "\"many\"", "null"] {
+            assert!(serde_json::from_str::<Shares>(bad).is_err(), "{bad}");
+        }
+        assert_eq!(whole(100).to_string(), "100");
+        assert_eq!(Shares(1_500_000).to_string(), "1.5");
     }
 
     #[test]
@@ -485,10 +731,31 @@ mod tests {
         }
         assert_eq!(Ratio::from_f64(1.002_745_5).unwrap().numerator, 1_002_745_500);
         assert!(Ratio::from_f64(0.0).is_err());
-        assert_eq!(Ratio::from_f64(0.05).unwrap().shares(-33).unwrap(), (-1, -13));
+        // 33 / 20 = 1 and 13/20, that is 13,000,000 twentieths of a millionth.
+        let (shares, rest) = Ratio::from_f64(0.05).unwrap().shares(whole(-33), Unit::Whole).unwrap();
+        assert_eq!((shares, rest), (whole(-1), Rest { count: -13_000_000, denominator: 20 }));
+        let (shares, rest) = Ratio::from_f64(0.05).unwrap().shares(whole(-33), Unit::Millionth).unwrap();
+        assert_eq!((shares, rest), (Shares(-1_650_000), Rest { count: 0, denominator: 20 }));
     }
 
     proptest::proptest! {
+        /// Whole shares are worth what the product of two whole numbers says, wherever that fits.
+        #[test]
+        fn whole_shares_have_exact_values(price in 0..20_000_000_000_i64, count in -400_000_000..400_000_000_i64) {
+            let value = Price(price).value_of(whole(count));
+            match price.checked_mul(count) {
+                Some(exact) => proptest::prop_assert_eq!(value.unwrap(), Money(exact)),
+                None => proptest::prop_assert!(value.is_err()),
+            }
+        }
+
+        /// Both ways to a value of a part give the same: by 64 bits and by 128.
+        #[test]
+        fn values_do_not_depend_on_the_way(price in 0..20_000_000_000_i64, count in proptest::prelude::any::<i32>()) {
+            let wide = divide_nearest(i128::from(price) * i128::from(count), i128::from(MICROS));
+            proptest::prop_assert_eq!(i128::from(Price(price).value_of(Shares(count.into())).unwrap().0), wide);
+        }
+
         #[test]
         fn the_nearest_whole_number_is_that_of_the_standard_library(value in 0.0..9e15_f64, small in 0.0..3.0_f64, half in 0..1_i64 << 51) {
             for value in [value, small, half as f64 + 0.5, (half as f64 + 0.5).next_down(), (half as f64 + 0.5).next_up()] {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::{Side, Stop, Trail};
 use super::event::{ClientOrderId, ClosedLot, Fill, OrderReason, Trade};
-use super::money::{Checked, MICROS, Money, NumberError, Price, Ratio};
+use super::money::{Checked, MICROS, Money, NumberError, Price, Ratio, Shares, Unit, divide_nearest};
 use super::slice::{Bar, Ticker};
 
 /// Shares opened by one fill and not yet closed.
@@ -16,7 +16,7 @@ pub struct Lot {
     /// Session of the fill.
     pub session: Date,
     /// Shares, positive.
-    pub quantity: i64,
+    pub quantity: Shares,
     /// What was paid or received for them.
     pub value: Money,
 }
@@ -26,9 +26,11 @@ pub struct Lot {
 pub struct OpenTrade {
     /// Session of the first fill.
     pub entry_session: Date,
-    /// Opened and closed micro-shares, rescaled by splits.
-    opened: i64,
-    closed: i64,
+    /// What was opened and closed, rescaled by splits.
+    #[serde(with = "millionths")]
+    opened: Shares,
+    #[serde(with = "millionths")]
+    closed: Shares,
     /// Values of the opening and closing fills.
     opened_value: Money,
     closed_value: Money,
@@ -46,7 +48,7 @@ pub struct OpenTrade {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
     /// Shares, negative for a short; never 0.
-    pub quantity: i64,
+    pub quantity: Shares,
     /// The last price known: the open while orders fill at it, else the close.
     pub mark: Price,
     /// Session of that price.
@@ -71,15 +73,26 @@ pub struct Position {
     pub trade: OpenTrade,
 }
 
-fn micro_shares(quantity: i64) -> Checked<i64> {
-    quantity.checked_mul(MICROS).ok_or(NumberError::Overflow { what: "a quantity" })
+/// A count of millionths, as saved states always had it.
+mod millionths {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Shares;
+
+    pub(super) fn serialize<S: Serializer>(shares: &Shares, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i64(shares.millionths())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Shares, D::Error> {
+        i64::deserialize(deserializer).map(Shares::from_millionths)
+    }
 }
 
 impl Position {
     /// A position opened by its first fill.
     pub(super) fn open(fill: &Fill) -> Checked<Self> {
         let mut position = Self {
-            quantity: 0,
+            quantity: Shares::ZERO,
             mark: fill.price,
             marked: fill.session,
             stop: fill.stop,
@@ -90,8 +103,8 @@ impl Position {
             lots: Vec::new(),
             trade: OpenTrade {
                 entry_session: fill.session,
-                opened: 0,
-                closed: 0,
+                opened: Shares::ZERO,
+                closed: Shares::ZERO,
                 opened_value: Money::ZERO,
                 closed_value: Money::ZERO,
                 commission: Money::ZERO,
@@ -109,13 +122,13 @@ impl Position {
     /// The side that opened it.
     #[must_use]
     pub const fn side(&self) -> Side {
-        if self.quantity < 0 { Side::Sell } else { Side::Buy }
+        if self.quantity.is_short() { Side::Sell } else { Side::Buy }
     }
 
     /// Shares without their sign.
     #[must_use]
-    pub const fn size(&self) -> i64 {
-        self.quantity.saturating_abs()
+    pub const fn size(&self) -> Shares {
+        self.quantity.abs()
     }
 
     /// Whether a price of a bar may close it.
@@ -132,7 +145,7 @@ impl Position {
     pub fn open_risk(&self) -> Checked<Money> {
         let distance = match self.stop {
             None => self.mark,
-            Some(stop) if self.quantity > 0 => self.mark.minus(stop),
+            Some(stop) if self.side() == Side::Buy => self.mark.minus(stop),
             Some(stop) => stop.minus(self.mark),
         };
         distance.value_of(self.size())
@@ -141,21 +154,14 @@ impl Position {
     /// Adds a fill on the position's side.
     pub(super) fn enlarge(&mut self, fill: &Fill) -> Checked<()> {
         let value = fill.price.value_of(fill.quantity)?;
-        self.quantity = self
-            .quantity
-            .checked_add(fill.side.sign() * fill.quantity)
-            .ok_or(NumberError::Overflow { what: "a quantity" })?;
+        self.quantity = self.quantity.plus(fill.side.signed(fill.quantity))?;
         self.lots.push(Lot {
             order: fill.order.clone(),
             session: fill.session,
             quantity: fill.quantity,
             value,
         });
-        self.trade.opened = self
-            .trade
-            .opened
-            .checked_add(micro_shares(fill.quantity)?)
-            .ok_or(NumberError::Overflow { what: "a quantity" })?;
+        self.trade.opened = self.trade.opened.plus(fill.quantity)?;
         self.trade.opened_value = self.trade.opened_value.plus(value)?;
         self.book(fill, value)
     }
@@ -165,13 +171,16 @@ impl Position {
         let side = self.side();
         let value = fill.price.value_of(fill.quantity)?;
         let mut closed = Vec::new();
-        let mut left = fill.quantity;
-        while left > 0 && !self.lots.is_empty() {
+        let (mut taken_before, mut left) = (Shares::ZERO, fill.quantity);
+        while left > Shares::ZERO && !self.lots.is_empty() {
             let lot = &mut self.lots[0];
             let taken = lot.quantity.min(left);
             let entry_value =
-                if taken == lot.quantity { lot.value } else { lot.value.share(taken, lot.quantity)? };
-            let exit_value = fill.price.value_of(taken)?;
+                if taken == lot.quantity { lot.value } else { lot.value.part(taken, lot.quantity)? };
+            // Each lot ends where the running value ends: so the lots' values sum to the fill's.
+            let taken_after = taken_before.plus(taken)?;
+            let exit_value = fill.price.value_of(taken_after)?.minus(fill.price.value_of(taken_before)?)?;
+            taken_before = taken_after;
             let profit = match side {
                 Side::Buy => exit_value.minus(entry_value)?,
                 Side::Sell => entry_value.minus(exit_value)?,
@@ -188,19 +197,15 @@ impl Position {
                 exit_value,
                 profit,
             });
-            left -= taken;
-            lot.quantity -= taken;
+            left = left.minus(taken)?;
+            lot.quantity = lot.quantity.minus(taken)?;
             lot.value = lot.value.minus(entry_value)?;
-            if lot.quantity == 0 {
+            if lot.quantity.is_zero() {
                 self.lots.remove(0);
             }
         }
-        self.quantity += fill.side.sign() * fill.quantity;
-        self.trade.closed = self
-            .trade
-            .closed
-            .checked_add(micro_shares(fill.quantity)?)
-            .ok_or(NumberError::Overflow { what: "a quantity" })?;
+        self.quantity = self.quantity.plus(fill.side.signed(fill.quantity))?;
+        self.trade.closed = self.trade.closed.plus(fill.quantity)?;
         self.trade.closed_value = self.trade.closed_value.plus(value)?;
         self.book(fill, value)?;
         Ok(closed)
@@ -220,8 +225,8 @@ impl Position {
 
     /// Credits a dividend a share; debits it for a short. Returns the amount.
     pub(super) fn pay_dividend(&mut self, a_share: Money) -> Checked<Money> {
-        let wide = i128::from(a_share.micros()) * i128::from(self.quantity);
-        let cash = i64::try_from(wide)
+        let wide = i128::from(a_share.micros()) * i128::from(self.quantity.millionths());
+        let cash = i64::try_from(divide_nearest(wide, i128::from(MICROS)))
             .map(Money::from_micros)
             .map_err(|_| NumberError::Overflow { what: "a dividend" })?;
         self.trade.dividends = self.trade.dividends.plus(cash)?;
@@ -240,7 +245,7 @@ impl Position {
     /// low, for a short), by a fraction of that price or by the distance that the entry fixed.
     pub(super) fn follow(&mut self, stop: Option<Stop>, trail: Trail, bar: &Bar) -> Checked<()> {
         let (Some(at), Some(rule)) = (self.stop, stop) else { return Ok(()) };
-        let is_long = self.quantity > 0;
+        let is_long = self.side() == Side::Buy;
         let best = match trail {
             Trail::Close => bar.close,
             Trail::Extreme if is_long => bar.high,
@@ -257,25 +262,29 @@ impl Position {
         Ok(())
     }
 
-    /// Rescales everything by a split. The fraction of a share that is left over is paid at the last price, as
-    /// transfer agents do; returns what is paid (negative for a short).
-    pub(super) fn split(&mut self, ratio: Ratio) -> Checked<Money> {
+    /// Rescales everything by a split. In whole shares the fraction of a share that is left over is paid at the last
+    /// price, as transfer agents do; returns what is paid (negative for a short). In millionths of a share it is kept,
+    /// and nobody pays for less than one.
+    pub(super) fn split(&mut self, ratio: Ratio, unit: Unit) -> Checked<Money> {
         let price = self.mark.split(ratio)?;
-        let (whole, left) = ratio.shares(self.quantity)?;
-        let cash = price.value_of_part(left, ratio.denominator())?;
+        let (shares, rest) = ratio.shares(self.quantity, unit)?;
+        let cash = match unit {
+            Unit::Whole => price.value_of_rest(rest)?,
+            Unit::Millionth => Money::ZERO,
+        };
         // Each lot ends where the running sum, rescaled, ends: so the lots' shares sum to the position's.
-        let (mut before, mut after) = (0, 0);
-        for lot in &mut self.lots {
-            before += lot.quantity;
-            let (end, _) = ratio.shares(before)?;
-            lot.quantity = end - after;
+        let (mut before, mut after) = (Shares::ZERO, Shares::ZERO);
+        for held in &mut self.lots {
+            before = before.plus(held.quantity)?;
+            let (end, _) = ratio.shares(before, unit)?;
+            held.quantity = end.minus(after)?;
             after = end;
         }
-        // A lot of which no whole share is left keeps its cost in the next one.
+        // A lot of which nothing is left keeps its cost in the next one.
         let mut kept: Vec<Lot> = Vec::with_capacity(self.lots.len());
         let mut carried = Money::ZERO;
         for mut lot in self.lots.drain(..) {
-            if lot.quantity == 0 {
+            if lot.quantity.is_zero() {
                 carried = carried.plus(lot.value)?;
             } else {
                 lot.value = lot.value.plus(carried)?;
@@ -287,14 +296,14 @@ impl Position {
             last.value = last.value.plus(carried)?;
         }
         self.lots = kept;
-        self.quantity = whole;
+        self.quantity = shares;
         self.mark = price;
         for price in [&mut self.stop, &mut self.stop_distance, &mut self.take_profit] {
             *price = price.map(|price| price.split(ratio)).transpose()?;
         }
         let trade = &mut self.trade;
-        trade.opened = ratio.scale(trade.opened)?;
-        trade.closed = ratio.scale(trade.closed)?;
+        trade.opened = trade.opened.scaled(ratio)?;
+        trade.closed = trade.closed.scaled(ratio)?;
         trade.flow = trade.flow.plus(cash)?;
         Ok(cash)
     }
@@ -317,8 +326,8 @@ impl Position {
         exit: Option<(Date, OrderReason)>,
     ) -> Checked<Trade> {
         let trade = &self.trade;
-        let average = |value: Money, shares: i64| {
-            if shares == 0 { f64::NAN } else { value.to_f64() / (shares as f64 / MICROS as f64) }
+        let average = |value: Money, shares: Shares| {
+            if shares.is_zero() { f64::NAN } else { value.to_f64() / shares.to_f64() }
         };
         let profit = trade.flow.plus(self.value()?)?;
         Ok(Trade {
@@ -326,9 +335,9 @@ impl Position {
             side,
             entry_session: trade.entry_session,
             exit_session: exit.map(|(session, _)| session),
-            quantity: trade.opened as f64 / MICROS as f64,
+            quantity: trade.opened.to_f64(),
             entry_price: average(trade.opened_value, trade.opened),
-            exit_price: if exit.is_some() && trade.closed > 0 {
+            exit_price: if exit.is_some() && trade.closed > Shares::ZERO {
                 average(trade.closed_value, trade.closed)
             } else {
                 self.mark.to_f64()

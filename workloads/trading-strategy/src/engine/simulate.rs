@@ -6,7 +6,7 @@ use super::config::{EngineConfig, Side, Slip};
 use super::decide::blocks;
 use super::entry::OrderType;
 use super::event::{CutReason, Event, Fill, Intent, Order, OrderReason};
-use super::money::{Checked, Money, Price};
+use super::money::{Checked, Money, Price, Shares};
 use super::position::Position;
 use super::slice::{Bar, Slice, Ticker};
 use super::{Engine, EngineState};
@@ -129,7 +129,7 @@ impl Engine {
         slice: &Slice,
         events: &mut Vec<Event>,
     ) -> Checked<()> {
-        let gone: Vec<(Ticker, Side, i64, Price)> = state
+        let gone: Vec<(Ticker, Side, Shares, Price)> = state
             .account
             .positions
             .iter()
@@ -204,7 +204,7 @@ fn in_bar(
     ticker: &Ticker,
     reason: OrderReason,
     side: Side,
-    quantity: i64,
+    quantity: Shares,
     reference: Price,
 ) -> Order {
     Order {
@@ -299,35 +299,38 @@ fn fill(
     events: &mut Vec<Event>,
 ) -> Checked<()> {
     let mut left = order.quantity;
-    let cancel = |left: &mut i64, limit: i64, reason: CutReason, events: &mut Vec<Event>| {
-        let limit = limit.max(0);
-        if *left > limit {
-            events.push(Event::Cancelled { order: order.id.clone(), quantity: *left - limit, reason });
-            *left = limit;
-        }
-    };
+    let cancel =
+        |left: &mut Shares, limit: Shares, reason: CutReason, events: &mut Vec<Event>| -> Checked<()> {
+            let limit = limit.max(Shares::ZERO);
+            if *left > limit {
+                let quantity = left.minus(limit)?;
+                events.push(Event::Cancelled { order: order.id.clone(), quantity, reason });
+                *left = limit;
+            }
+            Ok(())
+        };
     match (order.intent, state.account.positions.get(&order.ticker)) {
         (Intent::Entry, None) => {
             if state.account.positions.len() >= config.max_positions {
-                cancel(&mut left, 0, CutReason::MaxPositions, events);
+                cancel(&mut left, Shares::ZERO, CutReason::MaxPositions, events)?;
             }
         }
-        (Intent::Entry, Some(_)) => cancel(&mut left, 0, CutReason::PositionOpen, events),
+        (Intent::Entry, Some(_)) => cancel(&mut left, Shares::ZERO, CutReason::PositionOpen, events)?,
         (Intent::Increase, Some(position)) if position.side() == order.side => {}
         (Intent::Exit | Intent::Reduce, Some(position)) if position.side() != order.side => {
-            cancel(&mut left, position.size(), CutReason::NoPosition, events);
+            cancel(&mut left, position.size(), CutReason::NoPosition, events)?;
         }
-        _ => cancel(&mut left, 0, CutReason::NoPosition, events),
+        _ => cancel(&mut left, Shares::ZERO, CutReason::NoPosition, events)?,
     }
     if let Some(share) = config.costs.max_volume_share {
-        cancel(&mut left, share.of(bar.volume)?, CutReason::Volume, events);
+        cancel(&mut left, share.of_volume(bar.volume, config.unit), CutReason::Volume, events)?;
     }
     if order.intent.opens() && order.side == Side::Buy {
-        let affordable =
-            config.costs.affordable(left, price, slip, Some(bar.volume), state.account.free_cash()?)?;
-        cancel(&mut left, affordable, CutReason::Cash, events);
+        let cash = state.account.free_cash()?;
+        let affordable = config.costs.affordable(left, config.unit, price, slip, Some(bar.volume), cash)?;
+        cancel(&mut left, affordable, CutReason::Cash, events)?;
     }
-    if left == 0 {
+    if left.is_zero() {
         return Ok(());
     }
     let paid = config.costs.paid(slip, order.side, price, left, Some(bar.volume))?;

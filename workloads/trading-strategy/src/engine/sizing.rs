@@ -1,8 +1,8 @@
 //! Quantities before and after the caps.
 
-use super::config::{Costs, EngineConfig, Side, Sizing, Slip, Stop, TakeProfit};
+use super::config::{Costs, EngineConfig, Side, Sizing, Slip, Stop, TakeProfit, largest};
 use super::event::{Cut, CutReason};
-use super::money::{Checked, Fraction, Money, Price};
+use super::money::{Checked, Fraction, Money, Price, Shares, Unit};
 use super::slice::TickerSlice;
 
 /// The stop's distance on the signal bar; `Ok(None)` without a stop.
@@ -43,7 +43,7 @@ pub(super) struct Basis {
     /// The price that the order reckons with: the close, or the limit or stop of an entry.
     pub(super) price: Price,
     /// Shares held on the position's side already.
-    pub(super) held: i64,
+    pub(super) held: Shares,
     /// Distance of the stop.
     pub(super) distance: Option<Price>,
     /// Annual volatility of the ticker.
@@ -53,22 +53,21 @@ pub(super) struct Basis {
 }
 
 /// Shares that the sizing rule asks for: of the whole position, not of the order; or what it does not know.
-pub(super) fn wanted(config: &EngineConfig, basis: &Basis) -> Checked<Result<i64, CutReason>> {
+pub(super) fn wanted(config: &EngineConfig, basis: &Basis) -> Checked<Result<Shares, CutReason>> {
     let Basis { equity, price, held, distance, volatility, selected } = *basis;
+    let at = |budget, weight| at_weight(&config.costs, budget, weight, price, held, config.unit);
     let quantity = match config.sizing {
         // r E / |entry - stop|
         Sizing::RiskPerTrade { fraction } => match distance {
-            Some(distance) => equity.units_of_fraction(fraction, distance)?,
-            None => 0,
+            Some(distance) => equity.shares_of_fraction(fraction, distance, config.unit)?,
+            None => Shares::ZERO,
         },
         Sizing::TargetWeight { weight, cash_buffer } => {
-            at_weight(&config.costs, equity.minus(equity.times(cash_buffer)?)?, weight, price, held)?
+            at(equity.minus(equity.times(cash_buffer)?)?, weight)?
         }
-        Sizing::EqualWeight => {
-            at_weight(&config.costs, equity, config.risk.max_gross_exposure.divided(selected), price, held)?
-        }
+        Sizing::EqualWeight => at(equity, config.risk.max_gross_exposure.divided(selected))?,
         Sizing::VolatilityTarget { annual } => match volatility {
-            Some(volatility) => at_weight(&config.costs, equity, annual.over(volatility)?, price, held)?,
+            Some(volatility) => at(equity, annual.over(volatility)?)?,
             None => return Ok(Err(CutReason::NoVolatility)),
         },
     };
@@ -76,15 +75,32 @@ pub(super) fn wanted(config: &EngineConfig, basis: &Basis) -> Checked<Result<i64
 }
 
 /// The largest q with q x price <= weight x (budget - commission of the order that leads from `held` to q).
-fn at_weight(costs: &Costs, budget: Money, weight: Fraction, price: Price, held: i64) -> Checked<i64> {
-    let mut quantity = budget.units_of_fraction(weight, price)?;
+fn at_weight(
+    costs: &Costs,
+    budget: Money,
+    weight: Fraction,
+    price: Price,
+    held: Shares,
+    unit: Unit,
+) -> Checked<Shares> {
+    let fitting = |quantity: Shares| -> Checked<Shares> {
+        let fee = costs.commission(quantity.minus(held)?.abs(), price)?;
+        budget.minus(fee)?.shares_of_fraction(weight, price, unit)
+    };
+    let mut quantity = budget.shares_of_fraction(weight, price, unit)?;
+    let mut beyond = quantity;
     loop {
-        let fee = costs.commission((quantity - held).abs(), price)?;
-        let fitting = budget.minus(fee)?.units_of_fraction(weight, price)?;
-        if fitting >= quantity {
-            return Ok(quantity);
+        let fits = fitting(quantity)?;
+        if fits >= quantity {
+            break;
         }
-        quantity = fitting;
+        (beyond, quantity) = (quantity, fits);
+    }
+    match unit {
+        Unit::Whole => Ok(quantity),
+        // The commission of the quantity before was a little more than that of this one: in so small parts of a share
+        // there are larger ones that fit.
+        Unit::Millionth => largest(quantity, beyond, unit, |quantity| Ok(fitting(quantity)? >= quantity)),
     }
 }
 
@@ -107,9 +123,9 @@ pub(super) struct Opening {
     /// Buy, or sell short.
     pub(super) side: Side,
     /// Shares held on that side already.
-    pub(super) held: i64,
+    pub(super) held: Shares,
     /// Shares that the sizing rule asks for on top.
-    pub(super) quantity: i64,
+    pub(super) quantity: Shares,
     /// The price that is reckoned with.
     pub(super) price: Price,
     /// What slippage may do to it.
@@ -121,8 +137,8 @@ pub(super) struct Opening {
 }
 
 /// Lowers a quantity to a limit and records it.
-pub(super) fn cut(quantity: &mut i64, limit: i64, reason: CutReason, cuts: &mut Vec<Cut>) {
-    let limit = limit.max(0);
+pub(super) fn cut(quantity: &mut Shares, limit: Shares, reason: CutReason, cuts: &mut Vec<Cut>) {
+    let limit = limit.max(Shares::ZERO);
     if *quantity > limit {
         cuts.push(Cut { reason, from: *quantity, to: limit });
         *quantity = limit;
@@ -135,7 +151,7 @@ impl Room {
         &mut self,
         costs: &Costs,
         side: Side,
-        quantity: i64,
+        quantity: Shares,
         price: Price,
         risk: Price,
         average_volume: Option<i64>,
@@ -159,35 +175,39 @@ impl Room {
         config: &EngineConfig,
         opening: &Opening,
         cuts: &mut Vec<Cut>,
-    ) -> Checked<i64> {
+    ) -> Checked<Shares> {
         let Opening { side, held, price, slip, risk, average_volume, .. } = *opening;
-        let mut quantity = opening.quantity;
-        if quantity <= 0 {
-            cuts.push(Cut { reason: CutReason::Size, from: 0, to: 0 });
-            return Ok(0);
+        let unit = config.unit;
+        // What is held may be in smaller parts than what is ordered: it was bought under other settings.
+        let mut quantity = unit.floor(opening.quantity);
+        if quantity <= Shares::ZERO {
+            cuts.push(Cut { reason: CutReason::Size, from: Shares::ZERO, to: Shares::ZERO });
+            return Ok(Shares::ZERO);
         }
         if let Some(most) = config.risk.max_position_size {
-            cut(&mut quantity, most.units_of(price) - held, CutReason::PositionSize, cuts);
+            let room = unit.floor(most.shares_at(price, unit).minus(held)?);
+            cut(&mut quantity, room, CutReason::PositionSize, cuts);
         }
         if let Some(share) = config.costs.max_volume_share {
             match average_volume {
-                Some(volume) => cut(&mut quantity, share.of(volume)?, CutReason::Volume, cuts),
-                None => cut(&mut quantity, 0, CutReason::NoAverageVolume, cuts),
+                Some(volume) => cut(&mut quantity, share.of_volume(volume, unit), CutReason::Volume, cuts),
+                None => cut(&mut quantity, Shares::ZERO, CutReason::NoAverageVolume, cuts),
             }
         }
         let gross_left = self.equity.times(config.risk.max_gross_exposure)?.minus(self.gross)?;
-        cut(&mut quantity, gross_left.units_of(price), CutReason::GrossExposure, cuts);
+        cut(&mut quantity, gross_left.shares_at(price, unit), CutReason::GrossExposure, cuts);
         if let Some(heat) = config.risk.max_heat
             && risk.micros() > 0
         {
             let risk_left = self.equity.times(heat)?.minus(self.risk)?;
-            cut(&mut quantity, risk_left.units_of(risk), CutReason::Heat, cuts);
+            cut(&mut quantity, risk_left.shares_at(risk, unit), CutReason::Heat, cuts);
         }
         if side == Side::Buy {
-            let affordable = config.costs.affordable(quantity, price, slip, average_volume, self.cash)?;
+            let affordable =
+                config.costs.affordable(quantity, unit, price, slip, average_volume, self.cash)?;
             cut(&mut quantity, affordable, CutReason::Cash, cuts);
         }
-        if quantity > 0 {
+        if quantity > Shares::ZERO {
             self.take(&config.costs, &Opening { quantity, ..*opening })?;
         }
         Ok(quantity)

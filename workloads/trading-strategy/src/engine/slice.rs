@@ -63,7 +63,7 @@ pub struct Bar {
     pub low: Price,
     /// Last price.
     pub close: Price,
-    /// Shares traded.
+    /// Shares traded, whole ones.
     pub volume: i64,
 }
 

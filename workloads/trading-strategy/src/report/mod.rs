@@ -9,7 +9,7 @@ mod tables;
 use jiff::civil::Date;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::engine::Trade;
+use crate::engine::{Trade, Unit};
 use crate::search::Searched;
 use crate::statistics::{self, Close, Statistics};
 use chart::{Chart, Line, Pick};
@@ -45,6 +45,8 @@ pub struct ReportInput<'a> {
     pub lineage: &'a [(String, String)],
     /// What was tried and chosen, where parameters are searched.
     pub search: Option<&'a Searched>,
+    /// What quantities are rounded down to.
+    pub unit: Unit,
 }
 
 /// The report as an HTML file.
@@ -82,8 +84,8 @@ pub fn render(input: &ReportInput<'_>) -> String {
                         (numbers::groups("Trades by what ended them", "Ended by", &input.statistics.exits))
                         (numbers::groups("Trades by ticker", "Ticker", &input.statistics.tickers))
                     }
-                    (tables::open_positions(input.open))
-                    (tables::trades(input.trades))
+                    (tables::open_positions(input.open, input.unit))
+                    (tables::trades(input.trades, input.unit))
                     (all_numbers(input.statistics))
                     (tables::pairs("Settings", input.settings, false))
                     (tables::pairs("Computed from", input.lineage, true))

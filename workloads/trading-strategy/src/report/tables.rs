@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use maud::{Markup, html};
 
 use super::format::{dollars, number, percent};
-use crate::engine::{OrderReason, Side, Trade};
+use crate::engine::{OrderReason, Side, Trade, Unit};
 use crate::statistics::Statistics;
 
 /// Trades shown; all of them are in `trades.parquet`.
@@ -85,7 +85,11 @@ fn profit_class(trade: &Trade) -> &'static str {
     if trade.profit.micros() < 0 { "down" } else { "up" }
 }
 
-fn rows(trades: &[&Trade], open: bool) -> Markup {
+fn rows(trades: &[&Trade], unit: Unit, open: bool) -> Markup {
+    let places = match unit {
+        Unit::Whole => 0,
+        Unit::Millionth => 6,
+    };
     html! {
         table {
             thead {
@@ -107,7 +111,7 @@ fn rows(trades: &[&Trade], open: bool) -> Markup {
                         td { (trade.entry_session) }
                         @if let Some(exit) = trade.exit_session { td { (exit) } }
                         td { (trade.sessions) }
-                        td { (number(Some(trade.quantity), 0)) }
+                        td { (number(Some(trade.quantity), places)) }
                         td { (number(Some(trade.entry_price), 2)) }
                         td { (number(Some(trade.exit_price), 2)) }
                         td class=(profit_class(trade)) { (dollars(Some(profit), 2)) }
@@ -122,7 +126,7 @@ fn rows(trades: &[&Trade], open: bool) -> Markup {
 }
 
 /// The last trades, latest first.
-pub(super) fn trades(trades: &[Trade]) -> Markup {
+pub(super) fn trades(trades: &[Trade], unit: Unit) -> Markup {
     let latest: Vec<&Trade> = trades.iter().rev().take(TRADES).collect();
     html! {
         section {
@@ -130,7 +134,7 @@ pub(super) fn trades(trades: &[Trade]) -> Markup {
             @if latest.is_empty() {
                 p.note { "No trade was closed." }
             } @else {
-                div.scroll.tall { (rows(&latest, false)) }
+                div.scroll.tall { (rows(&latest, unit, false)) }
                 p.note {
                     "Flat to flat; profit is net of all costs and includes dividends. Shares and prices are those at the trade's end. "
                     @if trades.len() > latest.len() {
@@ -143,13 +147,13 @@ pub(super) fn trades(trades: &[Trade]) -> Markup {
 }
 
 /// What is still held.
-pub(super) fn open_positions(open: &[Trade]) -> Markup {
+pub(super) fn open_positions(open: &[Trade], unit: Unit) -> Markup {
     let all: Vec<&Trade> = open.iter().collect();
     html! {
         @if !all.is_empty() {
             section {
                 h2 { "Still open at the end" }
-                div.scroll { (rows(&all, true)) }
+                div.scroll { (rows(&all, unit, true)) }
                 p.note { "At the last price; not counted among the trades." }
             }
         }

@@ -1,7 +1,7 @@
 use jiff::civil::date;
 
 use super::*;
-use crate::engine::{Money, OrderReason, Side, Trade};
+use crate::engine::{Money, OrderReason, Side, Trade, Unit};
 use crate::statistics::{Record, compute};
 
 fn closes() -> Vec<Close> {
@@ -83,6 +83,7 @@ fn page_beside(benchmark: f64, closes: &[Close], trades: &[Trade]) -> String {
         settings: &[("Entry".to_owned(), "close < sma(close, 5) </script><b>".to_owned())],
         lineage: &[("publish".to_owned(), "ab".repeat(32))],
         search: None,
+        unit: Unit::Whole,
     })
 }
 

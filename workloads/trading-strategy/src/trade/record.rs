@@ -12,7 +12,7 @@ use rust_decimal::Decimal;
 use super::control::halt_id;
 use super::convert::{equity_point, new_order};
 use super::{FeedBar, OrderKey, Outcomes, TradeError};
-use crate::engine::{self, ActionKind, EngineState, Event, Money, Order};
+use crate::engine::{self, ActionKind, EngineState, Event, Money, Order, Shares, Unit};
 
 /// How long states of earlier bars are kept.
 const KEEP: SignedDuration = SignedDuration::from_hours(24 * 7);
@@ -22,6 +22,8 @@ pub(super) struct BarRecord<'a> {
     pub(super) bar: &'a FeedBar,
     /// Orders that were working before it.
     pub(super) working: &'a [Order],
+    /// What quantities are rounded down to.
+    pub(super) unit: Unit,
     /// What the engine said.
     pub(super) events: &'a [Event],
     /// What the broker said; its fills are recorded.
@@ -121,7 +123,8 @@ impl BarRecord<'_> {
                 if let ActionKind::Split(ratio) = action.kind
                     && action.ticker == order.ticker
                 {
-                    rescaled = rescaled.and_then(|order| order.split(ratio).transpose()).transpose()?;
+                    rescaled =
+                        rescaled.and_then(|order| order.split(ratio, self.unit).transpose()).transpose()?;
                 }
             }
             if let Some(rescaled) = rescaled.filter(|rescaled| rescaled != order) {
@@ -156,8 +159,8 @@ impl BarRecord<'_> {
         &self,
         writer: &mut Writer,
         ticker: &engine::Ticker,
-        before: i64,
-        after: i64,
+        before: Shares,
+        after: Shares,
         cash: engine::Money,
     ) -> Result<(), TradeError> {
         let session = self.bar.slice.session;

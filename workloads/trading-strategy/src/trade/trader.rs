@@ -199,6 +199,7 @@ impl<B: Broker, C: Coordination> Trader<B, C> {
         let record = BarRecord {
             bar,
             working: &before,
+            unit: bar.config.as_deref().unwrap_or(&self.settings.config).unit,
             events: &step.events,
             report: &report,
             decided: &step.decided,
@@ -296,7 +297,7 @@ impl<B: Broker, C: Coordination> Trader<B, C> {
             if order.reason.is_in_bar() {
                 continue;
             }
-            if order.quantity == 0 {
+            if order.quantity.is_zero() {
                 let why: Vec<String> = order.cuts.iter().map(|cut| format!("{:?}", cut.reason)).collect();
                 nothing_left.push(format!("{} {}: {}", order.ticker, order.wanted, why.join(", ")));
             } else if !off(order) {
@@ -380,7 +381,7 @@ impl<B: Broker, C: Coordination> Trader<B, C> {
         for (ticker, position) in &state.account.positions {
             positions.push(StatePosition {
                 ticker: ticker.to_string(),
-                quantity: position.quantity,
+                quantity: position.quantity.into(),
                 value: position.value()?.into(),
             });
         }

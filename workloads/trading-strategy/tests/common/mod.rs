@@ -11,10 +11,11 @@ use std::path::{Path, PathBuf};
 use ats_calendar::{Calendar, Interval};
 use ats_columns::{Action, ActionKind, Actions, BarColumns, Bars};
 use ats_crds::Rebalance;
-use ats_crds::strategy::{Direction, DrawdownAction, FillTiming};
+use ats_crds::strategy::{Direction, DrawdownAction, FillTiming, Shares};
 use ats_crds::universe::{Adjustment, CalendarName};
 use ats_pipeline::spec::backtest::CostsSpec;
 use ats_pipeline::spec::{SignalSpec, SizingSpec, StopSpec, StrategyCore};
+use ats_trading_strategy::engine;
 use ats_trading_strategy::market::{Market, Membership, TickerHistory};
 use jiff::civil::Date;
 use rust_decimal::Decimal;
@@ -22,6 +23,12 @@ use rust_decimal::Decimal;
 /// A decimal from its text.
 pub fn decimal(text: &str) -> Decimal {
     text.parse().unwrap()
+}
+
+/// A number of whole shares.
+pub fn whole(quantity: engine::Shares) -> i64 {
+    assert_eq!(engine::Unit::Whole.floor(quantity), quantity, "no part of a share");
+    quantity.whole()
 }
 
 /// Rules with every cap and cost set.
@@ -39,6 +46,7 @@ pub fn core(entry: &str, exit: &str) -> StrategyCore {
         rebalance_threshold: None,
         rank_by: Some("-rsi(close, 2)".into()),
         sizing: SizingSpec::RiskPerTrade,
+        shares: Shares::Whole,
         risk_percentage: decimal("0.01"),
         max_position_size: Some(decimal("50000")),
         max_portfolio_heat: Some(decimal("0.06")),

@@ -10,6 +10,9 @@ and the last equity. Prices are adjusted back from the end of the history and ro
 The rules are computed once for all engines. Orders, prices, fees, cash and equity are the engine's. Where an engine
 leaves the size of an order to its user, the script takes the project's; engines that decide and fill on one close
 (nautilus_trader, vectorbt) are asked for that, the others fill at the next open.
+
+Then once more in parts of shares, by the engines that have them: backtesting.py's FractionalBacktest in millionths,
+backtrader's sizes with a point, and vectorbt as it is when nothing else is asked for, whose sizes are not rounded.
 """
 
 import json
@@ -24,6 +27,7 @@ import numpy as np
 import pandas as pd
 import vectorbt as vbt
 from backtesting import Backtest, Strategy
+from backtesting.lib import FractionalBacktest
 from nautilus_trader.backtest.engine import BacktestEngine, BacktestEngineConfig
 from nautilus_trader.config import LoggingConfig, RiskEngineConfig
 from nautilus_trader.model.currencies import USD
@@ -40,6 +44,7 @@ warnings.simplefilter("ignore")
 FIRST = "2015-06-01"
 CASH, FEE, WEIGHT, STOP = 100_000.0, 0.001, 0.9, 0.03
 SINGLE = ["AAPL", "SPY", "GOOGL"]
+MILLIONTH = 1e-6
 ALL = ["AAPL", "AIG", "BAC", "EEM", "FB", "GOOGL", "IBM", "QQQ", "SPY", "USO"]
 
 
@@ -120,8 +125,19 @@ def prepare(folder, ticker, rules):
     return data, stop
 
 
-def at_weight(weight, equity, price, held):
+@njit
+def in_parts(weight, equity, price, held):
+    """The same in millionths of a share: q solves q x price = weight x (equity - fee x |q - held| x price)."""
+    quantity = weight * (equity + 0.001 * held * price) / (price * (1 + 0.001 * weight))
+    if quantity < held:
+        quantity = weight * (equity - 0.001 * held * price) / (price * (1 - 0.001 * weight))
+    return np.floor(quantity * 1e6) / 1e6
+
+
+def at_weight(weight, equity, price, held, unit=1):
     """The largest q with q x price <= weight x (equity - fee of the order)."""
+    if unit != 1:
+        return in_parts(weight, equity, price, held)
     quantity = int(weight * equity / price)
     while True:
         fitting = int(weight * (equity - FEE * abs(quantity - held) * price) / price)
@@ -130,13 +146,13 @@ def at_weight(weight, equity, price, held):
         quantity = fitting
 
 
-def targets(scores, closes, held, equity):
+def targets(scores, closes, held, equity, unit=1):
     """Equal parts of 90% in the strongest three; what stays is brought back to its part."""
     ranked = sorted(scores, key=lambda name: (-scores[name], name))
     chosen = [name for name in ranked[:3] if scores[name] > 0]
     weight = WEIGHT / max(len(chosen), 1)
     return {
-        name: at_weight(weight, equity, closes[name], held[name]) if name in chosen else 0 for name in scores
+        name: at_weight(weight, equity, closes[name], held[name], unit) if name in chosen else 0 for name in scores
     }
 
 
@@ -149,7 +165,7 @@ def month_ends(index):
 
 
 class Rules(Strategy):
-    rows, stop, late = None, None, None
+    rows, stop, late, unit = None, None, None, 1
 
     def init(self):
         pass
@@ -163,27 +179,34 @@ class Rules(Strategy):
             if row.exit:
                 self.position.close()
         elif row.entry and not row.exit and i + 1 < len(self.rows):
-            stop = self.rows.Open.iloc[i + 1] - self.stop * row.Close if self.stop else None
-            if stop and stop >= row.Close:
+            # In parts of shares a price is that of a part.
+            stop = (self.rows.Open.iloc[i + 1] - self.stop * row.Close) * self.unit if self.stop else None
+            if stop and stop >= row.Close * self.unit:
                 # It takes no stop above the signal's close: this one begins a bar late.
                 stop, self.late = None, stop
-            self.buy(size=at_weight(WEIGHT, self.equity, row.Close, 0), sl=stop)
+            size = at_weight(WEIGHT, self.equity, row.Close, 0, self.unit)
+            self.buy(size=round(size / self.unit), sl=stop)
 
 
-def backtesting(ticker, data, stop):
+def backtesting(ticker, data, stop, unit=1):
     # The library begins with the second bar: a bar in which nothing happens goes before the first.
     first = data.iloc[:1].copy()
     first[["entry", "exit"]] = False
     first.index -= pd.Timedelta(days=1)
     data = pd.concat([first, data])
-    run = Backtest(data, Rules, cash=CASH, commission=FEE).run(rows=data, stop=stop)
+    settings = {"cash": CASH, "commission": FEE}
+    if unit == 1:
+        test = Backtest(data, Rules, **settings)
+    else:
+        test = FractionalBacktest(data, Rules, fractional_unit=unit, **settings)
+    run = test.run(rows=data, stop=stop, unit=unit)
     open_trades = list(run["_strategy"].trades)
     fills, fees = [], 0.0
     for t in run["_trades"].itertuples():
         fills += [[t.EntryBar - 1, ticker, t.Size], [t.ExitBar - 1, ticker, -t.Size]]
         fees += t.Commission
     for t in open_trades:
-        fills.append([t.entry_bar - 1, ticker, t.size])
+        fills.append([t.entry_bar - 1, ticker, t.size * unit])
         fees += FEE * t.size * t.entry_price
     return fills, fees, run["_equity_curve"]["Equity"].iloc[-1]
 
@@ -198,7 +221,7 @@ class Recorded(bt.Strategy):
     def notify_order(self, order):
         assert order.status not in (order.Margin, order.Rejected), order
         if order.status == order.Completed:
-            self.fills.append([len(self) - 1, order.data._name, int(order.executed.size)])
+            self.fills.append([len(self) - 1, order.data._name, order.executed.size])
             self.fees += order.executed.comm
             if self.guard is not None and order.ref == self.guard.ref:
                 self.guard = None
@@ -209,7 +232,7 @@ class Recorded(bt.Strategy):
 
 
 class Single(Recorded):
-    params = {"rows": None, "stop": None}
+    params = {"rows": None, "stop": None, "unit": 1}
 
     def decide(self, i):
         row = self.p.rows.iloc[i]
@@ -220,7 +243,7 @@ class Single(Recorded):
                     self.cancel(self.guard)
                     self.guard = None
         elif row.entry and not row.exit and i + 1 < len(self.p.rows):
-            size = at_weight(WEIGHT, self.worth, row.Close, 0)
+            size = at_weight(WEIGHT, self.worth, row.Close, 0, self.p.unit)
             self.buy(size=size)
             if self.p.stop:
                 # Beside the purchase, not its child: a child begins a bar later.
@@ -229,16 +252,15 @@ class Single(Recorded):
 
 
 class Rotation(Recorded):
-    params = {"rows": None, "ends": None}
+    params = {"rows": None, "ends": None, "unit": 1}
 
     def decide(self, i):
         if not self.p.ends[i]:
             return
         rows = {name: data.iloc[i] for name, data in self.p.rows.items()}
         held = {d._name: self.getposition(d).size for d in self.datas}
-        wanted = targets(
-            {n: r.momentum for n, r in rows.items()}, {n: r.Close for n, r in rows.items()}, held, self.worth
-        )
+        scores, closes = {n: r.momentum for n, r in rows.items()}, {n: r.Close for n, r in rows.items()}
+        wanted = targets(scores, closes, held, self.worth, self.p.unit)
         for d in sorted(self.datas, key=lambda d: (wanted[d._name] > held[d._name], d._name)):
             if wanted[d._name] != held[d._name]:
                 self.order_target_size(d, wanted[d._name])
@@ -259,21 +281,22 @@ def backtrader(datas, strategy, **parameters):
 # --- vectorbt -------------------------------------------------------------------------------------------------------
 
 
-def vectorbt(ticker, data, stop):
+def vectorbt(ticker, data, stop, unit=1):
     # Its share of cash is to hold the fee, too: the same quantity as a share of equity less the fee.
     share = WEIGHT * (1 + FEE) / (1 + WEIGHT * FEE)
     run = vbt.Portfolio.from_signals(
-        data.Close, data.entry & ~data.exit, data.exit, size=share, size_type="percent", size_granularity=1,
+        data.Close, data.entry & ~data.exit, data.exit, size=share, size_type="percent",
+        size_granularity=1 if unit == 1 else None,
         fees=FEE, init_cash=CASH, open=data.Open, high=data.High, low=data.Low, accumulate=False,
         sl_stop=stop if stop else np.nan, stop_entry_price="fillprice", stop_exit_price="stoplimit", freq="1D",
     )  # fmt: skip
     orders = run.orders.records
-    fills = [[int(o.idx), ticker, int(o.size if o.side == 0 else -o.size)] for o in orders.itertuples()]
+    fills = [[int(o.idx), ticker, o.size if o.side == 0 else -o.size] for o in orders.itertuples()]
     return fills, orders.fees.sum(), run.value().iloc[-1]
 
 
 @njit
-def chosen_sizes(c, scores, ends, order, sizes):
+def chosen_sizes(c, scores, ends, order, sizes, unit):
     """Sizes of the bar's orders; sales come first."""
     i = c.i
     for col in range(c.from_col, c.to_col):
@@ -294,7 +317,9 @@ def chosen_sizes(c, scores, ends, order, sizes):
         if scores[i, col] > 0:
             held, price, weight = c.last_position[col], c.close[i, col], 0.9 / count
             quantity = np.floor(weight * equity / price)
-            while True:
+            if unit != 1:
+                quantity = in_parts(weight, equity, price, held)
+            while unit == 1:
                 fitting = np.floor(weight * (equity - 0.001 * abs(quantity - held) * price) / price)
                 if fitting >= quantity:
                     break
@@ -304,9 +329,9 @@ def chosen_sizes(c, scores, ends, order, sizes):
 
 
 @njit
-def before_segment(c, scores, ends, sizes):
+def before_segment(c, scores, ends, sizes, unit):
     order = np.empty(c.group_len, dtype=np.int64)
-    chosen_sizes(c, scores, ends, order, sizes)
+    chosen_sizes(c, scores, ends, order, sizes, unit)
     c.call_seq_now[:] = order
     return (sizes,)
 
@@ -316,16 +341,16 @@ def one_order(c, sizes):
     return vbt.portfolio.nb.order_nb(size=sizes[c.col], price=c.close[c.i, c.col], fees=0.001)
 
 
-def vectorbt_rotation(datas, ends):
+def vectorbt_rotation(datas, ends, unit=1):
     closes = pd.DataFrame({name: data.Close for name, data in datas.items()})
     scores = np.column_stack([data.momentum for data in datas.values()])
     run = vbt.Portfolio.from_order_func(
-        closes, one_order, pre_segment_func_nb=before_segment, pre_segment_args=(scores, ends, np.zeros(len(datas))),
+        closes, one_order, pre_segment_func_nb=before_segment, pre_segment_args=(scores, ends, np.zeros(len(datas)), unit),
         group_by=True, cash_sharing=True, init_cash=CASH, freq="1D",
     )  # fmt: skip
     orders = run.orders.records
     names = list(datas)
-    fills = [[int(o.idx), names[o.col], int(o.size if o.side == 0 else -o.size)] for o in orders.itertuples()]
+    fills = [[int(o.idx), names[o.col], o.size if o.side == 0 else -o.size] for o in orders.itertuples()]
     return fills, orders.fees.sum(), run.value().iloc[-1]
 
 
@@ -461,11 +486,11 @@ def nautilus(datas, currency=MICRO_DOLLAR, **parameters):
 # --------------------------------------------------------------------------------------------------------------------
 
 
-def told(strategy, engine, tickers, fill, ended):
+def told(strategy, engine, tickers, fill, ended, parts=False):
     fills, fees, equity = ended
-    fills = [[int(bar), name, int(size)] for bar, name, size in fills]
+    fills = [[int(bar), name, round(float(size), 9) if parts else int(size)] for bar, name, size in fills]
     return {
-        "strategy": strategy, "engine": engine, "tickers": tickers, "fill": fill,
+        "strategy": strategy, "engine": engine, "tickers": tickers, "fill": fill, "parts": parts,
         "fills": fills, "fees": round(float(fees), 6), "equity": round(float(equity), 6),
     }  # fmt: skip
 
@@ -493,6 +518,21 @@ def main():
         told("rotation", "backtrader", ALL, "open", backtrader(datas, Rotation, rows=datas, ends=ends)),
         told("rotation", "vectorbt", ALL, "close", vectorbt_rotation(datas, ends)),
         told("rotation", "nautilus_trader", ALL, "close", nautilus(datas, ends=ends)),
+    ]
+    for rules in (hold, cross, macd, reversal):
+        name = rules.__name__
+        for ticker in SINGLE:
+            data, stop = prepare(folder, ticker, rules)
+            single = backtrader({ticker: data}, Single, rows=data, stop=stop, unit=MILLIONTH)
+            runs += [
+                told(name, "backtesting", [ticker], "open", backtesting(ticker, data, stop, MILLIONTH), True),
+                told(name, "backtrader", [ticker], "open", single, True),
+                told(name, "vectorbt", [ticker], "close", vectorbt(ticker, data, stop, MILLIONTH), True),
+            ]
+    several = backtrader(datas, Rotation, rows=datas, ends=ends, unit=MILLIONTH)
+    runs += [
+        told("rotation", "backtrader", ALL, "open", several, True),
+        told("rotation", "vectorbt", ALL, "close", vectorbt_rotation(datas, ends, MILLIONTH), True),
     ]
     names = ("backtesting", "backtrader", "vectorbt", "nautilus_trader")
     reference = ", ".join(f"{name} {version(name)}" for name in names)

@@ -15,7 +15,7 @@ fn a_split_rescales_position_stop_and_open_orders() {
     slice.actions =
         vec![Action { ticker: "A".into(), kind: ActionKind::Split(Ratio::from_f64(7.0).unwrap()) }];
     let events = market.run(&slice);
-    assert_eq!(fills(&events)[0].quantity, 7000);
+    assert_eq!(whole(fills(&events)[0].quantity), 7000);
     // 7000 x 14.2 - 1000 x 100
     let trade = trades(&events)[0];
     assert_eq!((trade.profit, trade.exit_reason), (money("-600"), Some(OrderReason::Signal)));
@@ -49,11 +49,11 @@ fn a_reverse_split_pays_the_fraction_of_a_share() {
     let events = market.run(&slice);
     assert_eq!(
         events[0],
-        Event::Split { ticker: "A".into(), before: 333, after: 16, cash: money("130") },
+        Event::Split { ticker: "A".into(), before: shares("333"), after: shares("16"), cash: money("130") },
         "{events:#?}"
     );
     // 500 x 6.66 = 3330 -> 25 x 133.2
-    assert_eq!(fills(&events)[0].quantity, 25);
+    assert_eq!(whole(fills(&events)[0].quantity), 25);
     assert_eq!(market.equity(), money("100000"));
 }
 
@@ -134,7 +134,7 @@ fn lots_are_first_in_first_out() {
         side,
         intent: Intent::Increase,
         reason: OrderReason::Rebalance,
-        quantity,
+        quantity: Shares::from_whole(quantity).unwrap(),
         price: price(at),
         commission: Money::ZERO,
         slippage: Money::ZERO,
@@ -148,7 +148,7 @@ fn lots_are_first_in_first_out() {
     let lots: Vec<_> = events
         .iter()
         .filter_map(|event| match event {
-            Event::LotClosed(lot) => Some((lot.quantity, lot.profit)),
+            Event::LotClosed(lot) => Some((whole(lot.quantity), lot.profit)),
             _ => None,
         })
         .collect();

@@ -212,7 +212,7 @@ fn slippage_stops_at_a_limit() {
         config.costs.slippage = fraction("0.01");
         let (market, events) = after(config, "e", &[day]);
         assert_eq!(market.position("A").unwrap().mark, day.close);
-        (fills(&events)[0].quantity, fills(&events)[0].price, fills(&events)[0].slippage)
+        (whole(fills(&events)[0].quantity), fills(&events)[0].price, fills(&events)[0].slippage)
     };
     // Half of 100,000 at 49, 51, and at the limit of 51.25.
     assert_eq!(paid(limit("0.02"), bar("50", "51", "48", "50")), (1020, price("49"), Money::ZERO));
@@ -254,7 +254,7 @@ fn an_entry_at_the_close() {
     let events = market.step(vec![part("A", bar("45", "46", "30", "40"), "")]);
     let bought = fills(&events);
     assert_eq!(
-        bought.iter().map(|fill| (fill.price, fill.quantity, fill.stop)).collect::<Vec<_>>(),
+        bought.iter().map(|fill| (fill.price, whole(fill.quantity), fill.stop)).collect::<Vec<_>>(),
         [(price("40"), 1000, Some(price("38")))]
     );
     // A session that the ticker does not trade in has no close to fill at.
@@ -335,7 +335,7 @@ fn a_split_rescales_what_waits() {
     split.actions = vec![Action { ticker: "A".into(), kind }];
     assert!(fills(&market.run(&split)).is_empty());
     let events = market.step(vec![part("A", bar("25", "26", "24.5", "25"), "")]);
-    assert_eq!((fills(&events)[0].price, fills(&events)[0].quantity), (price("24.5"), 4080));
+    assert_eq!((fills(&events)[0].price, whole(fills(&events)[0].quantity)), (price("24.5"), 4080));
 }
 
 /// Why an order that waits is taken back, by what the next close says.

@@ -121,7 +121,7 @@ fn a_stop_filled_in_part_stays_for_the_rest() {
     market.step(vec![part("A", thin, "")]);
     assert_eq!(market.quantity("A"), 600);
     let rest = market.step(vec![part("A", flat("47.25"), "")]);
-    assert_eq!((fills(&rest)[0].price, fills(&rest)[0].quantity), (price("47.25"), 600));
+    assert_eq!((fills(&rest)[0].price, whole(fills(&rest)[0].quantity)), (price("47.25"), 600));
     // 400 x (48 - 50) + 600 x (47.25 - 50)
     assert_eq!(trades(&rest)[0].profit, money("-2450"));
 }

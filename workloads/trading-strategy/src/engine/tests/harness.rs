@@ -16,6 +16,16 @@ pub(super) fn fraction(text: &str) -> Fraction {
     Fraction::try_from(text.parse::<rust_decimal::Decimal>().unwrap()).unwrap()
 }
 
+pub(super) fn shares(text: &str) -> Shares {
+    Shares::try_from(text.parse::<rust_decimal::Decimal>().unwrap()).unwrap()
+}
+
+/// A number of whole shares.
+pub(super) fn whole(quantity: Shares) -> i64 {
+    assert_eq!(Unit::Whole.floor(quantity), quantity, "no part of a share");
+    quantity.whole()
+}
+
 /// $100,000, rules, one position of full weight, no costs, no caps but gross exposure 1.
 pub(super) fn config() -> EngineConfig {
     EngineConfig {
@@ -26,6 +36,7 @@ pub(super) fn config() -> EngineConfig {
         max_positions: 10,
         rebalance_threshold: Fraction::ZERO,
         sizing: Sizing::TargetWeight { weight: Fraction::ONE, cash_buffer: Fraction::ZERO },
+        unit: Unit::Whole,
         risk: Risk {
             max_position_size: None,
             max_heat: None,
@@ -128,7 +139,7 @@ impl Market {
     }
 
     pub(super) fn quantity(&self, ticker: &str) -> i64 {
-        self.position(ticker).map_or(0, |position| position.quantity)
+        self.position(ticker).map_or(0, |position| whole(position.quantity))
     }
 
     pub(super) fn position(&self, ticker: &str) -> Option<&Position> {
@@ -161,7 +172,7 @@ pub(super) fn cancels(events: &[Event]) -> Vec<(i64, CutReason)> {
     events
         .iter()
         .filter_map(|event| match event {
-            Event::Cancelled { quantity, reason, .. } => Some((*quantity, *reason)),
+            Event::Cancelled { quantity, reason, .. } => Some((whole(*quantity), *reason)),
             _ => None,
         })
         .collect()
@@ -171,7 +182,7 @@ pub(super) fn cancels(events: &[Event]) -> Vec<(i64, CutReason)> {
 pub(super) fn cuts(events: &[Event]) -> Vec<(CutReason, i64, i64)> {
     let orders = orders(events);
     assert_eq!(orders.len(), 1, "{orders:#?}");
-    orders[0].cuts.iter().map(|cut| (cut.reason, cut.from, cut.to)).collect()
+    orders[0].cuts.iter().map(|cut| (cut.reason, whole(cut.from), whole(cut.to))).collect()
 }
 
 /// Sized by risk, with a stop at a multiple of an ATR of 1.

@@ -3,6 +3,7 @@
 mod actions;
 mod entries;
 mod fills;
+mod fractional;
 mod harness;
 mod properties;
 mod selection;

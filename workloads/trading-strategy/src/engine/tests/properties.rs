@@ -56,10 +56,21 @@ fn any_config() -> impl Strategy<Value = EngineConfig> {
         prop::bool::ANY,
         prop::bool::ANY,
         prop::sample::select(vec![FillTiming::NextOpen, FillTiming::SameClose]),
-        terms(),
+        (terms(), prop::sample::select(vec![Unit::Whole, Unit::Millionth])),
     )
         .prop_map(
-            |(direction, scores, max_positions, sizing, stop, costs, volume, drawdown, fill, terms)| {
+            |(
+                direction,
+                scores,
+                max_positions,
+                sizing,
+                stop,
+                costs,
+                volume,
+                drawdown,
+                fill,
+                (terms, unit),
+            )| {
                 let stop = stop.map(|kind| match kind {
                     0 => Stop::Atr { multiple: fraction("1.5") },
                     _ => Stop::Percent { fraction: fraction("0.05") },
@@ -83,6 +94,7 @@ fn any_config() -> impl Strategy<Value = EngineConfig> {
                         2 => Sizing::EqualWeight,
                         _ => Sizing::VolatilityTarget { annual: fraction("0.1") },
                     },
+                    unit,
                     rebalance_threshold: terms.threshold,
                     risk: Risk {
                         max_position_size: drawdown.then(|| money("40000")),
@@ -174,14 +186,25 @@ fn terms() -> impl Strategy<Value = Terms> {
 }
 
 /// An order's terms on a session: rescaled by its splits.
-fn rescaled(order: &Order, slice: &Slice) -> Option<Order> {
+fn rescaled(order: &Order, slice: &Slice, unit: Unit) -> Option<Order> {
     slice.actions.iter().filter(|action| action.ticker == order.ticker).try_fold(
         order.clone(),
         |order, action| match action.kind {
-            ActionKind::Split(ratio) => order.split(ratio).unwrap(),
+            ActionKind::Split(ratio) => order.split(ratio, unit).unwrap(),
             ActionKind::Dividend(_) => Some(order),
         },
     )
+}
+
+/// Shares at a price, to the nearest micro-dollar, ties away from zero; exact where they are whole.
+fn value(price: Price, quantity: Shares) -> i128 {
+    let exact = i128::from(price.micros()) * i128::from(quantity.millionths());
+    (2 * exact + exact.signum() * 1_000_000) / 2_000_000
+}
+
+/// Whether a quantity is in units.
+fn in_units(quantity: Shares, unit: Unit) -> bool {
+    unit.floor(quantity) == quantity
 }
 
 /// A fill of what waited: no worse than its limit, no better than its stop, whatever slippage there is, and not after
@@ -269,16 +292,17 @@ proptest! {
         let mut closed = 0_i128;
         for slice in slices(&mut market, &days, gone) {
             let before = market.engine.state().account.clone();
+            let waiting = market.engine.state().pending.iter();
             let waiting: Vec<Order> =
-                market.engine.state().pending.iter().filter_map(|order| rescaled(order, &slice)).collect();
+                waiting.filter_map(|order| rescaled(order, &slice, config.unit)).collect();
             let events = market.run(&slice);
             // 1. Cash is the initial cash and what the events say came in and went out.
             for event in &events {
                 match event {
                     Event::Filled(fill) => {
-                        let value = i128::from(fill.price.micros()) * i128::from(fill.quantity);
-                        cash -= i128::from(fill.side.sign()) * value + i128::from(fill.commission.micros());
-                        prop_assert!(fill.quantity > 0);
+                        cash -= value(fill.price, fill.side.signed(fill.quantity))
+                            + i128::from(fill.commission.micros());
+                        prop_assert!(fill.quantity > Shares::ZERO && in_units(fill.quantity, config.unit));
                         let order = waiting.iter().find(|order| order.id == fill.order);
                         if let Some(order) = order.filter(|order| order.intent == Intent::Entry) {
                             keeps_its_word(order, fill, &config)?;
@@ -286,7 +310,9 @@ proptest! {
                         // Inside a bar, whatever filled was a price of the bar, but for slippage.
                         if let Some(bar) = slice.bar(&fill.ticker) {
                             let paid = fill.price.micros();
-                            let slipped = fill.slippage.micros() / fill.quantity;
+                            // What it cost in all is rounded, so what it cost a share is not known better.
+                            let slipped = ((i128::from(fill.slippage.micros()) + 1) * 1_000_000
+                                / i128::from(fill.quantity.millionths())) as i64;
                             prop_assert!(bar.low.micros() <= paid + slipped + 1 && paid <= bar.high.micros() + slipped + 1);
                             if fill.reason == OrderReason::TakeProfit {
                                 prop_assert_eq!(fill.slippage, Money::ZERO);
@@ -295,14 +321,25 @@ proptest! {
                             prop_assert_eq!(fill.reason, OrderReason::Delisted);
                         }
                         if let (Some(share), Some(bar)) = (config.costs.max_volume_share, slice.bar(&fill.ticker)) {
-                            prop_assert!(fill.quantity <= share.of(bar.volume).unwrap());
+                            prop_assert!(fill.quantity <= share.of_volume(bar.volume, config.unit));
                         }
                     }
-                    Event::Dividend { cash: paid, .. } | Event::Split { cash: paid, .. } => {
+                    Event::Ordered(order) => {
+                        prop_assert!(in_units(order.quantity, config.unit) && in_units(order.wanted, config.unit));
+                        for cut in &order.cuts {
+                            prop_assert!(in_units(cut.from, config.unit) && in_units(cut.to, config.unit));
+                        }
+                    }
+                    Event::Split { cash: paid, after, .. } => {
+                        prop_assert!(in_units(*after, config.unit));
+                        prop_assert!(config.unit == Unit::Whole || *paid == Money::ZERO);
+                        cash += i128::from(paid.micros());
+                    }
+                    Event::Dividend { cash: paid, .. } => {
                         cash += i128::from(paid.micros());
                     }
                     Event::Borrowed { ticker, cash: paid } => {
-                        prop_assert!(before.positions[ticker].quantity < 0);
+                        prop_assert!(before.positions[ticker].quantity.is_short());
                         cash -= i128::from(paid.micros());
                     }
                     Event::TradeClosed(trade) => closed += i128::from(trade.profit.micros()),
@@ -315,7 +352,7 @@ proptest! {
             let positions: i128 = account
                 .positions
                 .values()
-                .map(|held| i128::from(held.mark.micros()) * i128::from(held.quantity))
+                .map(|held| value(held.mark, held.quantity))
                 .sum();
             let Some(Event::Equity(point)) = events.last() else { panic!("no equity") };
             prop_assert_eq!(cash + positions, i128::from(point.equity.micros()));
@@ -334,13 +371,15 @@ proptest! {
             let leaving = pending.iter().filter(|order| order.intent == Intent::Exit).count();
             prop_assert!(places.len() <= config.max_positions + leaving);
             for (ticker, position) in &account.positions {
-                prop_assert!(position.quantity != 0);
-                prop_assert_eq!(position.lots.iter().map(|lot| lot.quantity).sum::<i64>(), position.size());
+                prop_assert!(!position.quantity.is_zero() && in_units(position.quantity, config.unit));
+                let lots: i64 = position.lots.iter().map(|lot| lot.quantity.millionths()).sum();
+                prop_assert_eq!(lots, position.size().millionths());
+                prop_assert!(position.lots.iter().all(|lot| lot.quantity > Shares::ZERO));
                 if let Some(bar) = slice.bar(ticker) {
                     prop_assert_eq!(position.mark, bar.close);
                 }
                 if config.direction == Direction::LongOnly {
-                    prop_assert!(position.quantity > 0);
+                    prop_assert!(!position.quantity.is_short());
                 }
                 prop_assert!(position.missing <= 5, "settled by then");
                 // A stop moves toward profit only, but for splits.

@@ -46,7 +46,7 @@ fn scores_fill_the_slots_in_rank_order() {
         intents(&events),
         [("B", Intent::Entry, OrderReason::Signal), ("C", Intent::Entry, OrderReason::Signal)]
     );
-    assert_eq!(orders(&events)[0].quantity, 5000);
+    assert_eq!(whole(orders(&events)[0].quantity), 5000);
     let one = Market::new(model(2, 2)).step(vec![scored("A", flat("10"), 0.0), scored("B", flat("10"), 0.2)]);
     assert_eq!(intents(&one), [("B", Intent::Entry, OrderReason::Signal)]);
 }

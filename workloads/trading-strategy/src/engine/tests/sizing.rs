@@ -11,11 +11,11 @@ use crate::engine::*;
 fn decided_on_the_close_filled_at_the_next_open() {
     let mut market = Market::new(config());
     let decided = market.step(vec![part("A", flat("100"), "e")]);
-    assert_eq!(orders(&decided)[0].quantity, 1000);
+    assert_eq!(whole(orders(&decided)[0].quantity), 1000);
     assert_eq!(orders(&decided)[0].id.as_str(), "test-20200101-A-B-1");
     assert!(fills(&decided).is_empty());
     let filled = market.step(vec![part("A", bar("102", "106", "101", "105"), "x")]);
-    assert_eq!((fills(&filled)[0].quantity, fills(&filled)[0].price), (980, price("102")));
+    assert_eq!((whole(fills(&filled)[0].quantity), fills(&filled)[0].price), (980, price("102")));
     assert_eq!(cancels(&filled), [(20, CutReason::Cash)]);
     assert_eq!((market.cash(), market.equity()), (money("40"), money("102940")));
     let closed = market.step(vec![part("A", flat("110"), "")]);
@@ -30,7 +30,7 @@ fn decided_on_the_close_filled_at_the_next_open() {
 fn decided_and_filled_on_the_same_close() {
     let mut market = Market::new(EngineConfig { fill: FillTiming::SameClose, ..config() });
     let filled = market.step(vec![part("A", flat("100"), "e")]);
-    assert_eq!((fills(&filled)[0].quantity, fills(&filled)[0].price), (1000, price("100")));
+    assert_eq!((whole(fills(&filled)[0].quantity), fills(&filled)[0].price), (1000, price("100")));
     assert_eq!(market.cash(), Money::ZERO);
 }
 
@@ -40,7 +40,7 @@ fn decided_and_filled_on_the_same_close() {
 fn risk_per_trade_and_the_stop_fixed_at_the_fill() {
     let mut market = Market::new(risk_config("0.02", "2"));
     let decided = market.step(vec![part("A", flat("50"), "e")]);
-    assert_eq!((orders(&decided)[0].wanted, orders(&decided)[0].quantity), (1000, 1000));
+    assert_eq!((whole(orders(&decided)[0].wanted), whole(orders(&decided)[0].quantity)), (1000, 1000));
     market.step(vec![part("A", flat("51"), "")]);
     assert_eq!(market.position("A").unwrap().stop, Some(price("49")));
     // 5% of 40 is 2 away as well: the percent stop is a fraction of the signal bar's close.
@@ -48,7 +48,7 @@ fn risk_per_trade_and_the_stop_fixed_at_the_fill() {
     percent.risk.stop = Some(Stop::Percent { fraction: fraction("0.05") });
     let mut market = Market::new(percent);
     let decided = market.step(vec![part("A", flat("40"), "e")]);
-    assert_eq!(orders(&decided)[0].quantity, 1000);
+    assert_eq!(whole(orders(&decided)[0].quantity), 1000);
     market.step(vec![part("A", flat("41"), "")]);
     assert_eq!(market.position("A").unwrap().stop, Some(price("39")));
 }
@@ -121,12 +121,15 @@ fn earlier_orders_count_and_sale_proceeds_are_available() {
     config.sizing = Sizing::TargetWeight { weight: fraction("0.6"), cash_buffer: Fraction::ZERO };
     let mut market = Market::new(config);
     let both = market.step(vec![part("A", flat("100"), "e"), part("B", flat("100"), "e")]);
-    assert_eq!(orders(&both).iter().map(|order| order.quantity).collect::<Vec<_>>(), [600, 400]);
-    assert_eq!(orders(&both)[1].cuts, [Cut { reason: CutReason::GrossExposure, from: 600, to: 400 }]);
+    assert_eq!(orders(&both).iter().map(|order| whole(order.quantity)).collect::<Vec<_>>(), [600, 400]);
+    assert_eq!(
+        orders(&both)[1].cuts,
+        [Cut { reason: CutReason::GrossExposure, from: shares("600"), to: shares("400") }]
+    );
     market.step(vec![part("A", flat("100"), "x"), part("B", flat("100"), "x"), part("C", flat("50"), "e")]);
     let turned =
         market.step(vec![part("A", flat("100"), ""), part("B", flat("100"), ""), part("C", flat("50"), "")]);
-    assert_eq!(fills(&turned).iter().map(|fill| fill.quantity).collect::<Vec<_>>(), [600, 400, 1200]);
+    assert_eq!(fills(&turned).iter().map(|fill| whole(fill.quantity)).collect::<Vec<_>>(), [600, 400, 1200]);
     assert_eq!(market.cash(), money("40000"));
 }
 
@@ -137,7 +140,7 @@ fn target_weight_leaves_commission_and_buffer() {
     config.sizing = Sizing::TargetWeight { weight: fraction("0.5"), cash_buffer: fraction("0.1") };
     config.costs.minimum_commission = money("10");
     let events = Market::new(config).step(vec![part("A", flat("100"), "e")]);
-    assert_eq!(orders(&events)[0].quantity, 449);
+    assert_eq!(whole(orders(&events)[0].quantity), 449);
 }
 
 /// Equal weights: three entries with gross exposure 0.9 are 0.3 each: 300 shares of 100. One leaves: at the
@@ -162,7 +165,7 @@ fn equal_weight_is_restored_at_a_rebalance_only() {
     between.rebalance = false;
     assert_eq!(orders(&market.run(&between)).len(), 1, "only the exit");
     let resized = market.step(three(["", "", ""]));
-    assert_eq!(orders(&resized).iter().map(|order| order.quantity).collect::<Vec<_>>(), [150, 150]);
+    assert_eq!(orders(&resized).iter().map(|order| whole(order.quantity)).collect::<Vec<_>>(), [150, 150]);
     market.step(three(["", "", ""]));
     assert_eq!([market.quantity("A"), market.quantity("B"), market.quantity("C")], [0, 450, 450]);
 }

@@ -203,7 +203,7 @@ fn what_has_no_price_any_more_is_settled_at_its_last() {
     let events = market.step(vec![part("A", None, ""), part("B", flat("10"), "e")]);
     assert_eq!(cancels(&events), [(999, CutReason::Delisted)]);
     let fill = fills(&events)[0];
-    assert_eq!((fill.price, fill.quantity, fill.commission), (price("90"), 999, Money::ZERO));
+    assert_eq!((fill.price, whole(fill.quantity), fill.commission), (price("90"), 999, Money::ZERO));
     assert_eq!(trades(&events)[0].exit_reason, Some(OrderReason::Delisted));
     // Bought at 90 and settled at 90: only the commission of 1 is gone.
     assert_eq!(market.cash(), money("99999"));
@@ -245,7 +245,7 @@ fn a_weight_is_restored_beyond_the_threshold() {
     assert_eq!(market.quantity("A"), 500);
     assert!(orders(&market.step(vec![part("A", flat("104"), "")])).is_empty());
     let events = market.step(vec![part("A", flat("110"), "")]);
-    assert_eq!(orders(&events)[0].quantity, 23);
+    assert_eq!(whole(orders(&events)[0].quantity), 23);
     market.step(vec![part("A", flat("110"), "")]);
     assert_eq!(market.quantity("A"), 477);
 }
@@ -264,5 +264,5 @@ fn no_equity_no_size() {
     assert_eq!(market.equity(), money("-80000"));
     let entries: Vec<_> = orders(&events).into_iter().filter(|order| order.intent == Intent::Entry).collect();
     assert_eq!(entries.len(), 1);
-    assert_eq!(entries[0].cuts, [Cut { reason: CutReason::Size, from: 0, to: 0 }]);
+    assert_eq!(entries[0].cuts, [Cut { reason: CutReason::Size, from: Shares::ZERO, to: Shares::ZERO }]);
 }

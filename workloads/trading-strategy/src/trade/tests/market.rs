@@ -41,6 +41,7 @@ pub(super) fn config() -> EngineConfig {
         max_positions: 4,
         rebalance_threshold: Fraction::ZERO,
         sizing: Sizing::RiskPerTrade { fraction: fraction("0.02") },
+        unit: Unit::Whole,
         risk: Risk {
             max_position_size: Some(Money::from_micros(40_000_000_000)),
             max_heat: Some(fraction("0.06")),

@@ -63,12 +63,31 @@ async fn entries_by_price_are_the_same_too() {
     }
 }
 
+/// Parts of shares: the books of the ledger and the broker are to the micro-dollar those of the engine.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parts_of_shares_are_the_same_too() {
+    let config = EngineConfig { unit: Unit::Millionth, ..with_every_term() };
+    let events = same(config, &bars(150, 7)).await;
+    let parts = events.iter().filter(
+        |event| matches!(event, Event::Filled(fill) if Unit::Whole.floor(fill.quantity) != fill.quantity),
+    );
+    assert!(parts.count() > 100);
+    let mut splits = 0;
+    for event in &events {
+        if let Event::Split { cash, .. } = event {
+            assert_eq!(*cash, Money::ZERO);
+            splits += 1;
+        }
+    }
+    assert!(splits > 0);
+}
+
 /// The orders that were sent.
 fn ordered(events: &[Event]) -> Vec<&Order> {
     events
         .iter()
         .filter_map(|event| match event {
-            Event::Ordered(order) if order.quantity > 0 => Some(order),
+            Event::Ordered(order) if order.quantity > Shares::ZERO => Some(order),
             _ => None,
         })
         .collect()
