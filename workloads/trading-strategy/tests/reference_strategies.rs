@@ -13,6 +13,7 @@ use ats_crds::Rebalance;
 use ats_crds::strategy::{FillTiming, Shares, TradedPrices};
 use ats_pipeline::spec::{BacktestSpec, SignalSpec, SizingSpec, StopSpec, StrategyCore};
 use ats_trading_strategy::backtest::run;
+use ats_trading_strategy::engine::Fill;
 use ats_trading_strategy::market::Market;
 use common::{decimal, one_position, whole};
 use jiff::civil::Date;
@@ -118,32 +119,32 @@ fn five_strategies_on_real_bars_equal_other_engines() {
         };
         let output = run(&spec, &market, Calendar::xnys(), "x", &[]).unwrap();
         let sessions: Vec<Date> = output.record.equity.iter().map(|point| point.session).collect();
-        let in_order = |mut fills: Vec<(Date, String, f64)>| {
-            fills.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)).then(a.2.total_cmp(&b.2)));
-            fills
-        };
-        let ours = output.record.fills();
-        let ours = in_order(
-            ours.map(|fill| {
-                let signed = fill.side.signed(fill.quantity);
-                let size = if expected.parts { signed.to_f64() } else { whole(signed) as f64 };
-                (fill.session, fill.ticker.to_string(), size)
-            })
-            .collect(),
-        );
-        let theirs = expected.fills.iter();
-        let theirs =
-            in_order(theirs.map(|(bar, name, size)| (sessions[*bar], name.clone(), *size)).collect());
-        // A part of a share is rounded down here, by its fill's value and fee in micro-dollars; elsewhere by floats, if
-        // at all. What is left over is in the next size.
-        let near = if expected.parts { 1e-5 } else { 0.0 };
+        // Session, ticker and signed size.
+        fn order<T>(fills: &mut [T], key: impl Fn(&T) -> (Date, &str, f64)) {
+            fills.sort_by(|a, b| {
+                let (a, b) = (key(a), key(b));
+                (a.0, a.1).cmp(&(b.0, b.1)).then(a.2.total_cmp(&b.2))
+            });
+        }
+        let size_of = |fill: &Fill| fill.side.signed(fill.quantity).to_f64();
+        let mut ours: Vec<&Fill> = output.record.fills().collect();
+        order(&mut ours, |fill| (fill.session, fill.ticker.as_str(), size_of(fill)));
+        let mut theirs: Vec<(Date, &str, f64)> =
+            expected.fills.iter().map(|(bar, name, size)| (sessions[*bar], name.as_str(), *size)).collect();
+        order(&mut theirs, |fill| *fill);
         for (ours, theirs) in ours.iter().zip(&theirs) {
-            assert_eq!((ours.0, &ours.1), (theirs.0, &theirs.1), "{what}");
-            assert!((ours.2 - theirs.2).abs() <= near, "{what}: {ours:?} against {theirs:?}");
+            let told = format!("{what}: {ours:?} against {theirs:?}");
+            assert_eq!((ours.session, ours.ticker.as_str()), (theirs.0, theirs.1), "{told}");
+            if expected.parts {
+                // Equity is the same to the cent, and so is what is bought with it.
+                assert!((size_of(ours) - theirs.2).abs() * ours.price.to_f64() < 0.01, "{told}");
+            } else {
+                assert_eq!(whole(ours.side.signed(ours.quantity)) as f64, theirs.2, "{told}");
+            }
         }
         assert_eq!(ours.len(), theirs.len(), "{what}");
         if expected.parts {
-            let broken = ours.iter().filter(|(_, _, size)| size.fract() != 0.0).count();
+            let broken = ours.iter().filter(|fill| size_of(fill).fract() != 0.0).count();
             assert!(2 * broken > ours.len(), "{what}: {broken} of {} sizes are parts", ours.len());
         }
         let fees: f64 = output.record.fills().map(|fill| fill.commission.to_f64()).sum();

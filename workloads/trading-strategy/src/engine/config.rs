@@ -523,11 +523,11 @@ mod tests {
         let slipping = Costs { slippage: Fraction::from_nanos(10_000_000), ..costs(0, 0, None) };
         assert_eq!(affordable(slipping, whole(500), Unit::Whole), whole(99));
         assert_eq!(affordable(costs(0, 2_000_000_000, None), whole(500), Unit::Whole), Shares::ZERO);
-        // In millionths: (1000 - 1) / 10 = 99.9; 1000 / 10.10 = 99.00990099, 99.009900 costs 999.99999.
+        // In millionths: (1000 - 1) / 10 = 99.9; 1000 / 10.10 = 99.00990099, and 99.009901 cost 1000.0000001, so 1000.
         assert_eq!(
             affordable(costs(0, 1_000_000, None), whole(500), Unit::Millionth),
             Shares::from_millionths(99_900_000)
         );
-        assert_eq!(affordable(slipping, whole(500), Unit::Millionth), Shares::from_millionths(99_009_900));
+        assert_eq!(affordable(slipping, whole(500), Unit::Millionth), Shares::from_millionths(99_009_901));
     }
 }
