@@ -36,6 +36,10 @@ use crate::{
     validation = Rule::new("self.metadata.name.size() <= 40").message("metadata.name must have at most 40 characters"),
     validation = Rule::new("self.spec.calibration == 'None' || has(self.spec.label.forwardDirection)")
         .message("calibration makes probabilities of a direction: it needs label.forwardDirection"),
+    validation = Rule::new("!has(self.spec.search) || !has(self.spec.search.pruning) || has(self.spec.validation.walkForward)")
+        .message("search.pruning needs validation.walkForward: folds of other schemes train on what later folds test"),
+    validation = Rule::new("!has(self.spec.search) || !has(self.spec.search.pruning) || !has(self.spec.validation.walkForward) || self.spec.search.pruning.minimumFolds < self.spec.validation.walkForward.folds")
+        .message("search.pruning.minimumFolds must be below validation.walkForward.folds: else no trial is ever pruned"),
     printcolumn(name = "Universe", type_ = "string", json_path = ".spec.universeRef.name"),
     printcolumn(name = "Algorithm", type_ = "string", json_path = ".status.algorithm"),
     printcolumn(name = "Rank IC", type_ = "string", json_path = ".status.summary.rankIc"),
@@ -240,6 +244,35 @@ pub struct Search {
     #[serde(default = "default_max_trials")]
     #[schemars(range(min = 1, max = 1000))]
     pub max_trials: i32,
+    /// Leaves trials that do badly out of later folds, by successive halving as scikit-learn's `HalvingGridSearchCV` does
+    /// it; left out: every trial runs on every fold. Needs `validation.walkForward`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pruning: Option<Pruning>,
+}
+
+/// Successive halving (Jamieson and Talwalkar 2016) over folds, as scikit-learn's `HalvingGridSearchCV` does it: all
+/// trials run on the first folds; one in `factor` of them, the best by the mean of their inner scores so far, goes on
+/// to `factor` times as many folds, and so on. Trials that are left behind count as trials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Pruning {
+    /// One in so many trials goes on, rounded up; so many times as many folds have been run when trials are compared
+    /// again.
+    #[serde(default = "default_factor")]
+    #[schemars(range(min = 2, max = 100))]
+    pub factor: i32,
+    /// Folds that every trial runs on, the earliest; fewer than there are.
+    #[serde(default = "default_minimum_folds")]
+    #[schemars(range(min = 1, max = 199))]
+    pub minimum_folds: i32,
+}
+
+fn default_factor() -> i32 {
+    3
+}
+
+fn default_minimum_folds() -> i32 {
+    1
 }
 
 fn default_max_trials() -> i32 {

@@ -154,6 +154,41 @@ fn a_gate_that_fails_keeps_the_model_and_does_not_publish_it() {
     assert_eq!(condition(named(&items, "us-large-caps"), "Ready")["status"], "True");
 }
 
+/// 27 specifications on six folds are 162 fits; pruned 27 on one fold, 9 on two more, 3 on the last three: 54.
+#[test]
+fn a_pruned_search_of_the_sample_takes_a_third_of_the_fits_and_finds_the_same_model() {
+    let desk = Desk::new();
+    let grid = r#"grid: {penalty: ["0.0001", "0.0003", "0.001", "0.003", "0.01", "0.03", "0.1", "0.3", "1"], l1Ratio: ["0", "0.5", "1"]}
+    maxTrials: 27"#;
+    desk.change("models.yaml", r#"grid: {penalty: ["0.0001", "0.001", "0.01"]}"#, grid);
+    fs::copy(desk.path().join("models.yaml"), desk.path().join("pruned.yaml")).unwrap();
+    desk.change("pruned.yaml", "maxTrials: 27", "maxTrials: 27\n    pruning: {factor: 3, minimumFolds: 1}");
+    let run = |desk: &Desk, file: &str, units: [i64; 2]| {
+        let (code, items, errors) = desk.run(&["universe.yaml", file]);
+        assert_eq!(code, 0, "{errors}");
+        let net = named(&items, "us-large-caps-net").clone();
+        let train = stage(&net, "train");
+        assert_eq!(
+            [&train["computed"], &train["reused"]].map(|count| count.as_i64().unwrap()),
+            units,
+            "{train}"
+        );
+        let card = desk.ats(&["get", "models", "us-large-caps-net", "--output", "json"]);
+        (net, serde_json::from_slice::<Value>(&card.stdout).unwrap())
+    };
+    let (net, pruned) = run(&desk, "pruned.yaml", [54, 0]);
+    assert_eq!(pruned["pruning"]["units"], 54);
+    assert_eq!(pruned["pruning"]["unitsWithout"], 162);
+    assert_eq!(net["status"]["metrics"]["trials"], "27");
+    assert_eq!(net["status"]["metrics"]["prunedTrials"], "24");
+    // The whole search takes what is there, and leaves nothing to do for the pruned one.
+    let (net, whole) = run(&desk, "models.yaml", [108, 54]);
+    assert_eq!(whole["specification"], pruned["specification"]);
+    assert!(net["status"]["metrics"]["prunedTrials"].is_null(), "{net:#}");
+    let (_, again) = run(&desk, "pruned.yaml", [0, 54]);
+    assert_eq!(again, pruned);
+}
+
 #[test]
 fn a_ticker_without_data_is_told_and_harms_no_other() {
     let desk = Desk::new();

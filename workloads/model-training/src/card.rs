@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use ats_crds::model::{Calibration, FeatureScaling, LabelScaling, SampleWeights, SearchMetric};
 use ats_pipeline::spec::{
-    AlgorithmSpec,
+    AlgorithmSpec, PruningSpec, Rung,
     train::{is_equal, is_uncalibrated},
 };
 use serde::{Deserialize, Serialize};
@@ -60,6 +60,9 @@ pub struct Card {
     pub search_metric: Option<SearchMetric>,
     /// How many distinct specifications were tried: N of the deflated Sharpe ratio.
     pub number_of_trials: usize,
+    /// Which trials ran on which folds; none where all ran on all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pruning: Option<PruningCard>,
     /// The specifications, in canonical order.
     pub trials: Vec<TrialCard>,
     /// The folds, earliest first.
@@ -99,8 +102,61 @@ pub struct TrialCard {
     pub specification: AlgorithmSpec,
     /// Its scores inside the folds' training spans; none without a search.
     pub inner_scores: Option<InnerScores>,
-    /// Figures of its own stitched test predictions; nothing was selected by them.
+    /// Where it was left behind; none: it ran on all folds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pruned: Option<PrunedCard>,
+    /// Figures of its own stitched test predictions, of the folds that it ran on; nothing was selected by them.
     pub figures: Figures,
+}
+
+/// Where a trial was left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrunedCard {
+    /// The last rung that it ran on, from 1.
+    pub rung: usize,
+    /// The folds that it ran on.
+    pub folds: usize,
+}
+
+/// A search that left trials out of later folds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PruningCard {
+    /// How it was pruned.
+    #[serde(flatten)]
+    pub specification: PruningSpec,
+    /// The rungs, first to last.
+    pub rungs: Vec<RungCard>,
+    /// Trials that did not run on all folds.
+    pub pruned_trials: usize,
+    /// Units that were needed: a trial on a fold is one.
+    pub units: usize,
+    /// Units that the search takes without pruning.
+    pub units_without: usize,
+}
+
+/// A rung.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RungCard {
+    /// How many folds a trial has run on at its end.
+    pub folds: usize,
+    /// Trials that ran on it.
+    pub trials: usize,
+}
+
+impl PruningCard {
+    /// Of a search of so many trials.
+    #[must_use]
+    pub fn new(specification: PruningSpec, trials: usize, folds: usize) -> Self {
+        let rungs = Rung::all(Some(specification), trials, folds);
+        Self {
+            specification,
+            pruned_trials: trials - rungs.last().map_or(trials, |last| last.trials),
+            units: rungs.iter().map(Rung::units).sum(),
+            units_without: trials * folds,
+            rungs: rungs.iter().map(|rung| RungCard { folds: rung.to, trials: rung.trials }).collect(),
+        }
+    }
 }
 
 /// A fold.
@@ -202,6 +258,9 @@ impl Card {
             metrics.values_mut().for_each(|value| *value = None);
         }
         metrics.insert("trials".to_owned(), Some(self.number_of_trials as f64));
+        if let Some(pruning) = &self.pruning {
+            metrics.insert("prunedTrials".to_owned(), Some(pruning.pruned_trials as f64));
+        }
         metrics
     }
 }

@@ -1,10 +1,10 @@
 //! Stage `select`: the winners, the stitched predictions, the model fitted on everything, its card.
 
 use ats_crds::model::SearchMetric;
-use ats_pipeline::spec::AlgorithmSpec;
+use ats_pipeline::spec::{AlgorithmSpec, PruningSpec, Rung};
 
 use crate::calibration::{ReliabilityBin, reliability};
-use crate::card::{self, Card, FeatureCard, FoldCard, TrialCard};
+use crate::card::{self, Card, FeatureCard, FoldCard, PrunedCard, PruningCard, TrialCard};
 use crate::dataset::{Matrix, pick};
 use crate::drift::Drift;
 use crate::error::TrainingError;
@@ -13,7 +13,7 @@ use crate::label::{Label, LabelKind};
 use crate::metric::sharpe;
 use crate::metric::{Figures, Score, Scored, deviation, mean};
 use crate::model::{KIND, Model, Pipeline, Training, VERSION};
-use crate::search::{inner_scores, winners};
+use crate::search::{course, inner_scores, winners};
 use crate::train::{Plan, Predictions, UnitReport};
 use crate::uniqueness::uniqueness;
 use crate::validation::{Fold, Path};
@@ -27,6 +27,8 @@ pub struct Request<'a> {
     pub trials: &'a [AlgorithmSpec],
     /// By which they are compared; none without a search.
     pub metric: Option<SearchMetric>,
+    /// Which trials are left out of later folds.
+    pub pruning: Option<PruningSpec>,
     /// Digest of the dataset.
     pub dataset: &'a str,
 }
@@ -42,7 +44,7 @@ pub struct Selection {
     pub card: Card,
 }
 
-/// Selects from `units[trial][fold]`.
+/// Selects from `units[trial][fold]`; a pruned trial has the units of its first folds.
 ///
 /// # Errors
 /// Units that do not fit the trials, a search metric that is not defined, and whatever the last fit refuses.
@@ -57,6 +59,10 @@ pub fn select(
     check_units(request.trials, &reports)?;
     // With one trial there is nothing to compare, and the metric decides nothing.
     let metric = request.metric.unwrap_or_default();
+    let folds = plan.folds(matrix)?.len();
+    let rungs = Rung::all(request.pruning, reports.len(), folds);
+    let last_rungs = last_rungs(&reports, &rungs, &course(&reports, &rungs, metric)?)?;
+    let pruning = request.pruning.map(|pruning| PruningCard::new(pruning, reports.len(), folds));
     let scores = inner_scores(&reports, metric);
     let winners = winners(&reports, &scores, metric)?;
 
@@ -72,6 +78,9 @@ pub fn select(
         .map(|trial| TrialCard {
             specification: request.trials[trial].clone(),
             inner_scores: request.metric.map(|_| scores[trial].clone()),
+            pruned: Some(last_rungs[trial])
+                .filter(|last| last + 1 < rungs.len())
+                .map(|last| PrunedCard { rung: last + 1, folds: rungs[last].to }),
             figures: {
                 let folds: Vec<&Predictions> = predictions[trial].iter().collect();
                 let paths = stitch(matrix, &paths, &folds);
@@ -118,9 +127,10 @@ pub fn select(
         seed: plan.seed,
         search_metric: request.metric,
         number_of_trials: trials.len(),
+        notes: notes(&figures, plan, pruning.as_ref(), converged),
+        pruning,
         trials,
         folds,
-        notes: notes(&figures, plan, converged),
         years: years(matrix, &stitched, &scale),
         learning_curve,
         figures,
@@ -155,13 +165,29 @@ fn check_units(trials: &[AlgorithmSpec], reports: &[Vec<UnitReport>]) -> Result<
     Err(TrainingError::Data("the units of stage train are not those of the trials".to_owned()))
 }
 
-/// The predictions of each path, from those of each fold; rows ascending by time and ticker.
+/// The place of the last rung of each trial, whose units must be those of the rungs up to it.
+fn last_rungs(
+    reports: &[Vec<UnitReport>],
+    rungs: &[Rung],
+    course: &[Vec<usize>],
+) -> Result<Vec<usize>, TrainingError> {
+    let last = |trial: usize| course.iter().rposition(|running| running.contains(&trial)).unwrap_or(0);
+    let places: Vec<usize> = (0..reports.len()).map(last).collect();
+    let fit = course.len() == rungs.len()
+        && places.iter().zip(reports).all(|(place, folds)| folds.len() == rungs[*place].to);
+    if fit {
+        return Ok(places);
+    }
+    Err(TrainingError::Data("the units of stage train are not those of the folds of each trial".to_owned()))
+}
+
+/// The predictions of each path, from those of each fold, as far as there are such; rows ascending by time and ticker.
 fn stitch(matrix: &Matrix, paths: &[Path], folds: &[&Predictions]) -> Vec<Predictions> {
     let path = |path: &Path| {
         let mut stitched = Predictions::default();
         let last = path.parts.len().saturating_sub(1);
         for (part, (fold, sessions)) in path.parts.iter().enumerate() {
-            let predictions = folds[*fold];
+            let Some(predictions) = folds.get(*fold) else { continue };
             for (place, row) in predictions.row.iter().enumerate() {
                 let session = matrix.session[*row] as usize;
                 // Behind the last labelled session are the rows whose outcomes are not known yet.
@@ -297,8 +323,15 @@ fn importance(
     cards
 }
 
-fn notes(figures: &Figures, plan: &Plan, converged: bool) -> Vec<String> {
+fn notes(figures: &Figures, plan: &Plan, pruning: Option<&PruningCard>, converged: bool) -> Vec<String> {
     let mut notes = Vec::new();
+    if let Some(pruning) = pruning {
+        notes.push(format!(
+            "{} of {} trials were pruned: their figures are of the folds that they ran on, and all count for the \
+             deflated Sharpe ratio.",
+            pruning.pruned_trials, pruning.rungs[0].trials
+        ));
+    }
     if !plan.validation.is_causal() {
         notes.push(
             "The folds train on later sessions too: these figures judge the specification, the predictions are none \

@@ -252,7 +252,12 @@ fn model(model: &ModelTrainingJob) -> Summary<'_> {
         ("Universe", model.spec.universe_ref.name.clone()),
         ("Algorithm", text(status.and_then(|status| status.algorithm.clone()))),
     ];
-    let wanted = [("Rank IC", "rankIc"), ("Hit rate", "hitRate"), ("Trials", "trials")];
+    let wanted = [
+        ("Rank IC", "rankIc"),
+        ("Hit rate", "hitRate"),
+        ("Trials", "trials"),
+        ("Pruned trials", "prunedTrials"),
+    ];
     facts.extend(figures(common, &wanted));
     Summary {
         kind: KINDS[1],

@@ -174,8 +174,14 @@ pub fn model(
 ) -> Result<Vec<StagePlan>, KeyError> {
     const MOST_SHARDS: usize = 16;
     let mut plan = Chain::new(known, model.seed, model.rerun_nonce.clone());
-    let units = model.train.unit_names().len();
-    let shards = shard::count(units, units.div_ceil(MOST_SHARDS).max(4).try_into().unwrap_or(u32::MAX));
+    let shards = match model.train.pruning {
+        None => {
+            let units = model.train.unit_names().len();
+            shard::count(units, units.div_ceil(MOST_SHARDS).max(4).try_into().unwrap_or(u32::MAX))
+        }
+        // Who goes on to the next rung is decided by all trials, and shards do not wait for each other.
+        Some(_) => 1,
+    };
     plan.push(Work {
         spec: StageSpec::Train(model.train.clone()),
         inputs: vec![dataset.clone()],

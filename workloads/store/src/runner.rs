@@ -89,6 +89,18 @@ pub trait UnitWork: Sync {
         unit: &str,
         prepared: Self::Prepared,
     ) -> impl Future<Output = Result<UnitOutput, StageError>> + Send;
+
+    /// Units that follow from what the finished ones found, none of them among those; asked whenever all units are
+    /// finished, until there are none. Of a stage with one shard alone: shards do not know each other's units.
+    fn further(&self, finished: &[String]) -> impl Future<Output = Result<Vec<String>, StageError>> + Send {
+        let _ = finished;
+        std::future::ready(Ok(Vec::new()))
+    }
+
+    /// How many units [`UnitWork::further`] gives in all: for the progress.
+    fn coming(&self) -> usize {
+        0
+    }
 }
 
 /// What a shard leaves for the others.
@@ -106,27 +118,35 @@ pub async fn run_units<W: UnitWork>(
     file: &StageFile,
     context: &StageContext,
 ) -> Result<Outcome, StageError> {
-    let mine: Vec<String> =
+    let mut open: Vec<String> =
         work.units().into_iter().filter(|unit| shard::of_unit(unit, file.shards) == context.shard).collect();
-    let total = mine.len();
+    let alone = file.shards == 1;
+    let total = open.len() + if alone { work.coming() } else { 0 };
     let mut finished = Vec::with_capacity(total);
     let mut reused = 0;
-    let mut results = stream::iter(mine)
-        .take_while(|_| std::future::ready(!context.cancel.is_cancelled()))
-        .map(|unit| run_unit(work, file, context, unit))
-        .buffer_unordered(context.jobs.max(1));
-    while let Some((unit, was_there)) = results.try_next().await? {
-        reused += u64::from(was_there);
-        context.progress.unit_done(file.stage(), &unit.name, finished.len() + 1, total, was_there);
-        finished.push(unit);
-    }
-    drop(results);
-    if finished.len() < total {
-        context.check_cancelled()?;
+    while !open.is_empty() {
+        let asked = finished.len() + open.len();
+        let mut results = stream::iter(std::mem::take(&mut open))
+            .take_while(|_| std::future::ready(!context.cancel.is_cancelled()))
+            .map(|unit| run_unit(work, file, context, unit))
+            .buffer_unordered(context.jobs.max(1));
+        while let Some((unit, was_there)) = results.try_next().await? {
+            reused += u64::from(was_there);
+            context.progress.unit_done(file.stage(), &unit.name, finished.len() + 1, total, was_there);
+            finished.push(unit);
+        }
+        drop(results);
+        if finished.len() < asked {
+            context.check_cancelled()?;
+        }
+        if alone {
+            let names: Vec<String> = finished.iter().map(|unit| unit.name.clone()).collect();
+            open = work.further(&names).await?;
+        }
     }
     finished.sort_by(|left, right| left.name.cmp(&right.name));
     let digest = assemble(file, context, &finished).await?;
-    let computed = total as u64 - reused;
+    let computed = finished.len() as u64 - reused;
     let failures =
         finished.iter().filter_map(|unit| failure(file, context, unit)).take(MOST_FAILURES).collect();
     let (figures, notes) = match finished.as_slice() {

@@ -13,6 +13,7 @@ use super::train::unit_key;
 use super::{CARD, FIGURES, LazyMatrix, MODEL, PREDICTIONS, TEST_PREDICTIONS, blocking, input, output};
 use crate::dataset::Matrix;
 use crate::error::TrainingError;
+use crate::search::course;
 use crate::select::{Request, Selection, select};
 use crate::spec;
 use crate::train::{Predictions, UnitReport};
@@ -30,9 +31,9 @@ pub(super) async fn run(
         let units = read_units(file, spec, context, &matrix).await?;
         let (plan, dataset) = (plan.clone(), lazy.dataset.digest.to_string());
         let trials: Vec<AlgorithmSpec> = spec.trials.iter().map(|trial| trial.algorithm.clone()).collect();
-        let metric = (trials.len() > 1).then_some(spec.metric);
+        let (metric, pruning) = ((trials.len() > 1).then_some(spec.metric), spec.pruning);
         blocking(move || {
-            let request = Request { plan: &plan, trials: &trials, metric, dataset: &dataset };
+            let request = Request { plan: &plan, trials: &trials, metric, pruning, dataset: &dataset };
             let selection = select(&matrix, &request, units)?;
             let predictions = if plan.validation.is_causal() { PREDICTIONS } else { TEST_PREDICTIONS };
             stage_output(&matrix, &selection, predictions)
@@ -44,7 +45,8 @@ pub(super) async fn run(
 
 type Units = Vec<Vec<(UnitReport, Predictions)>>;
 
-/// The units of stage `train`, trial by trial and fold by fold.
+/// The units of stage `train` by trial and fold; of a pruned search rung by rung, as what a rung found decides which
+/// units the next one has.
 async fn read_units(
     file: &StageFile,
     spec: &TrainSpec,
@@ -75,16 +77,28 @@ async fn read_units(
             .await
         }
     };
-    let names: Vec<(usize, String)> = spec.unit_names().into_iter().enumerate().collect();
-    let mut units = stream::iter(names).map(read).buffered(context.jobs.max(1));
-    let mut trials: Units = Vec::with_capacity(spec.trials.len());
-    while let Some(unit) = units.try_next().await? {
-        match trials.last_mut() {
-            Some(trial) if trial.len() < folds => trial.push(unit),
-            _ => trials.push(vec![unit]),
+    let names = spec.unit_names();
+    let mut reports: Vec<Vec<UnitReport>> = vec![Vec::new(); spec.trials.len()];
+    let mut predictions: Vec<Vec<Predictions>> = vec![Vec::new(); spec.trials.len()];
+    let rungs = spec.rungs();
+    for (place, rung) in rungs.iter().enumerate() {
+        // All rungs before this one have been read, so the course is known up to it.
+        let running = course(&reports, &rungs, spec.metric)?.into_iter().nth(place).unwrap_or_default();
+        let wanted: Vec<(usize, String)> = running
+            .iter()
+            .flat_map(|trial| (rung.from..rung.to).map(move |fold| trial * folds + fold))
+            .map(|unit| (unit, names[unit].clone()))
+            .collect();
+        let mut units = stream::iter(wanted).map(read).buffered(context.jobs.max(1));
+        // They come in the order in which they are asked for.
+        let mut trials = running.iter().flat_map(|trial| std::iter::repeat_n(*trial, rung.to - rung.from));
+        while let Some((report, table)) = units.try_next().await? {
+            let Some(trial) = trials.next() else { break };
+            reports[trial].push(report);
+            predictions[trial].push(table);
         }
     }
-    Ok(trials)
+    Ok(reports.into_iter().zip(predictions).map(|(r, p)| r.into_iter().zip(p).collect()).collect())
 }
 
 fn stage_output(matrix: &Matrix, selection: &Selection, name: &str) -> Result<UnitOutput, TrainingError> {

@@ -1,17 +1,19 @@
 //! Stage `train`: a unit is one trial on one fold.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use ats_crds::model::{Calibration, FeatureScaling, LabelScaling, SampleWeights};
 use ats_pipeline::spec::train::{REVISION, is_equal, is_uncalibrated};
-use ats_pipeline::spec::{AlgorithmSpec, LabelSpec, TrainSpec, ValidationSpec};
+use ats_pipeline::spec::{AlgorithmSpec, LabelSpec, Rung, TrainSpec, ValidationSpec};
 use ats_pipeline::{Digest, Outcome, StageFile, StageKey, StageName};
 use ats_store::{StageContext, StageError, UnitOutput, UnitWork, run_units};
+use futures::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
 use super::tables::to_parquet;
 use super::{FIGURES, LazyMatrix, PREDICTIONS, blocking, output};
 use crate::error::TrainingError;
+use crate::search::course;
 use crate::spec;
 use crate::train::{Plan, Predictions, UnitReport, run_unit};
 
@@ -22,8 +24,24 @@ pub(super) async fn run(
     context: &StageContext,
 ) -> Result<Outcome, StageError> {
     let plan = spec::plan(spec, file.seed)?;
-    let units = spec.unit_names();
-    let work = Trials { file, spec, plan, units, matrix: LazyMatrix::new(file, spec, context)? };
+    let (units, rungs) = (spec.unit_names(), spec.rungs());
+    let places = units.iter().cloned().zip(0..).collect();
+    if rungs.len() > 1 && file.shards != 1 {
+        return Err(StageError::bad_spec(format!(
+            "a pruned search runs in one shard, as all trials decide which of them go on; the stage's file says {}",
+            file.shards
+        )));
+    }
+    let work = Trials {
+        file,
+        context,
+        spec,
+        plan,
+        units,
+        places,
+        rungs,
+        matrix: LazyMatrix::new(file, spec, context)?,
+    };
     run_units(&work, file, context).await
 }
 
@@ -73,11 +91,47 @@ pub(super) fn unit_key(
 
 struct Trials<'a> {
     file: &'a StageFile,
+    context: &'a StageContext,
     spec: &'a TrainSpec,
     plan: Plan,
-    /// Names of the units, trial by trial.
+    /// Names of the units of every trial on every fold, trial by trial.
     units: Vec<String>,
+    /// Their places there.
+    places: HashMap<String, usize>,
+    /// Which part of the trials runs on which folds.
+    rungs: Vec<Rung>,
     matrix: LazyMatrix<'a>,
+}
+
+impl Trials<'_> {
+    /// The places of a unit's trial and fold.
+    fn place(&self, unit: &str) -> Result<(usize, usize), StageError> {
+        let folds = self.spec.validation.folds();
+        let Some(place) = self.places.get(unit) else {
+            return Err(StageError::internal(format!("stage train has no unit {unit}")));
+        };
+        Ok((place / folds, place % folds))
+    }
+
+    /// Names of the units of some trials on the folds of a rung.
+    fn names(&self, trials: &[usize], rung: Rung) -> Vec<String> {
+        let folds = self.spec.validation.folds();
+        let of = |trial: &usize| self.units[trial * folds + rung.from..trial * folds + rung.to].to_vec();
+        trials.iter().flat_map(of).collect()
+    }
+
+    /// What a finished unit found.
+    async fn report(&self, trial: usize, fold: usize) -> Result<UnitReport, StageError> {
+        let key = unit_key(self.spec, trial, fold, self.matrix.dataset.digest, self.file)?;
+        let folder = self.context.store.unit(StageName::Train, key);
+        let name = || &self.units[trial * self.spec.validation.folds() + fold];
+        let Some(stored) = folder.manifest().await? else {
+            return Err(StageError::internal(format!("{} is finished and not in the store", name())));
+        };
+        let figures = folder.named(&stored.manifest, FIGURES).await?;
+        serde_json::from_slice(&figures)
+            .map_err(|error| TrainingError::Data(format!("{FIGURES} of {}: {error}", name())).into())
+    }
 }
 
 impl UnitWork for Trials<'_> {
@@ -85,15 +139,46 @@ impl UnitWork for Trials<'_> {
     type Prepared = (usize, usize);
 
     fn units(&self) -> Vec<String> {
-        self.units.clone()
+        let all: Vec<usize> = (0..self.spec.trials.len()).collect();
+        self.rungs.first().map(|first| self.names(&all, *first)).unwrap_or_default()
+    }
+
+    /// The units of the next rung, of the trials that the finished rungs leave. They are read back from the store, so
+    /// that a stage that starts again decides on the same bytes.
+    async fn further(&self, finished: &[String]) -> Result<Vec<String>, StageError> {
+        if self.rungs.len() == 1 {
+            return Ok(Vec::new());
+        }
+        let mut places = Vec::with_capacity(finished.len());
+        for unit in finished {
+            places.push(self.place(unit)?);
+        }
+        places.sort_unstable();
+        let mut reports = vec![Vec::new(); self.spec.trials.len()];
+        let read = |(trial, fold): (usize, usize)| async move {
+            Ok::<_, StageError>((trial, self.report(trial, fold).await?))
+        };
+        let mut found = stream::iter(places).map(read).buffered(self.context.jobs.max(1));
+        while let Some((trial, report)) = found.try_next().await? {
+            reports[trial].push(report);
+        }
+        let course = course(&reports, &self.rungs, self.spec.metric)?;
+        let (Some(running), Some(rung)) = (course.last(), self.rungs.get(course.len() - 1)) else {
+            return Ok(Vec::new());
+        };
+        // After the last rung its own units are all there.
+        let mut names = self.names(running, *rung);
+        let finished: HashSet<&String> = finished.iter().collect();
+        names.retain(|name| !finished.contains(name));
+        Ok(names)
+    }
+
+    fn coming(&self) -> usize {
+        self.rungs.iter().skip(1).map(Rung::units).sum()
     }
 
     async fn prepare(&self, unit: &str) -> Result<(StageKey, Self::Prepared), StageError> {
-        let folds = self.spec.validation.folds();
-        let Some(place) = self.units.iter().position(|name| name == unit) else {
-            return Err(StageError::internal(format!("stage train has no unit {unit}")));
-        };
-        let (trial, fold) = (place / folds, place % folds);
+        let (trial, fold) = self.place(unit)?;
         let key = unit_key(self.spec, trial, fold, self.matrix.dataset.digest, self.file)?;
         Ok((key, (trial, fold)))
     }

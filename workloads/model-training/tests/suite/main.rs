@@ -1,6 +1,6 @@
 //! Tests of model training against the field's reference code and for what it promises.
 //!
-//! `tests/fixtures` is written by `tests/reference/generate.py` and `card.py`; each file names the versions that wrote it.
+//! `tests/fixtures` is written by the programs in `tests/reference`; each file names the versions that wrote it.
 
 #![allow(
     clippy::unwrap_used,
@@ -18,6 +18,7 @@ mod labels;
 mod market_data;
 mod matrix;
 mod metrics;
+mod pruning;
 mod real_bars;
 mod selection;
 mod stage;

@@ -123,8 +123,13 @@ fn years_of_real_tickers_train() {
             .iter()
             .map(|trial| (0..5).map(|fold| run_unit(&matrix, &plan, trial, &folds, fold).unwrap()).collect())
             .collect();
-        let request =
-            Request { plan: &plan, trials: &trials, metric: Some(SearchMetric::RankIc), dataset: "0" };
+        let request = Request {
+            plan: &plan,
+            trials: &trials,
+            metric: Some(SearchMetric::RankIc),
+            pruning: None,
+            dataset: "0",
+        };
         select(&matrix, &request, units).unwrap()
     };
     let first = run();

@@ -14,7 +14,8 @@ use ats_model_training::stage::{StoredPredictions, read_predictions};
 use ats_pipeline::contract::{Owner, VERSION};
 use ats_pipeline::manifest::UnitEntry;
 use ats_pipeline::spec::{
-    AlgorithmSpec, FeaturesSpec, LabelSpec, SelectSpec, TrainSpec, TrialSpec, ValidationSpec, WalkForwardSpec,
+    AlgorithmSpec, FeaturesSpec, LabelSpec, PruningSpec, SelectSpec, TrainSpec, TrialSpec, ValidationSpec,
+    WalkForwardSpec,
 };
 use ats_pipeline::{
     Category, DatasetManifest, Digest, Outcome, StageFile, StageInput, StageKey, StageName, StageSpec,
@@ -166,6 +167,7 @@ fn spec(penalties: &[&str]) -> TrainSpec {
         label: LabelSpec::ForwardReturn { horizon_bars: 2, entry: LabelEntry::NextOpen },
         trials: penalties.iter().map(trial).collect(),
         metric: SearchMetric::MeanSquaredError,
+        pruning: None,
         validation: walk_forward(3, 20),
         interval: Interval::D1,
         calendar: CalendarName::XNYS,
@@ -277,6 +279,56 @@ async fn a_model_comes_out_of_a_store_whatever_the_sharding() {
     let (scratch, _, selected) = run(&fresh, &dataset, &larger, 1, 2).await.unwrap();
     assert_eq!((scratch[0].computed, scratch[0].reused), (12, 0));
     assert_eq!((trained[0].digest, grown.digest), (scratch[0].digest, selected.digest));
+}
+
+/// Eight on one fold, four on two, two on four, one on all six: 18 units of 48.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pruned_search_computes_the_units_of_those_that_go_on() {
+    let market = market(6, 140, 9);
+    let penalties = ["0.0001", "0.001", "0.01", "0.03", "0.1", "0.3", "1", "3"];
+    let whole = TrainSpec { validation: walk_forward(6, 15), ..spec(&penalties) };
+    let pruned = TrainSpec { pruning: Some(PruningSpec { factor: 2, minimum_folds: 1 }), ..whole.clone() };
+    let counts = |outcomes: &[Outcome]| (outcomes[0].computed, outcomes[0].reused);
+
+    let one = place();
+    let dataset = publish(&one.store, &market).await;
+    let (trained, outcome, selected) = run(&one, &dataset, &pruned, 1, 1).await.unwrap();
+    assert_eq!((counts(&trained), trained[0].category), ((18, 0), Category::Done));
+    assert_eq!((outcome.figures["trials"], outcome.figures["prunedTrials"]), (Some(8.0), Some(7.0)));
+    assert!(outcome.notes["remarks"].starts_with("7 of 8 trials were pruned"), "{:?}", outcome.notes);
+    let (trained, _, again) = run(&one, &dataset, &pruned, 1, 2).await.unwrap();
+    assert_eq!(
+        (counts(&trained), trained[0].category, again),
+        ((0, 18), Category::CacheHit, selected.clone())
+    );
+    let (trained, _, of_all) = run(&one, &dataset, &whole, 1, 2).await.unwrap();
+    assert_eq!(counts(&trained), (30, 18), "the whole search takes what the pruned one has computed");
+
+    // The other way round, after a part of it, and with more at once: the same bytes.
+    let two = place();
+    publish(&two.store, &market).await;
+    let part = TrainSpec { trials: whole.trials[2..4].to_vec(), ..whole.clone() };
+    run(&two, &dataset, &part, 1, 2).await.unwrap();
+    assert_eq!(run(&two, &dataset, &pruned, 1, 2).await.unwrap().2, selected);
+    let three = place();
+    publish(&three.store, &market).await;
+    let (_, _, selected_of_all) = run(&three, &dataset, &whole, 3, 2).await.unwrap();
+    assert_eq!(selected_of_all, of_all);
+    let (trained, _, after) = run(&three, &dataset, &pruned, 1, 2).await.unwrap();
+    assert_eq!((counts(&trained), after), ((0, 18), selected));
+
+    let error = run(&one, &dataset, &pruned, 2, 1).await.unwrap_err();
+    insta::assert_snapshot!(error.message, @"a pruned search runs in one shard, as all trials decide which of them go on; the stage's file says 2");
+    // Four names: the rank IC is not defined, and no trial is left out by chance.
+    let few = place();
+    let dataset = publish(&few.store, &market[..4]).await;
+    let by_rank = TrainSpec { metric: SearchMetric::RankIc, ..pruned };
+    let error = run(&few, &dataset, &by_rank, 1, 1).await.unwrap_err();
+    assert!(
+        error.message.starts_with("search.metric RankIc is not defined for any trial"),
+        "{}",
+        error.message
+    );
 }
 
 #[tokio::test]

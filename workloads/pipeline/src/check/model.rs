@@ -11,7 +11,10 @@ use super::{CheckedUniverse, Problem, Problems, bound, instead, source, trials};
 use crate::{
     Digest,
     gate::Gate,
-    spec::{CombinatorialSpec, LabelSpec, PurgedKFoldSpec, TrainSpec, ValidationSpec, WalkForwardSpec},
+    spec::{
+        CombinatorialSpec, LabelSpec, PruningSpec, PurgedKFoldSpec, TrainSpec, ValidationSpec,
+        WalkForwardSpec,
+    },
 };
 
 /// A model whose every field is sound.
@@ -45,6 +48,7 @@ pub fn model(spec: &ModelTrainingJobSpec, universe: &CheckedUniverse) -> Result<
         None => None,
     };
     let validation = validation(&mut problems, &spec.validation);
+    let pruning = pruning(&mut problems, spec, validation.as_ref());
     let mut gates = Vec::new();
     for (index, gate) in spec.gates.iter().enumerate() {
         if let Some(value) = problems.take(&format!("spec.gates[{index}].value"), gate.value.decimal()) {
@@ -56,6 +60,7 @@ pub fn model(spec: &ModelTrainingJobSpec, universe: &CheckedUniverse) -> Result<
         }
     }
     let checked = (|| {
+        let trials = trials?;
         Some(CheckedModel {
             train: TrainSpec {
                 features,
@@ -64,7 +69,9 @@ pub fn model(spec: &ModelTrainingJobSpec, universe: &CheckedUniverse) -> Result<
                 label: label?,
                 sample_weights: spec.sample_weights,
                 calibration: spec.calibration,
-                trials: trials?,
+                // Of a single trial nothing can be left out: its keys are those without pruning.
+                pruning: pruning.filter(|_| trials.len() > 1),
+                trials,
                 metric: spec.search.as_ref().map_or(SearchMetric::default(), |search| search.metric),
                 validation: validation?,
                 interval: universe.interval,
@@ -168,6 +175,41 @@ fn label(problems: &mut Problems, label: &Label) -> Option<LabelSpec> {
             None
         }
     }
+}
+
+/// How the search is pruned: only where a fold's test window comes after all that the folds before it have seen, and
+/// only where a fold is left to leave trials out of.
+fn pruning(
+    problems: &mut Problems,
+    spec: &ModelTrainingJobSpec,
+    validation: Option<&ValidationSpec>,
+) -> Option<PruningSpec> {
+    let path = "spec.search.pruning";
+    let pruning = spec.search.as_ref()?.pruning.as_ref()?;
+    let checked = PruningSpec {
+        factor: problems.count(&format!("{path}.factor"), pruning.factor),
+        minimum_folds: problems.count(&format!("{path}.minimumFolds"), pruning.minimum_folds),
+    };
+    match validation? {
+        ValidationSpec::WalkForward(walk) if walk.folds <= checked.minimum_folds => problems.add(
+            format!("{path}.minimumFolds"),
+            format!(
+                "{} of {} folds are run before any trial is pruned, so that none is: take a minimumFolds below \
+                 validation.walkForward.folds, or leave pruning out",
+                checked.minimum_folds, walk.folds
+            ),
+        ),
+        ValidationSpec::WalkForward(_) => {}
+        other => problems.add(
+            path,
+            format!(
+                "pruning needs validation.walkForward: the folds of {} train on what other folds test, and would prune \
+                 by what they have seen of it",
+                other.name()
+            ),
+        ),
+    }
+    Some(checked)
 }
 
 /// Most folds of a combinatorial scheme: each is a fit of every trial.

@@ -8,6 +8,7 @@ pub mod acquire;
 pub mod algorithm;
 pub mod backtest;
 pub mod features;
+pub mod pruning;
 pub mod publish;
 pub mod search;
 pub mod select;
@@ -23,6 +24,7 @@ pub use backtest::{
     TradeSpec,
 };
 pub use features::{FeaturesSpec, NamedExpression};
+pub use pruning::{PruningSpec, Rung};
 pub use publish::{PublishSpec, QualitySpec, SelectionSpec};
 pub use search::{SearchSpec, StrategyTrial};
 pub use select::SelectSpec;

@@ -9,7 +9,7 @@ use ats_crds::{
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::AlgorithmSpec;
+use super::{AlgorithmSpec, PruningSpec, Rung};
 
 /// Raised when the stage may give another output for the same spec.
 ///
@@ -39,6 +39,9 @@ pub struct TrainSpec {
     pub trials: Vec<TrialSpec>,
     /// By which a fold's winner is picked.
     pub metric: ats_crds::model::SearchMetric,
+    /// Which trials are left out of later folds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pruning: Option<PruningSpec>,
     /// The folds.
     #[serde(flatten)]
     pub validation: ValidationSpec,
@@ -61,10 +64,15 @@ pub fn is_uncalibrated(calibration: &Calibration) -> bool {
 }
 
 impl TrainSpec {
-    /// Names of all units, trial by trial.
+    /// Names of the units of every trial on every fold, trial by trial. A pruned search computes a part of them.
     pub fn unit_names(&self) -> Vec<String> {
         let folds = self.validation.folds();
         self.trials.iter().flat_map(|trial| (0..folds).map(move |fold| trial.unit_name(fold))).collect()
+    }
+
+    /// The rungs of its search; a single one where nothing is pruned.
+    pub fn rungs(&self) -> Vec<Rung> {
+        Rung::all(self.pruning, self.trials.len(), self.validation.folds())
     }
 }
 

@@ -57,6 +57,9 @@ pub struct Way<'a> {
     pub current: &'a Current,
 }
 
+/// Figures that stage `select` tells of some specs alone, beside `trials`, which it always tells.
+const OF_SOME_MODELS: [&str; 3] = ["accuracy", "logLoss", "prunedTrials"];
+
 /// What stages told when they ended.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Told {
@@ -77,6 +80,11 @@ impl Told {
                 Some(figure) => common.metrics.insert(name.clone(), text::text(figure)),
                 None => common.metrics.remove(name),
             };
+        }
+        // What the spec was before must not stand beside what it is now.
+        if self.figures.contains_key("trials") {
+            let gone = OF_SOME_MODELS.iter().filter(|name| !self.figures.contains_key(**name));
+            gone.for_each(|name| drop(common.metrics.remove(*name)));
         }
         while common.metrics.len() > MAX_METRICS {
             common.metrics.pop_last();
@@ -185,6 +193,20 @@ mod tests {
                 (StageName::Features, None)
             ]
         );
+    }
+
+    #[test]
+    fn a_search_that_is_not_pruned_any_more_has_no_pruned_trials() {
+        let mut common = CommonStatus::default();
+        let told = |figures: &[(&str, f64)]| Told {
+            figures: figures.iter().map(|(name, value)| ((*name).to_owned(), Some(*value))).collect(),
+            failures: Vec::new(),
+        };
+        told(&[("prunedTrials", 6.0), ("trials", 9.0)]).put_into(&mut common);
+        told(&[]).put_into(&mut common);
+        assert_eq!(figures(&common.metrics)["prunedTrials"], Some(6.0), "nothing new was told");
+        told(&[("trials", 9.0)]).put_into(&mut common);
+        assert_eq!(common.metrics.keys().collect::<Vec<_>>(), ["trials"]);
     }
 
     #[test]

@@ -45,6 +45,19 @@ fn problems_of_a_model() {
                 "search": {"grid": {"penalty": null, "trees": ["10", "10.5"]}},
             }),
         ),
+        ("pruning before all folds are run", json!({"search": {"pruning": {"minimumFolds": 6}}})),
+        (
+            "pruning where there is one fold",
+            json!({"search": {"pruning": {}}, "validation": {"walkForward": {"folds": 1}}}),
+        ),
+        (
+            "pruning by folds that have seen what others test",
+            json!({
+                "search": {"pruning": {}},
+                "validation": {"walkForward": null, "purgedKFold": {"folds": 5}},
+            }),
+        ),
+        ("negative pruning", json!({"search": {"pruning": {"factor": -3, "minimumFolds": -1}}})),
         ("probabilities of a return", json!({"calibration": "Sigmoid"})),
         ("a grid and ranges", json!({"search": {"random": {"l1Ratio": {"min": "0", "max": "1"}}}})),
         ("neither a grid nor ranges", json!({"search": {"grid": null}})),

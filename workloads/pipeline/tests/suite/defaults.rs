@@ -104,6 +104,7 @@ fn a_model_that_leaves_out_what_it_can() {
         &[
             base.clone(),
             with(json!({"dataset": {}, "preprocess": {}, "search": {"grid": {"penalty": ["1"]}}})),
+            with(json!({"search": {"grid": {"penalty": ["1", "2"]}, "pruning": {}}})),
             with(
                 json!({"algorithm": {"elasticNet": null, "logistic": {}}, "label": {"forwardReturn": null, "forwardDirection": {"horizonBars": 5}}}),
             ),

@@ -2,9 +2,10 @@
 
 use ats_pipeline::{
     Digest, PlannedStage, StageInput, StageKey, StageName, StagePlan, plan,
-    spec::{SourceSpec, StageSpec},
+    spec::{PruningSpec, Rung, SourceSpec, StageSpec},
 };
 use jiff::civil::Date;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::documents::{checked_model, checked_strategy, checked_universe, spec, universe_spec, with};
@@ -201,4 +202,40 @@ fn sharding_follows_the_number_of_units() {
     assert_eq!(shards(json!({})), (1, 1, 1));
     assert_eq!(shards(json!({"tickersPerShard": 2})), (3, 3, 1));
     assert_eq!(shards(json!({"tickersPerShard": 1, "parallelism": 2})), (5, 2, 1));
+}
+
+#[test]
+fn pruning_is_in_a_models_keys_where_it_prunes() {
+    let base = spec("models", "us-large-caps-net");
+    let plan = |change: Value| {
+        let plan = plan::model(&checked_model(&with(&base, &change)), &dataset(), &all_known).unwrap();
+        (keys(&plan), stage(&plan, StageName::Train).shards)
+    };
+    let (whole, shards) = plan(json!({}));
+    let pruned = plan(json!({"search": {"pruning": {}}}));
+    assert!(shards > 1 && pruned.1 == 1, "all trials of a pruned search decide who goes on");
+    assert!(pruned.0.iter().zip(&whole).all(|(pruned, whole)| pruned != whole));
+    assert_eq!(plan(json!({"search": {"pruning": {"factor": 3, "minimumFolds": 1}}})), pruned);
+    assert_ne!(plan(json!({"search": {"pruning": {"factor": 2}}})).0, pruned.0);
+    // Of one trial nothing is left out: the keys are those of a search without pruning.
+    let one = json!({"grid": {"penalty": ["0.01"]}});
+    let pruned = with(&json!({"search": one}), &json!({"search": {"pruning": {}}}));
+    assert_eq!(plan(pruned), plan(json!({"search": one})));
+}
+
+proptest! {
+    /// The rungs have all folds once, one in `factor` trials goes on, and no more is computed than without pruning.
+    #[test]
+    fn rungs_of_any_search(trials in 1usize..1001, folds in 1usize..201, factor in 2u32..101, minimum_folds in 1u32..200) {
+        let rungs = Rung::all(Some(PruningSpec { factor, minimum_folds }), trials, folds);
+        let (first, last) = (rungs[0], rungs[rungs.len() - 1]);
+        prop_assert_eq!((first.from, first.trials, last.to), (0, trials, folds));
+        for (earlier, later) in rungs.iter().zip(&rungs[1..]) {
+            prop_assert_eq!(earlier.to, later.from);
+            prop_assert_eq!(later.trials, earlier.trials.div_ceil(factor as usize));
+            prop_assert!(earlier.trials > later.trials, "a rung that leaves nobody out");
+        }
+        prop_assert!(rungs.iter().map(Rung::units).sum::<usize>() <= trials * folds);
+        prop_assert!(rungs.len() <= 9);
+    }
 }

@@ -206,6 +206,24 @@ async fn a_failed_unit_keeps_the_others(place: Place) {
     assert_eq!((outcome.computed, outcome.reused), (6, 3));
 }
 
+/// Rounds of units one after the other give what all of them at once give; a stop between them keeps what is finished.
+#[tokio::test]
+async fn units_that_follow_from_others_are_run_after_them() {
+    let place = Place::folder().await;
+    let whole = Letters::new(&UNITS).root(Place::folder().await.open()).await;
+    let rounds = || {
+        let names = |units: &[&str]| units.iter().map(|unit| (*unit).to_owned()).collect::<Vec<_>>();
+        Letters { rounds: vec![names(&UNITS[4..7]), names(&UNITS[7..])], ..Letters::new(&UNITS[..4]) }
+    };
+    let stopped = Letters { stop_at: Some((UNITS[6].to_owned(), CancellationToken::new())), ..rounds() };
+    let error = stopped.run(place.open(), &file("stopped", 1), 0, 1).await.unwrap_err();
+    assert_eq!((error.category, stopped.computed()), (Category::Unavailable, 7));
+    let work = rounds();
+    let outcome = work.run(place.open(), &file("next", 1), 0, 2).await.unwrap();
+    assert_eq!((outcome.computed, outcome.reused, work.computed()), (2, 7, 2));
+    assert_eq!(outcome.digest, Some(whole));
+}
+
 #[tokio::test]
 async fn a_stage_of_one_unit_has_the_stages_key_and_tells_its_figures() {
     let place = Place::folder().await;

@@ -49,6 +49,8 @@ pub struct Letters {
     /// Where every unit at work waits for those of another process.
     pub meet: Option<Arc<Barrier>>,
     pub computed: AtomicUsize,
+    /// Units that follow when all before them are finished, round by round.
+    pub rounds: Vec<Vec<String>>,
 }
 
 impl Letters {
@@ -95,6 +97,15 @@ impl UnitWork for Letters {
 
     async fn prepare(&self, unit: &str) -> Result<(StageKey, usize), StageError> {
         Ok((key(unit), unit.len()))
+    }
+
+    async fn further(&self, finished: &[String]) -> Result<Vec<String>, StageError> {
+        let open = self.rounds.iter().find(|round| round.iter().any(|unit| !finished.contains(unit)));
+        Ok(open.cloned().unwrap_or_default())
+    }
+
+    fn coming(&self) -> usize {
+        self.rounds.iter().map(Vec::len).sum()
     }
 
     async fn compute(&self, unit: &str, length: usize) -> Result<UnitOutput, StageError> {
