@@ -284,7 +284,7 @@ weekly-report: delivery-program ## weekly-report.html in OUTPUT, of the history 
 	@$(DELIVERY) weekly-report --runs "$${OUTPUT:-.ats/metrics}/runs.jsonl" --output "$${OUTPUT:-.ats/metrics}/weekly-report.html"
 
 .PHONY: bench
-bench: toolchain ## Measures speed, memory, API writes and sizes: ONLY=operator,functions,features,backtest,run,images PROFILE=release ARGS=...
+bench: toolchain ## Measures speed, memory, API writes and sizes: ONLY=operator,functions,training,features,backtest,scale,run,images PROFILE=release ARGS=...
 	@echo '==> compiling what is measured, profile $(PROFILE)' >&2
 	@$(BUILD) --quiet --profile $(PROFILE) --bins
 	@$(if $(or $(if $(ONLY),,all),$(findstring operator,$(ONLY))),for family in etcd kubernetes jobset; do tests/cluster/tools/build.sh $$family >/dev/null; done,true)

@@ -258,7 +258,7 @@ impl Bars {
         let table = format!("bars of {ticker}");
         let frame = read_parquet(&table, bytes, None)?;
         expect_columns(&table, &frame, &Self::schema())?;
-        if let Some(other) = column::strings(&table, &frame, "ticker")?.into_iter().find(|t| t != ticker) {
+        if let Some(other) = column::other_than(&table, &frame, "ticker", ticker)? {
             return Err(ColumnsError::Tickers { table, found: other });
         }
         let floats = |name| column::floats(&table, &frame, name);
