@@ -37,18 +37,10 @@ run: toolchain ## The quickstart: universe, models and strategies of config/samp
 
 .PHONY: test
 test: toolchain cluster-tools delivery-tools argocd-tools references format lint build clippy drift policy deny unused ## Everything that proves the software: unit, property, integration and system tests.
-	@echo '==> tests' && ATS_TEST_PREBUILT=1 cargo test --locked --workspace --no-fail-fast -- $(addprefix --skip ,$(LATER))
-
-# Tests of delivery that are new and have not been seen to pass yet: every manifest by dry run, Argo CD with signed
-# images. A part of `make test-all` until they have.
-LATER := every_manifest_passes_a_dry_run argo_cd_keeps_an_environment
-
-.PHONY: later
-later: toolchain cluster-tools delivery-tools argocd-tools build ## The tests of delivery that `make test` leaves to `make test-all`.
-	@$(AS_ROOT) ATS_TEST_PREBUILT=1 cargo test --locked --workspace --no-fail-fast --test delivery --test gitops -- $(LATER)
+	@echo '==> tests' && ATS_TEST_PREBUILT=1 cargo test --locked --workspace --no-fail-fast
 
 # What `make test-all` is made of, in this order.
-FULL := test later coverage soak gate-proof double-build
+FULL := test coverage soak gate-proof double-build
 
 .PHONY: test-all
 test-all: toolchain ## `make test`, coverage, a soak, that the gate of speed sees what it should and that images are reproducible; the result goes to docs/delivery.md.
@@ -284,7 +276,7 @@ weekly-report: delivery-program ## weekly-report.html in OUTPUT, of the history 
 	@$(DELIVERY) weekly-report --runs "$${OUTPUT:-.ats/metrics}/runs.jsonl" --output "$${OUTPUT:-.ats/metrics}/weekly-report.html"
 
 .PHONY: bench
-bench: toolchain ## Measures speed, memory, API writes and sizes: ONLY=operator,functions,features,backtest,run,images PROFILE=release ARGS=...
+bench: toolchain ## Measures speed, memory, API writes and sizes: ONLY=operator,functions,training,features,backtest,scale,run,images PROFILE=release ARGS=...
 	@echo '==> compiling what is measured, profile $(PROFILE)' >&2
 	@$(BUILD) --quiet --profile $(PROFILE) --bins
 	@$(if $(or $(if $(ONLY),,all),$(findstring operator,$(ONLY))),for family in etcd kubernetes jobset; do tests/cluster/tools/build.sh $$family >/dev/null; done,true)

@@ -13,6 +13,7 @@ use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::definitions;
 use crate::error::{Error, FileContext as _, Result};
 use crate::options::Node;
 use crate::pki::Pki;
@@ -81,8 +82,10 @@ pub(crate) async fn start(
         run(kubectl, ["--kubeconfig", &kubeconfig, "apply", "--server-side", "-f", &manifests])?;
     }
     let kubeconfig_text = kubeconfig.display().to_string();
-    let established = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"];
-    run(kubectl, ["--kubeconfig", &kubeconfig_text].into_iter().chain(established))?;
+    definitions::served(async || {
+        run(kubectl, ["--kubeconfig", &kubeconfig_text].into_iter().chain(definitions::LIST))
+    })
+    .await?;
 
     processes.start("argocd-redis", &programs.folder.join("redis"), [REDIS])?;
     listening(processes, "redis", REDIS).await?;

@@ -24,7 +24,7 @@ use crate::options::{Node, Options, Order, Parts, PostgresAddress, State};
 use crate::process::Frozen;
 use crate::supervisor::Report;
 use crate::tools::{self, Tools};
-use crate::{apiserver, argocd, binary, containerd};
+use crate::{apiserver, argocd, binary, containerd, definitions};
 
 /// A running Kubernetes. It ends when this value is dropped, or with the process that holds it.
 #[derive(Debug)]
@@ -276,6 +276,14 @@ impl Cluster {
     /// When the API server refuses one.
     pub async fn apply(&self, manifests: &str) -> Result<()> {
         self.kubectl_with_input(["apply", "--server-side", "-f", "-"], manifests).await?.success().map(drop)
+    }
+
+    /// Waits until objects of every kind that is defined can be made.
+    ///
+    /// # Errors
+    /// When that takes more than a minute.
+    pub async fn definitions_served(&self) -> Result<()> {
+        definitions::served(async || self.kubectl(definitions::LIST).await?.success()).await
     }
 
     /// Writes a kubeconfig of a service account, valid for a day: to run the operator with its own rights, outside

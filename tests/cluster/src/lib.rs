@@ -17,6 +17,7 @@ mod cluster;
 pub mod command;
 mod containerd;
 mod controller_manager;
+mod definitions;
 mod error;
 mod etcd;
 mod fault;

@@ -45,8 +45,7 @@ pub async fn place(prefix: &str) -> Place {
                 let arguments = ["apply", "--server-side", "-k", path.to_str().unwrap()];
                 cluster.kubectl(arguments).await.unwrap().success().unwrap();
             }
-            let established = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"];
-            cluster.kubectl(established).await.unwrap().success().unwrap();
+            cluster.definitions_served().await.unwrap();
         })
         .await;
     let namespace = cluster.namespace(prefix).await.unwrap();

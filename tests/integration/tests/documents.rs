@@ -26,8 +26,7 @@ async fn cluster() -> &'static Cluster {
     let bases = folder("../../config/crd/bases");
     let apply = ["apply", "--server-side", "-f", bases.to_str().unwrap()];
     cluster.kubectl(apply).await.unwrap().success().unwrap();
-    let established = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"];
-    cluster.kubectl(established).await.unwrap().success().unwrap();
+    cluster.definitions_served().await.unwrap();
     cluster
 }
 

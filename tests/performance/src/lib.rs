@@ -6,6 +6,7 @@ pub mod images;
 pub mod local;
 pub mod machine;
 pub mod operator;
+pub mod plot;
 pub mod process;
 pub mod report;
 pub mod rivals;

@@ -1,5 +1,7 @@
 //! One ticker's bars.
 
+use std::ops::Range;
+
 use ats_calendar::Session;
 use polars_core::prelude::{DataFrame, DataType};
 
@@ -195,20 +197,27 @@ impl Bars {
     /// The first `rows` bars (all of them when there are fewer).
     #[must_use]
     pub fn head(&self, rows: usize) -> Self {
-        let rows = rows.min(self.len());
+        self.rows(0..rows)
+    }
+
+    /// The bars of some rows, of which those that are not there are left out.
+    #[must_use]
+    pub fn rows(&self, rows: Range<usize>) -> Self {
+        let end = rows.end.min(self.len());
+        let rows = rows.start.min(end)..end;
         let c = &self.columns;
         Self {
             ticker: self.ticker.clone(),
             columns: BarColumns {
-                session: c.session[..rows].to_vec(),
-                timestamp: c.timestamp[..rows].to_vec(),
-                open: c.open[..rows].to_vec(),
-                high: c.high[..rows].to_vec(),
-                low: c.low[..rows].to_vec(),
-                close: c.close[..rows].to_vec(),
-                volume: c.volume[..rows].to_vec(),
-                split_factor: c.split_factor[..rows].to_vec(),
-                dividend_factor: c.dividend_factor[..rows].to_vec(),
+                session: c.session[rows.clone()].to_vec(),
+                timestamp: c.timestamp[rows.clone()].to_vec(),
+                open: c.open[rows.clone()].to_vec(),
+                high: c.high[rows.clone()].to_vec(),
+                low: c.low[rows.clone()].to_vec(),
+                close: c.close[rows.clone()].to_vec(),
+                volume: c.volume[rows.clone()].to_vec(),
+                split_factor: c.split_factor[rows.clone()].to_vec(),
+                dividend_factor: c.dividend_factor[rows].to_vec(),
             },
         }
     }
@@ -249,7 +258,7 @@ impl Bars {
         let table = format!("bars of {ticker}");
         let frame = read_parquet(&table, bytes, None)?;
         expect_columns(&table, &frame, &Self::schema())?;
-        if let Some(other) = column::strings(&table, &frame, "ticker")?.into_iter().find(|t| t != ticker) {
+        if let Some(other) = column::other_than(&table, &frame, "ticker", ticker)? {
             return Err(ColumnsError::Tickers { table, found: other });
         }
         let floats = |name| column::floats(&table, &frame, name);

@@ -131,6 +131,18 @@ pub fn strings(table: &str, frame: &DataFrame, name: &str) -> Result<Vec<String>
     Ok(values.iter().flatten().map(str::to_owned).collect())
 }
 
+/// The first value of a `String` column, which has no nulls, that is not `value`.
+pub fn other_than(
+    table: &str,
+    frame: &DataFrame,
+    name: &str,
+    value: &str,
+) -> Result<Option<String>, ColumnsError> {
+    let column = complete(table, frame, name)?;
+    let values = column.str().map_err(ColumnsError::while_doing(table))?;
+    Ok(values.iter().flatten().find(|other| *other != value).map(str::to_owned))
+}
+
 /// The values of a `Boolean` column, which has no nulls.
 pub fn booleans(table: &str, frame: &DataFrame, name: &str) -> Result<Vec<bool>, ColumnsError> {
     let column = complete(table, frame, name)?;

@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 use ats_calendar::{Calendar, CalendarError};
 use ats_columns::{Bars, ColumnsError};
 use ats_crds::strategy::TradedPrices;
-use ats_pipeline::spec::{BacktestSpec, SignalSpec};
+use ats_pipeline::spec::{BacktestSpec, SignalSpec, StrategyCore};
 use jiff::civil::Date;
 
 use crate::convert::{ConvertError, engine_config};
 use crate::describe;
 use crate::engine::{Control, Engine, EngineError, NumberError, OrderReason, Trade, Unit};
-use crate::market::Market;
+use crate::market::{Market, Outline};
 use crate::record::Record;
 use crate::report::{self, ReportInput};
 use crate::search::{self, Part, Searched};
 use crate::slices::{SliceError, Slices};
-use crate::statistics::{self, Close, Statistics};
+use crate::statistics::{self, Statistics};
 use crate::tables::{self, OutputFile};
 
 /// A backtest that cannot be run.
@@ -145,6 +145,52 @@ pub struct Simulation {
     pub to: Date,
 }
 
+/// A strategy's run that goes on from one part of its span to the next.
+#[derive(Debug, Clone)]
+pub struct Running {
+    identity: String,
+    engine: Engine,
+    record: Record,
+}
+
+impl Running {
+    /// Before the first session. `identity` begins the client order ids.
+    ///
+    /// # Errors
+    /// When the settings contradict each other.
+    pub fn new(spec: &BacktestSpec, identity: &str) -> Result<Self, BacktestError> {
+        let engine = Engine::new(engine_config(&spec.core, identity)?).map_err(ConvertError::from)?;
+        Ok(Self { identity: identity.to_owned(), engine, record: Record::default() })
+    }
+
+    /// Trades from `from` to `to` by these settings. It is one account: what is held and what waits goes on.
+    ///
+    /// # Errors
+    /// When a number leaves its range.
+    pub fn trade(
+        &mut self,
+        core: &StrategyCore,
+        slices: &Slices<'_>,
+        (from, to): (Date, Date),
+    ) -> Result<(), BacktestError> {
+        let config = engine_config(core, &self.identity)?;
+        self.engine = Engine::resume(config, self.engine.state().clone()).map_err(ConvertError::from)?;
+        let mut events = Vec::new();
+        let mut walk = slices.walk(from, to, Control::Run);
+        while let Some(slice) = walk.advance() {
+            self.engine.advance(slice?, &mut events)?;
+            self.record.extend(events.drain(..))?;
+        }
+        Ok(())
+    }
+
+    /// After the last session of the span, which is `to`.
+    #[must_use]
+    pub fn end(self, to: Date, searched: Option<Searched>) -> Simulation {
+        Simulation { record: self.record, engine: self.engine, searched, to }
+    }
+}
+
 /// Trades a strategy over its span: signals, slices, engine, rows; no statistics and no files.
 ///
 /// # Errors
@@ -155,23 +201,14 @@ pub fn simulate(
     calendar: &Calendar,
     identity: &str,
 ) -> Result<Simulation, BacktestError> {
-    let (from, to) = span(spec, market, calendar)?;
+    let (from, to) = span(spec, &market.outline(), calendar)?;
     let (searched, parts) = plan(spec, market, calendar, (from, to))?;
-    let mut engine = Engine::new(engine_config(&spec.core, identity)?).map_err(ConvertError::from)?;
-    let mut record = Record::default();
-    let mut events = Vec::new();
+    let mut running = Running::new(spec, identity)?;
     for part in &parts {
-        // One account: what is held and what waits goes on under the next window's parameters.
-        engine = Engine::resume(engine_config(&part.core, identity)?, engine.state().clone())
-            .map_err(ConvertError::from)?;
         let slices = Slices::new(&part.core, market, calendar, spec.prices)?;
-        let mut walk = slices.walk(part.from, part.to, Control::Run);
-        while let Some(slice) = walk.advance() {
-            engine.advance(slice?, &mut events)?;
-            record.extend(events.drain(..))?;
-        }
+        running.trade(&part.core, &slices, (part.from, part.to))?;
     }
-    Ok(Simulation { record, engine, searched, to })
+    Ok(running.end(to, searched))
 }
 
 /// Runs a backtest. `identity` begins the client order ids; `lineage` names what it is computed from.
@@ -182,14 +219,29 @@ pub fn run(
     identity: &str,
     lineage: &[(String, String)],
 ) -> Result<BacktestOutput, BacktestError> {
-    let Simulation { record, engine, searched, to } = simulate(spec, market, calendar, identity)?;
+    let simulation = simulate(spec, market, calendar, identity)?;
+    let sessions: Vec<Date> = simulation.record.closes().iter().map(|close| close.session).collect();
+    let mut held = BuyAndHold::default();
+    match &spec.benchmark {
+        None => held.extend(market.tickers.values().map(|history| &history.bars), &sessions),
+        Some(ticker) => held.extend(market.bars(ticker).into_iter(), &sessions),
+    }
+    finish(spec, &market.outline(), simulation, &held, lineage)
+}
+
+/// The figures and files of what was traded, and of what was held instead.
+pub(crate) fn finish(
+    spec: &BacktestSpec,
+    outline: &Outline,
+    simulation: Simulation,
+    held: &BuyAndHold,
+    lineage: &[(String, String)],
+) -> Result<BacktestOutput, BacktestError> {
+    let Simulation { record, engine, searched, to } = simulation;
     let closes = record.closes();
     let open = engine.state().account.open_trades()?;
     let initial_cash = engine.config().initial_cash.to_f64();
-    let benchmark = match &spec.benchmark {
-        None => buy_and_hold(market.tickers.values().map(|history| &history.bars), &closes, initial_cash),
-        Some(ticker) => buy_and_hold(market.bars(ticker).into_iter(), &closes, initial_cash),
-    };
+    let benchmark = held.worth(initial_cash);
     let mut statistics = statistics::compute(&statistics::Record {
         initial_cash,
         closes: &closes,
@@ -208,7 +260,7 @@ pub fn run(
         let ratios: Vec<_> = searched.trials.iter().map(|trial| trial.sharpe_per_session).collect();
         statistics.deflate(&statistics::returns(initial_cash, &closes), &ratios);
     }
-    let mut warnings = warnings(spec, market, &record, &engine, to);
+    let mut warnings = warnings(spec, outline, &record, &engine, to);
     if let Some(ticker) = spec.benchmark.as_ref().filter(|_| benchmark.is_empty()) {
         warnings.push(format!("{ticker} has no bar on the first session: nothing is compared with it."));
     }
@@ -219,7 +271,7 @@ pub fn run(
         _ => None,
     };
     let page = report::render(&ReportInput {
-        lead: describe::lead(spec, market),
+        lead: describe::lead(spec, outline),
         initial_cash,
         closes: &closes,
         benchmark: &benchmark,
@@ -274,10 +326,10 @@ pub(crate) fn plan(
 /// First and last session to trade, checked against what there is.
 pub(crate) fn span(
     spec: &BacktestSpec,
-    market: &Market,
+    outline: &Outline,
     calendar: &Calendar,
 ) -> Result<(Date, Date), BacktestError> {
-    let data = market.span().ok_or(BacktestError::NoBars)?;
+    let data = outline.span.as_ref().ok_or(BacktestError::NoBars)?;
     let (first, last) = (*data.start(), *data.end());
     let end = spec.end.unwrap_or(last);
     let (from, to) = (spec.start.max(first), end.min(last));
@@ -285,7 +337,7 @@ pub(crate) fn span(
         return Err(BacktestError::NoSessions { start: spec.start, end, first, last });
     }
     if matches!(spec.core.signal, SignalSpec::Model { .. }) {
-        let predicted = market.first_score().ok_or(BacktestError::NoPredictions)?;
+        let predicted = outline.first_score.ok_or(BacktestError::NoPredictions)?;
         if calendar.session_on_or_after(spec.start)?.date() < predicted {
             return Err(BacktestError::BeforeFirstPrediction { start: spec.start, first: predicted });
         }
@@ -294,35 +346,64 @@ pub(crate) fn span(
 }
 
 /// Equal parts of the cash in each of the tickers that has a bar on the first session, at its close, dividends
-/// reinvested, costless; its worth at each session's close. Empty when no ticker has that bar.
-fn buy_and_hold<'a>(tickers: impl Iterator<Item = &'a Bars>, closes: &[Close], cash: f64) -> Vec<f64> {
-    let Some(first) = closes.first() else { return Vec::new() };
-    let mut sum = vec![0.0; closes.len()];
-    let mut count = 0.0;
-    for bars in tickers {
-        // The close of the session's last bar, with everything that was paid reinvested.
-        let worth = |row: usize| bars.close()[row] * bars.split_factor()[row] * bars.dividend_factor()[row];
-        let after = |date: Date| bars.session().partition_point(|session| session.date() <= date);
-        let Some(start) =
-            after(first.session).checked_sub(1).filter(|row| bars.session()[*row].date() == first.session)
-        else {
-            continue;
-        };
-        count += 1.0;
-        let mut row = start;
-        for (total, close) in sum.iter_mut().zip(closes) {
-            while bars.session().get(row + 1).is_some_and(|session| session.date() <= close.session) {
-                row += 1;
-            }
-            *total += worth(row) / worth(start);
-        }
-    }
-    if count == 0.0 { Vec::new() } else { sum.iter().map(|total| cash * total / count).collect() }
+/// reinvested, costless.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct BuyAndHold {
+    /// Worth of a share of each ticker at the start and now; none of a ticker that had no bar then.
+    shares: Vec<Option<(f64, f64)>>,
+    /// Worth at each session's close, in shares' worth at the start, summed over the tickers.
+    sums: Vec<f64>,
 }
 
-fn warnings(spec: &BacktestSpec, market: &Market, record: &Record, engine: &Engine, to: Date) -> Vec<String> {
+impl BuyAndHold {
+    /// Goes on over the next sessions with the bars of the tickers, in the same order each time.
+    pub(crate) fn extend<'a>(&mut self, tickers: impl Iterator<Item = &'a Bars>, sessions: &[Date]) {
+        let Some(first) = sessions.first() else { return };
+        let (is_start, before) = (self.sums.is_empty(), self.sums.len());
+        self.sums.resize(before + sessions.len(), 0.0);
+        for (place, bars) in tickers.enumerate() {
+            // The close of the session's last bar, with everything that was paid reinvested.
+            let worth =
+                |row: usize| bars.close()[row] * bars.split_factor()[row] * bars.dividend_factor()[row];
+            let until =
+                |date: Date| bars.session().partition_point(|session| session.date() <= date).checked_sub(1);
+            if is_start {
+                let start = until(*first).filter(|row| bars.session()[*row].date() == *first).map(worth);
+                self.shares.push(start.map(|start| (start, start)));
+            }
+            let Some(Some((start, last))) = self.shares.get_mut(place) else { continue };
+            let mut next = 0;
+            for (total, date) in self.sums[before..].iter_mut().zip(sessions) {
+                while bars.session().get(next).is_some_and(|session| session.date() <= *date) {
+                    next += 1;
+                }
+                if let Some(row) = next.checked_sub(1) {
+                    *last = worth(row);
+                }
+                *total += *last / *start;
+            }
+        }
+    }
+
+    /// Its worth at each session's close; empty when no ticker had a bar on the first one.
+    fn worth(&self, cash: f64) -> Vec<f64> {
+        let count = self.shares.iter().flatten().count();
+        if count == 0 {
+            return Vec::new();
+        }
+        self.sums.iter().map(|total| cash * total / count as f64).collect()
+    }
+}
+
+fn warnings(
+    spec: &BacktestSpec,
+    outline: &Outline,
+    record: &Record,
+    engine: &Engine,
+    to: Date,
+) -> Vec<String> {
     let mut warnings = Vec::new();
-    if market.is_fixed_list {
+    if outline.is_fixed_list {
         warnings.push(
             "Survivorship: the tickers are a fixed list, chosen knowing which companies would still be there. Results are better than they could have been."
                 .to_owned(),

@@ -9,7 +9,7 @@ use ats_pipeline::spec::{
 };
 use rust_decimal::Decimal;
 
-use crate::market::Market;
+use crate::market::Outline;
 use crate::search::{Choice, words};
 
 /// `0.025` as `2.5%`.
@@ -25,12 +25,12 @@ fn direction(direction: Direction) -> &'static str {
 }
 
 /// One sentence on what was traded and how.
-pub(crate) fn lead(spec: &BacktestSpec, market: &Market) -> String {
+pub(crate) fn lead(spec: &BacktestSpec, outline: &Outline) -> String {
     let signal = match spec.core.signal {
         SignalSpec::Model { .. } => "A model's out-of-sample predictions",
         SignalSpec::Rules { .. } => "Rules",
     };
-    let tickers = match market.tickers.len() {
+    let tickers = match outline.tickers {
         1 => "1 ticker".to_owned(),
         count => format!("{count} tickers"),
     };

@@ -128,7 +128,7 @@ pub fn explain(
         let known = market.tickers.keys().take(20).cloned().collect::<Vec<_>>().join(", ");
         return Err(ExplainError::Ticker { ticker: ticker.to_owned(), known });
     };
-    let (first, last) = crate::backtest::span(spec, market, calendar)?;
+    let (first, last) = crate::backtest::span(spec, &market.outline(), calendar)?;
     if !(first..=last).contains(&date) || !calendar.is_session(date) {
         return Err(ExplainError::Session { date, first, last });
     }
@@ -321,7 +321,7 @@ fn rules(
 ) -> Result<Vec<RuleValues>, SignalError> {
     let checked = Rules::new(core)?;
     let Some(history) = market.tickers.get(ticker) else { return Ok(Vec::new()) };
-    let inputs = checked.inputs(core, market, history, calendar)?;
+    let inputs = checked.inputs(core, &checked.others(market), history, calendar)?;
     let features: Vec<(&str, &str)> =
         core.features.iter().map(|feature| (feature.name.as_str(), feature.expression.as_str())).collect();
     let graph = FeatureGraph::new(&features, None).map_err(|errors| {

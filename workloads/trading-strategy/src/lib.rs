@@ -6,7 +6,8 @@
 //! - [`record`]: from the engine's events to rows.
 //! - [`load`], [`stage`]: the store around it.
 //! - [`search`]: parameters chosen walk-forward.
-//! - [`backtest`]: all of these over a span, with [`statistics`], [`tables`] and the [`report`].
+//! - [`backtest`]: all of these over a span, with [`statistics`], [`tables`] and the [`report`]; [`parts`]: the same part
+//!   by part, where the bars are too many for memory.
 //! - [`explain`]: what is behind a decision.
 //! - [`trade`]: paper trading, bar by bar, with a ledger.
 
@@ -17,6 +18,7 @@ pub mod engine;
 pub mod explain;
 pub mod load;
 pub mod market;
+pub mod parts;
 pub mod record;
 pub mod report;
 pub mod search;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use ats_calendar::{Calendar, Interval};
 use ats_columns::column::{booleans, dates, floats, strings, timestamps};
 use ats_columns::evaluate::Column;
 use ats_columns::{Actions, Bars, ColumnsError, DataFrame, read_parquet};
@@ -11,12 +12,17 @@ use ats_pipeline::spec::{NamedExpression, StrategyCore};
 use ats_pipeline::{DatasetManifest, StageFile, StageInput, StageName, UnitManifest};
 use ats_store::{StageContext, StageError, Store, UnitFolder};
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::Deserialize;
 
-use crate::market::{Market, Membership, TickerHistory};
+use crate::market::{Market, Membership, Outline, TickerHistory};
 use crate::search::{self, Searched};
 use crate::signals::{Rules, SignalError};
+
+/// Name of the file of bars, which stage `acquire` writes.
+const BARS: &str = "bars.parquet";
 
 /// What is read of `dataset.json`.
 #[derive(Debug, Deserialize)]
@@ -38,25 +44,37 @@ pub struct Loaded {
     pub lineage: Vec<(String, String)>,
 }
 
+/// A strategy's inputs, opened: what is of one ticker lies in the store still.
+#[derive(Debug)]
+pub struct Opened {
+    store: Store,
+    /// The tickers that may be traded.
+    pub tickers: Vec<String>,
+    is_fixed_list: bool,
+    acquired: DatasetManifest,
+    /// None where the strategy uses no feature of one ticker.
+    featured: Option<DatasetManifest>,
+    tables: Arc<Tables>,
+    /// Stage and digest of each input.
+    pub lineage: Vec<(String, String)>,
+}
+
+/// What is known of all tickers, and the features that the strategy uses, by phase.
+#[derive(Debug)]
+struct Tables {
+    membership: BTreeMap<String, Vec<Membership>>,
+    across: BTreeMap<String, Table>,
+    predictions: Option<BTreeMap<String, HashMap<i64, f64>>>,
+    time_series_names: Vec<(Name, Kind)>,
+    across_names: Vec<(Name, Kind)>,
+}
+
 /// Bytes of one ticker's files.
 struct TickerFiles {
     ticker: String,
     bars: Bytes,
     actions: Bytes,
     features: Option<Bytes>,
-}
-
-/// Bytes of everything.
-struct Files {
-    fixed_list: bool,
-    tickers: Vec<TickerFiles>,
-    benchmarks: Vec<(String, Bytes)>,
-    membership: Bytes,
-    cross_section: Option<Bytes>,
-    predictions: Option<Bytes>,
-    /// Features that the strategy's expressions use, by phase.
-    time_series: Vec<(Name, Kind)>,
-    across: Vec<(Name, Kind)>,
 }
 
 /// Reads what a strategy needs of its inputs, and the bars of a ticker that its result is compared with.
@@ -70,64 +88,176 @@ pub async fn load(
     context: &StageContext,
 ) -> Result<Loaded, StageError> {
     let rules = Rules::new(core)?;
-    let store = &context.store;
-    let publish = input(file, StageName::Publish)?;
-    let (folder, manifest) = single(store, publish).await?;
-    let lineage: Lineage =
-        serde_json::from_slice(&folder.named(&manifest, "dataset.json").await?).map_err(|error| {
-            StageError::data_refused(format!("dataset.json of the universe cannot be read: {error}"))
-        })?;
+    Opened::open(file, &rules, context).await?.whole(&rules, benchmark, context.jobs).await
+}
 
-    let (across, time_series): (Vec<_>, Vec<_>) = rules
-        .features()
-        .into_iter()
-        .partition(|(name, _)| lineage.cross_section.iter().any(|feature| feature.name == name.as_str()));
-    let acquired = store.dataset(&lineage.acquire).await?;
-    let featured = store.dataset(&lineage.features).await?;
-    let (acquired, featured) = (&acquired, (!time_series.is_empty()).then_some(&featured));
-    let tickers = stream::iter(lineage.tickers.clone())
-        .map(|ticker| async move { read_ticker(store, acquired, featured, ticker).await })
-        .buffered(context.jobs.max(1))
-        .try_collect()
-        .await?;
-    let mut benchmarks = Vec::new();
-    let mut read = rules.benchmarks();
-    read.extend(benchmark.map(str::to_owned));
-    for ticker in read.into_iter().filter(|ticker| !lineage.tickers.contains(ticker)) {
-        let (folder, manifest) = unit(store, acquired, &ticker).await?;
-        benchmarks.push((ticker, folder.named(&manifest, "bars.parquet").await?));
+impl Opened {
+    /// All of it, and the bars of a ticker that the result is compared with.
+    ///
+    /// # Errors
+    /// When an input is missing or damaged.
+    pub async fn whole(
+        self,
+        rules: &Rules,
+        benchmark: Option<&str>,
+        jobs: usize,
+    ) -> Result<Loaded, StageError> {
+        let mut market = Market { is_fixed_list: self.is_fixed_list, ..Market::default() };
+        let mut histories = stream::iter(self.tickers.clone())
+            .map(|ticker| self.history(ticker, |history| history))
+            .buffered(jobs.max(1));
+        while let Some(history) = histories.try_next().await? {
+            market.tickers.insert(history.bars.ticker().to_owned(), history);
+        }
+        drop(histories);
+        let read = rules.benchmarks().into_iter().chain(benchmark.map(str::to_owned));
+        for ticker in read.filter(|ticker| !self.tickers.contains(ticker)) {
+            let bars = self.bars(&ticker).await?;
+            market.benchmarks.insert(ticker, bars);
+        }
+        Ok(Loaded { market, lineage: self.lineage })
     }
-    let mut sources = vec![("backtest key".to_owned(), file.key.to_string())];
-    for source in
-        [Some(publish), file.input(StageName::Select), Some(&lineage.acquire), Some(&lineage.features)]
-    {
-        sources.extend(source.map(|source| (source.stage.to_string(), source.digest.to_string())));
-    }
-    let files = Files {
-        fixed_list: lineage.fixed_list,
-        tickers,
-        benchmarks,
-        membership: folder.named(&manifest, "membership.parquet").await?,
-        cross_section: match across.is_empty() {
+
+    /// Reads what is of no ticker alone.
+    ///
+    /// # Errors
+    /// When an input is missing or damaged.
+    pub async fn open(file: &StageFile, rules: &Rules, context: &StageContext) -> Result<Self, StageError> {
+        let store = &context.store;
+        let publish = input(file, StageName::Publish)?;
+        let (folder, manifest) = single(store, publish).await?;
+        let lineage: Lineage = serde_json::from_slice(&folder.named(&manifest, "dataset.json").await?)
+            .map_err(|error| {
+                StageError::data_refused(format!("dataset.json of the universe cannot be read: {error}"))
+            })?;
+        let (across_names, time_series_names): (Vec<_>, Vec<_>) = rules
+            .features()
+            .into_iter()
+            .partition(|(name, _)| lineage.cross_section.iter().any(|feature| feature.name == name.as_str()));
+        let membership = folder.named(&manifest, "membership.parquet").await?;
+        let across = match across_names.is_empty() {
             true => None,
             false => Some(folder.named(&manifest, "cross_section.parquet").await?),
-        },
-        predictions: match file.input(StageName::Select) {
+        };
+        let predicted = match file.input(StageName::Select) {
             Some(model) => {
                 let (folder, manifest) = single(store, model).await?;
                 Some(folder.named(&manifest, "predictions.parquet").await?)
             }
             None => None,
-        },
-        time_series,
-        across,
-    };
-    // Parsing is work for a thread of its own.
-    let market = tokio::task::spawn_blocking(move || files.parse())
+        };
+        let acquired = store.dataset(&lineage.acquire).await?;
+        let featured = match time_series_names.is_empty() {
+            true => None,
+            false => Some(store.dataset(&lineage.features).await?),
+        };
+        let mut sources = vec![("backtest key".to_owned(), file.key.to_string())];
+        for source in
+            [Some(publish), file.input(StageName::Select), Some(&lineage.acquire), Some(&lineage.features)]
+        {
+            sources.extend(source.map(|source| (source.stage.to_string(), source.digest.to_string())));
+        }
+        let tables = blocking(move || {
+            Ok(Tables {
+                membership: membership_by_ticker(&membership)?,
+                across: match across {
+                    Some(bytes) => rows(&bytes, "cross_section.parquet", &across_names)?,
+                    None => BTreeMap::new(),
+                },
+                predictions: predicted.as_ref().map(predictions).transpose()?,
+                time_series_names,
+                across_names,
+            })
+        });
+        Ok(Self {
+            store: store.clone(),
+            tickers: lineage.tickers,
+            is_fixed_list: lineage.fixed_list,
+            acquired,
+            featured,
+            tables: Arc::new(tables.await?),
+            lineage: sources,
+        })
+    }
+
+    /// What the market is like, and how many bars it has; none where the store does not tell without reading them.
+    ///
+    /// # Errors
+    /// When an input is missing or damaged.
+    pub async fn outline(
+        &self,
+        calendar: &Calendar,
+        interval: Interval,
+    ) -> Result<Option<(Outline, u64)>, StageError> {
+        let (mut bars, mut dates) = (0, Vec::new());
+        for ticker in &self.tickers {
+            let (_, manifest) = unit(&self.store, &self.acquired, ticker).await?;
+            let Some(rows) = manifest.file(BARS).and_then(|file| file.rows) else { return Ok(None) };
+            bars += rows;
+            if rows > 0 {
+                for name in ["firstSession", "lastSession"] {
+                    let Some(Ok(date)) = manifest.notes.get(name).map(|text| text.parse::<Date>()) else {
+                        return Ok(None);
+                    };
+                    dates.push(date);
+                }
+            }
+        }
+        let outline = Outline {
+            tickers: self.tickers.len(),
+            span: dates.iter().min().zip(dates.iter().max()).map(|(first, last)| *first..=*last),
+            first_score: self.tables.first_score(&self.tickers, calendar, interval),
+            is_fixed_list: self.is_fixed_list,
+        };
+        Ok(Some((outline, bars)))
+    }
+
+    /// One ticker's history, or what is made of it; parsed on a thread of its own.
+    ///
+    /// # Errors
+    /// When a file is missing or damaged.
+    pub async fn history<T: Send + 'static>(
+        &self,
+        ticker: String,
+        make: impl FnOnce(TickerHistory) -> T + Send + 'static,
+    ) -> Result<T, StageError> {
+        let (folder, manifest) = unit(&self.store, &self.acquired, &ticker).await?;
+        let features = match &self.featured {
+            Some(featured) => {
+                let (folder, manifest) = unit(&self.store, featured, &ticker).await?;
+                Some(folder.named(&manifest, "features.parquet").await?)
+            }
+            None => None,
+        };
+        let files = TickerFiles {
+            bars: folder.named(&manifest, BARS).await?,
+            actions: folder.named(&manifest, "actions.parquet").await?,
+            features,
+            ticker,
+        };
+        let tables = Arc::clone(&self.tables);
+        blocking(move || tables.history(files).map(make)).await
+    }
+
+    /// A ticker's bars alone.
+    ///
+    /// # Errors
+    /// When the file is missing or damaged.
+    pub async fn bars(&self, ticker: &str) -> Result<Bars, StageError> {
+        let (folder, manifest) = unit(&self.store, &self.acquired, ticker).await?;
+        let (bytes, ticker) = (folder.named(&manifest, BARS).await?, ticker.to_owned());
+        blocking(move || Bars::from_parquet(&ticker, bytes)).await
+    }
+}
+
+/// Parsing is work for a thread of its own.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ColumnsError> + Send + 'static,
+) -> Result<T, StageError> {
+    tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| StageError::internal(error.to_string()))?
-        .map_err(|error| StageError::data_refused(error.to_string()))?;
-    Ok(Loaded { market, lineage: sources })
+        .map_err(|error| StageError::data_refused(error.to_string()))
 }
 
 /// What the backtest of a search chose.
@@ -167,78 +297,51 @@ async fn unit(
     }
 }
 
-async fn read_ticker(
-    store: &Store,
-    acquired: &DatasetManifest,
-    featured: Option<&DatasetManifest>,
-    ticker: String,
-) -> Result<TickerFiles, StageError> {
-    let (folder, manifest) = unit(store, acquired, &ticker).await?;
-    let features = match featured {
-        Some(featured) => {
-            let (folder, manifest) = unit(store, featured, &ticker).await?;
-            Some(folder.named(&manifest, "features.parquet").await?)
+impl Tables {
+    fn history(&self, files: TickerFiles) -> Result<TickerHistory, ColumnsError> {
+        let TickerFiles { ticker, bars, actions, features } = files;
+        let bars = Bars::from_parquet(&ticker, bars)?;
+        let mut columns = BTreeMap::new();
+        if let Some(bytes) = features {
+            let found = rows(&bytes, &format!("features of {ticker}"), &self.time_series_names)?;
+            if let Some(table) = found.get("") {
+                columns.extend(table.align(&self.time_series_names, bars.timestamp()));
+            }
         }
-        None => None,
-    };
-    Ok(TickerFiles {
-        bars: folder.named(&manifest, "bars.parquet").await?,
-        actions: folder.named(&manifest, "actions.parquet").await?,
-        features,
-        ticker,
-    })
-}
+        if !self.across_names.is_empty() {
+            let nothing = Table::default();
+            let table = self.across.get(&ticker).unwrap_or(&nothing);
+            columns.extend(table.align(&self.across_names, bars.timestamp()));
+        }
+        let scores = match &self.predictions {
+            None => Vec::new(),
+            Some(predictions) => {
+                let of_ticker = predictions.get(&ticker);
+                let score =
+                    |at: &i64| of_ticker.and_then(|scores| scores.get(at)).copied().unwrap_or(f64::NAN);
+                bars.timestamp().iter().map(score).collect()
+            }
+        };
+        Ok(TickerHistory {
+            actions: Actions::from_parquet(&ticker, actions)?,
+            features: columns,
+            membership: self.membership.get(&ticker).cloned().unwrap_or_default(),
+            scores,
+            bars,
+        })
+    }
 
-impl Files {
-    fn parse(self) -> Result<Market, ColumnsError> {
-        let mut membership = membership(&self.membership)?;
-        let across =
-            self.cross_section.as_ref().map(|bytes| rows(bytes, "cross_section.parquet", &self.across));
-        let across = across.transpose()?.unwrap_or_default();
-        let predictions = self.predictions.as_ref().map(predictions).transpose()?;
-        let mut market = Market { is_fixed_list: self.fixed_list, ..Market::default() };
-        for files in self.tickers {
-            let TickerFiles { ticker, bars, actions, features } = files;
-            let bars = Bars::from_parquet(&ticker, bars)?;
-            let mut columns = BTreeMap::new();
-            if let Some(bytes) = features {
-                let found = rows(&bytes, &format!("features of {ticker}"), &self.time_series)?;
-                if let Some(table) = found.get("") {
-                    columns.extend(table.align(&self.time_series, bars.timestamp()));
-                }
-            }
-            if !self.across.is_empty() {
-                let nothing = Table::default();
-                let table = across.get(&ticker).unwrap_or(&nothing);
-                columns.extend(table.align(&self.across, bars.timestamp()));
-            }
-            let scores = match &predictions {
-                None => Vec::new(),
-                Some(predictions) => {
-                    let of_ticker = predictions.get(&ticker);
-                    let score =
-                        |at: &i64| of_ticker.and_then(|scores| scores.get(at)).copied().unwrap_or(f64::NAN);
-                    bars.timestamp().iter().map(score).collect()
-                }
-            };
-            let history = TickerHistory {
-                actions: Actions::from_parquet(&ticker, actions)?,
-                features: columns,
-                membership: membership.remove(&ticker).unwrap_or_default(),
-                scores,
-                bars,
-            };
-            market.tickers.insert(ticker, history);
-        }
-        for (ticker, bytes) in self.benchmarks {
-            market.benchmarks.insert(ticker.clone(), Bars::from_parquet(&ticker, bytes)?);
-        }
-        Ok(market)
+    fn first_score(&self, tickers: &[String], calendar: &Calendar, interval: Interval) -> Option<Date> {
+        let predictions = self.predictions.as_ref()?;
+        let scores = tickers.iter().filter_map(|ticker| predictions.get(ticker)).flatten();
+        let first = scores.filter(|(_, score)| !score.is_nan()).map(|(at, _)| *at).min()?;
+        let session = calendar.session_of_bar(Timestamp::from_microsecond(first).ok()?, interval)?;
+        Some(session.date())
     }
 }
 
 /// Intervals by ticker, in order of date.
-fn membership(bytes: &Bytes) -> Result<BTreeMap<String, Vec<Membership>>, ColumnsError> {
+fn membership_by_ticker(bytes: &Bytes) -> Result<BTreeMap<String, Vec<Membership>>, ColumnsError> {
     const TABLE: &str = "membership.parquet";
     let frame = read_parquet(TABLE, bytes, Some(&["ticker", "from", "to", "focus"]))?;
     let from = dates(TABLE, &frame, "from")?;

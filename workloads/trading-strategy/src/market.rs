@@ -34,6 +34,19 @@ pub struct TickerHistory {
     pub scores: Vec<f64>,
 }
 
+/// What is known of a market before its bars are looked at one by one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outline {
+    /// How many tickers may be traded.
+    pub tickers: usize,
+    /// First and last session with a bar.
+    pub span: Option<RangeInclusive<Date>>,
+    /// Session of the first score of any ticker.
+    pub first_score: Option<Date>,
+    /// Whether the tickers are a list that was fixed with hindsight.
+    pub is_fixed_list: bool,
+}
+
 /// An interval in which a ticker is active.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Membership {
@@ -44,6 +57,13 @@ pub struct Membership {
 }
 
 impl TickerHistory {
+    /// Session of the first score.
+    #[must_use]
+    pub fn first_score(&self) -> Option<Date> {
+        let at = self.scores.iter().position(|score| !score.is_nan())?;
+        self.bars.session().get(at).map(|session| session.date())
+    }
+
     /// Whether it is active, and in focus, on a date.
     #[must_use]
     pub fn standing(&self, date: Date) -> (bool, bool) {
@@ -56,6 +76,17 @@ impl TickerHistory {
 }
 
 impl Market {
+    /// What is known of it.
+    #[must_use]
+    pub fn outline(&self) -> Outline {
+        Outline {
+            tickers: self.tickers.len(),
+            span: self.span(),
+            first_score: self.first_score(),
+            is_fixed_list: self.is_fixed_list,
+        }
+    }
+
     /// Bars of a ticker, traded or not.
     #[must_use]
     pub fn bars(&self, ticker: &str) -> Option<&Bars> {
@@ -74,12 +105,6 @@ impl Market {
     /// Session of the first score of any ticker.
     #[must_use]
     pub fn first_score(&self) -> Option<Date> {
-        self.tickers
-            .values()
-            .filter_map(|history| {
-                let at = history.scores.iter().position(|score| !score.is_nan())?;
-                history.bars.session().get(at).map(|session| session.date())
-            })
-            .min()
+        self.tickers.values().filter_map(TickerHistory::first_score).min()
     }
 }

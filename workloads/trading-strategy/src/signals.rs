@@ -1,10 +1,11 @@
 //! What a strategy decides on, at every bar of a ticker: rules, scores, the stop's ATR, the average volume.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use ats_calendar::{Calendar, CalendarError};
 use ats_columns::evaluate::{Column, EvaluateError, Inputs, evaluate, evaluate_all};
-use ats_columns::{Adjustment, ColumnsError};
+use ats_columns::{Adjustment, Bars, ColumnsError};
 use ats_crds::strategy::TradedPrices;
 use ats_expression::{
     ExpressionError, FeatureGraph, Kind, Name, Scope, Ticker as Benchmark, Typed, check_kind, parse,
@@ -97,6 +98,31 @@ pub struct Signals {
     pub limit_atr: Vec<f64>,
     /// Average true range of an entry's stop; as above.
     pub stop_atr: Vec<f64>,
+}
+
+/// Bars of other tickers, by name.
+pub(crate) type Others<'a> = BTreeMap<Benchmark, &'a Bars>;
+
+impl Signals {
+    /// Those of some rows.
+    pub(crate) fn rows(&self, rows: &Range<usize>) -> Self {
+        // A column that the strategy does not ask for is empty.
+        fn of<T: Copy>(column: &[T], rows: &Range<usize>) -> Vec<T> {
+            column.get(rows.clone()).unwrap_or_default().to_vec()
+        }
+        Self {
+            entry: of(&self.entry, rows),
+            exit: of(&self.exit, rows),
+            short_entry: of(&self.short_entry, rows),
+            short_exit: of(&self.short_exit, rows),
+            rank_by: of(&self.rank_by, rows),
+            atr: of(&self.atr, rows),
+            average_volume: of(&self.average_volume, rows),
+            volatility: of(&self.volatility, rows),
+            limit_atr: of(&self.limit_atr, rows),
+            stop_atr: of(&self.stop_atr, rows),
+        }
+    }
 }
 
 impl Rules {
@@ -216,20 +242,26 @@ impl Rules {
         calendar: &Calendar,
         prices: TradedPrices,
     ) -> Result<BTreeMap<String, Signals>, SignalError> {
+        let others = self.others(market);
         market
             .tickers
             .iter()
             .map(|(ticker, history)| {
-                let inputs = self.inputs(core, market, history, calendar)?;
-                Ok((ticker.clone(), self.of_ticker(core, &inputs, history, calendar, prices)?))
+                Ok((ticker.clone(), self.of_ticker(core, &others, history, calendar, prices)?))
             })
             .collect()
+    }
+
+    /// The bars that the rules and the ranking read beside a ticker's own.
+    pub(crate) fn others<'a>(&self, market: &'a Market) -> Others<'a> {
+        let named = self.benchmarks().into_iter();
+        named.filter_map(|ticker| Some((Benchmark::new(&ticker)?, market.bars(&ticker)?))).collect()
     }
 
     pub(crate) fn inputs<'a>(
         &self,
         core: &StrategyCore,
-        market: &'a Market,
+        others: &Others<'a>,
         history: &'a TickerHistory,
         calendar: &'a Calendar,
     ) -> Result<Inputs<'a>, SignalError> {
@@ -240,26 +272,22 @@ impl Rules {
             inputs =
                 inputs.with_feature(name.clone(), values.clone()).map_err(missing("universe features"))?;
         }
-        for (ticker, bars) in
-            market.benchmarks.iter().chain(market.tickers.iter().map(|(ticker, other)| (ticker, &other.bars)))
-        {
-            if let Some(benchmark) = Benchmark::new(ticker)
-                && self.expressions().any(|expression| expression.tickers().contains(&benchmark))
-            {
-                inputs = inputs.with_benchmark(benchmark, bars, adjustment);
-            }
+        for (ticker, bars) in others {
+            inputs = inputs.with_benchmark(ticker.clone(), bars, adjustment);
         }
         Ok(inputs)
     }
 
-    fn of_ticker(
+    /// One ticker's signals.
+    pub(crate) fn of_ticker(
         &self,
         core: &StrategyCore,
-        inputs: &Inputs<'_>,
+        others: &Others<'_>,
         history: &TickerHistory,
         calendar: &Calendar,
         prices: TradedPrices,
     ) -> Result<Signals, SignalError> {
+        let inputs = &self.inputs(core, others, history, calendar)?;
         let number = |field, value: Option<&Typed>, inputs: &Inputs<'_>| -> Result<Vec<f64>, SignalError> {
             match value {
                 None => Ok(Vec::new()),
@@ -276,14 +304,14 @@ impl Rules {
                 &made
             }
         };
-        let scales = Scales::new(history, prices);
+        let (bars, scales) = (&history.bars, Scales::new(&history.bars, prices));
         let range = |field, atr: Option<&Typed>| -> Result<Vec<f64>, SignalError> {
             let atr = number(field, atr, adjusted)?;
-            Ok(atr.iter().enumerate().map(|(row, atr)| atr * scales.of_adjusted_price(row)).collect())
+            Ok(atr.iter().enumerate().map(|(row, atr)| atr * scales.of_adjusted_price(bars, row)).collect())
         };
         let mut average_volume = number("costs.maxVolumeShare", Some(&self.volume), adjusted)?;
         for (row, volume) in average_volume.iter_mut().enumerate() {
-            *volume *= scales.of_adjusted_volume(row);
+            *volume *= scales.of_adjusted_volume(bars, row);
         }
         let mut rules = self.rules(inputs)?;
         let mut rule = |field| rules.remove(field).unwrap_or_default();
@@ -344,52 +372,40 @@ fn adjustment(core: &StrategyCore) -> Adjustment {
 }
 
 /// From forward-adjusted to traded units: raw ones, or those adjusted back from the end of the history.
-#[derive(Debug, Clone)]
-pub(crate) struct Scales<'a> {
-    split: &'a [f64],
-    dividend: &'a [f64],
-    prices: TradedPrices,
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scales {
+    /// The factors at the end of the whole history: of splits, and of splits and dividends; none for raw prices.
+    end: Option<(f64, f64)>,
 }
 
-impl<'a> Scales<'a> {
-    pub(crate) fn new(history: &'a TickerHistory, prices: TradedPrices) -> Self {
-        Self { split: history.bars.split_factor(), dividend: history.bars.dividend_factor(), prices }
-    }
-
-    fn factor(&self, row: usize) -> f64 {
-        self.split[row] * self.dividend[row]
-    }
-
-    fn row(&self, row: usize) -> usize {
-        match self.prices {
-            TradedPrices::Raw => row,
-            TradedPrices::Adjusted => self.split.len() - 1,
-        }
+impl Scales {
+    /// Of a whole history.
+    pub(crate) fn new(bars: &Bars, prices: TradedPrices) -> Self {
+        let end = || Some((*bars.split_factor().last()?, factor(bars, bars.len() - 1)));
+        Self { end: if prices == TradedPrices::Adjusted { end() } else { None } }
     }
 
     /// Times a forward-adjusted price: the traded one.
-    fn of_adjusted_price(&self, row: usize) -> f64 {
-        1.0 / self.factor(self.row(row))
+    fn of_adjusted_price(self, bars: &Bars, row: usize) -> f64 {
+        1.0 / self.end.map_or_else(|| factor(bars, row), |(_, end)| end)
     }
 
     /// Times a forward-adjusted volume: the traded one.
-    fn of_adjusted_volume(&self, row: usize) -> f64 {
-        self.split[self.row(row)]
+    fn of_adjusted_volume(self, bars: &Bars, row: usize) -> f64 {
+        self.end.map_or_else(|| bars.split_factor()[row], |(split, _)| split)
     }
 
     /// Times a raw price: the traded one.
-    pub(crate) fn price(&self, row: usize) -> f64 {
-        match self.prices {
-            TradedPrices::Raw => 1.0,
-            TradedPrices::Adjusted => self.factor(row) / self.factor(self.row(row)),
-        }
+    pub(crate) fn price(self, bars: &Bars, row: usize) -> f64 {
+        self.end.map_or(1.0, |(_, end)| factor(bars, row) / end)
     }
 
     /// Times a raw volume: the traded one.
-    pub(crate) fn volume(&self, row: usize) -> f64 {
-        match self.prices {
-            TradedPrices::Raw => 1.0,
-            TradedPrices::Adjusted => self.split[self.row(row)] / self.split[row],
-        }
+    pub(crate) fn volume(self, bars: &Bars, row: usize) -> f64 {
+        self.end.map_or(1.0, |(split, _)| split / bars.split_factor()[row])
     }
+}
+
+fn factor(bars: &Bars, row: usize) -> f64 {
+    bars.split_factor()[row] * bars.dividend_factor()[row]
 }

@@ -1,9 +1,10 @@
 //! From a market to the engine's slices, one for each bar of the calendar.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use ats_calendar::{Calendar, CalendarError, Interval, Session};
-use ats_columns::ActionKind as Kind;
+use ats_columns::{ActionKind as Kind, Bars};
 use ats_crds::Rebalance;
 use ats_crds::strategy::TradedPrices;
 use ats_pipeline::spec::StrategyCore;
@@ -38,11 +39,60 @@ pub enum SliceError {
     },
 }
 
-struct Line<'a> {
+/// A ticker's history with its signals: all of it, or the part that lies in some sessions.
+#[derive(Debug)]
+pub struct Line<'a> {
     ticker: Ticker,
-    history: &'a TickerHistory,
+    history: Cow<'a, TickerHistory>,
     signals: Signals,
-    scales: Scales<'a>,
+    scales: Scales,
+}
+
+impl<'a> Line<'a> {
+    /// A whole history.
+    fn whole(name: &str, history: &'a TickerHistory, signals: Signals, prices: TradedPrices) -> Self {
+        let scales = Scales::new(&history.bars, prices);
+        Self { ticker: Ticker::new(name), history: Cow::Borrowed(history), signals, scales }
+    }
+
+    /// Computes the signals of a ticker, and keeps those from `from` to `to` with their bars. `market` has the bars
+    /// that the rules read beside the ticker's own.
+    ///
+    /// # Errors
+    /// When the rules do not fit the features or the bars.
+    pub fn between(
+        core: &StrategyCore,
+        rules: &Rules,
+        market: &Market,
+        history: &TickerHistory,
+        calendar: &Calendar,
+        prices: TradedPrices,
+        (from, to): (Date, Date),
+    ) -> Result<Line<'static>, SliceError> {
+        let signals = rules.of_ticker(core, &rules.others(market), history, calendar, prices)?;
+        let session = history.bars.session();
+        let before = |date: Date| session.partition_point(|session| session.date() < date);
+        let rows = before(from)..session.partition_point(|session| session.date() <= to);
+        let part = TickerHistory {
+            bars: history.bars.rows(rows.clone()),
+            actions: history.actions.clone(),
+            features: BTreeMap::new(),
+            membership: history.membership.clone(),
+            scores: history.scores.get(rows.clone()).unwrap_or_default().to_vec(),
+        };
+        Ok(Line {
+            ticker: Ticker::new(history.bars.ticker()),
+            history: Cow::Owned(part),
+            signals: signals.rows(&rows),
+            scales: Scales::new(&history.bars, prices),
+        })
+    }
+
+    /// Its bars.
+    #[must_use]
+    pub fn bars(&self) -> &Bars {
+        &self.history.bars
+    }
 }
 
 /// Makes the slices of a span of sessions. The values of a slice depend on nothing after it, but for
@@ -65,11 +115,21 @@ impl<'a> Slices<'a> {
         prices: TradedPrices,
     ) -> Result<Self, SliceError> {
         let mut signals = Rules::new(core)?.evaluate(core, market, calendar, prices)?;
-        let mut lines = Vec::new();
+        let line = |(name, history): (&String, &'a TickerHistory)| {
+            Some(Line::whole(name, history, signals.remove(name)?, prices))
+        };
+        Self::of_lines(core, market.tickers.iter().filter_map(line).collect(), calendar, prices)
+    }
+
+    /// From lines in order of ticker.
+    pub fn of_lines(
+        core: &StrategyCore,
+        lines: Vec<Line<'a>>,
+        calendar: &'a Calendar,
+        prices: TradedPrices,
+    ) -> Result<Self, SliceError> {
         let mut actions: BTreeMap<Session, Vec<Action>> = BTreeMap::new();
-        for (name, history) in &market.tickers {
-            let Some(signals) = signals.remove(name) else { continue };
-            let ticker = Ticker::new(name);
+        for Line { ticker, history, .. } in &lines {
             // Adjusted prices hold the actions already.
             if prices == TradedPrices::Raw {
                 for action in history.actions.as_slice() {
@@ -80,14 +140,13 @@ impl<'a> Slices<'a> {
                             .map(|price| ActionKind::Dividend(Money::from_micros(price.micros()))),
                     };
                     let kind = kind.map_err(|source| SliceError::Number {
-                        ticker: name.clone(),
+                        ticker: ticker.to_string(),
                         session: session.date(),
                         source,
                     })?;
                     actions.entry(session).or_default().push(Action { ticker: ticker.clone(), kind });
                 }
             }
-            lines.push(Line { ticker, history, signals, scales: Scales::new(history, prices) });
         }
         Ok(Self { lines, actions, calendar, interval: core.interval, rebalance: core.rebalance })
     }
@@ -263,13 +322,13 @@ impl Line<'_> {
 
     fn bar(&self, session: Date, row: usize) -> Result<Bar, SliceError> {
         let bars = &self.history.bars;
-        let price = self.scales.price(row);
+        let price = self.scales.price(bars, row);
         Bar::from_f64(
             bars.open()[row] * price,
             bars.high()[row] * price,
             bars.low()[row] * price,
             bars.close()[row] * price,
-            bars.volume()[row] * self.scales.volume(row),
+            bars.volume()[row] * self.scales.volume(bars, row),
         )
         .map_err(|source| SliceError::Number { ticker: self.ticker.to_string(), session, source })
     }

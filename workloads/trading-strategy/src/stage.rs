@@ -7,9 +7,11 @@ use ats_pipeline::spec::BacktestSpec;
 use ats_pipeline::{Outcome, StageFile, StageSpec};
 use ats_store::{OutputFile, StageContext, StageError, UnitOutput, run_single};
 
-use crate::backtest::{self, BacktestError};
+use crate::backtest::{self, BacktestError, BacktestOutput};
 use crate::explain::Source;
-use crate::load::load;
+use crate::load::Opened;
+use crate::parts::{self, PART_BARS};
+use crate::signals::Rules;
 use crate::slices::SliceError;
 
 /// Runs stage `backtest`.
@@ -30,7 +32,6 @@ async fn compute(
     spec: Arc<BacktestSpec>,
     context: &StageContext,
 ) -> Result<UnitOutput, StageError> {
-    let loaded = load(file, &spec.core, spec.benchmark.as_deref(), context).await?;
     let calendar = Calendar::by_name(spec.core.calendar.as_str())
         .map_err(|error| StageError::bad_spec(error.to_string()))?;
     // Two strategies of one spec share the output, so the ids in it come from the key, not from a name.
@@ -39,11 +40,7 @@ async fn compute(
     let source = Source { spec: file.spec.clone(), inputs: file.inputs.clone() };
     let source =
         serde_json::to_vec_pretty(&source).map_err(|error| StageError::internal(error.to_string()))?;
-    let output = tokio::task::spawn_blocking(move || {
-        backtest::run(&spec, &loaded.market, calendar, &identity, &loaded.lineage)
-    })
-    .await
-    .map_err(|error| StageError::internal(error.to_string()))??;
+    let output = traded(file, spec, calendar, identity, context).await?;
     let files = output.files.into_iter().map(|file| OutputFile {
         name: file.name.to_owned(),
         bytes: file.bytes.into(),
@@ -57,6 +54,29 @@ async fn compute(
     unit.figures = output.figures;
     unit.notes = output.notes;
     Ok(unit)
+}
+
+/// Trades in memory, or part by part where there are too many bars for that; a search needs all of them many times.
+async fn traded(
+    file: &StageFile,
+    spec: Arc<BacktestSpec>,
+    calendar: &'static Calendar,
+    identity: String,
+    context: &StageContext,
+) -> Result<BacktestOutput, StageError> {
+    let rules = Rules::new(&spec.core)?;
+    let opened = Opened::open(file, &rules, context).await?;
+    if spec.search.is_none()
+        && let Some((outline, bars)) = opened.outline(calendar, spec.core.interval).await?
+        && bars > PART_BARS
+    {
+        let size = (&outline, bars, PART_BARS);
+        return parts::run(&spec, &opened, size, calendar, &identity, context).await;
+    }
+    let loaded = opened.whole(&rules, spec.benchmark.as_deref(), context.jobs).await?;
+    let run = move || backtest::run(&spec, &loaded.market, calendar, &identity, &loaded.lineage);
+    let ended = tokio::task::spawn_blocking(run).await;
+    Ok(ended.map_err(|error| StageError::internal(error.to_string()))??)
 }
 
 impl From<BacktestError> for StageError {

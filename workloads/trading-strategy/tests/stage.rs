@@ -4,11 +4,13 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use ats_calendar::Calendar;
 use ats_columns::column::{
     booleans_column, dates_column, floats_column, frame, strings_column, timestamps_column,
 };
-use ats_columns::{Actions, BarColumns, Bars, Column, write_parquet};
+use ats_columns::{Action, ActionKind, Actions, BarColumns, Bars, Column, write_parquet};
 use ats_crds::strategy::TradedPrices;
 use ats_pipeline::contract::{Owner, StageInput, VERSION};
 use ats_pipeline::manifest::UnitEntry;
@@ -17,6 +19,9 @@ use ats_pipeline::{
     Category, DatasetManifest, StageFile, StageKey, StageName, StageSpec, StoreLocation, UnitManifest,
 };
 use ats_store::{Settings, StageContext, Store};
+use ats_trading_strategy::load::{Opened, load};
+use ats_trading_strategy::signals::Rules;
+use ats_trading_strategy::{backtest, parts};
 use jiff::civil::date;
 use serde_json::json;
 
@@ -57,6 +62,31 @@ fn bars(ticker: &str, pace: usize) -> Bars {
     Bars::new(ticker, columns).unwrap()
 }
 
+/// A split and a dividend of B; C comes later and is delisted.
+fn eventful() -> Vec<(Bars, Vec<Action>)> {
+    let mut split = bars("B", 7).into_columns();
+    let ex_dates = [split.session[150].date(), split.session[200].date()];
+    for row in 150..ROWS {
+        for prices in [&mut split.open, &mut split.high, &mut split.low, &mut split.close] {
+            prices[row] /= 2.0;
+        }
+        split.volume[row] *= 2.0;
+        split.split_factor[row] = 2.0;
+    }
+    let factor = 1.0 / (1.0 - 0.5 / split.close[199]);
+    split.dividend_factor[200..].fill(factor);
+    let actions = [(ActionKind::Split, 2.0), (ActionKind::Dividend, 0.5)];
+    let actions = actions.into_iter().zip(ex_dates);
+    vec![
+        (bars("A", 5), Vec::new()),
+        (
+            Bars::new("B", split).unwrap(),
+            actions.map(|((kind, value), ex_date)| Action { ex_date, kind, value }).collect(),
+        ),
+        (bars("C", 11).rows(80..220), Vec::new()),
+    ]
+}
+
 impl World {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -73,8 +103,14 @@ impl World {
         for (name, bytes) in files {
             manifest.files.push(folder.put_file(name, bytes.into(), None).await.unwrap());
         }
+        self.finish(manifest).await
+    }
+
+    async fn finish(&self, manifest: UnitManifest) -> UnitEntry {
+        let UnitManifest { stage, key, unit, .. } = &manifest;
+        let (folder, key, unit) = (self.context.store.unit(*stage, *key), *key, unit.clone());
         let stored = folder.finish(&manifest).await.unwrap();
-        UnitEntry { unit: unit.to_owned(), key, digest: stored.digest, done: true }
+        UnitEntry { unit, key, digest: stored.digest, done: true }
     }
 
     async fn dataset(&self, stage: StageName, units: Vec<UnitEntry>) -> StageInput {
@@ -85,18 +121,28 @@ impl World {
 
     /// Bars, one time-series feature, one feature across tickers, a membership in which C has no focus.
     async fn universe(&self) -> StageInput {
+        let plain = TICKERS.iter().zip([5, 7, 11]).map(|(ticker, pace)| (bars(ticker, pace), Vec::new()));
+        self.universe_of(plain.collect()).await
+    }
+
+    async fn universe_of(&self, histories: Vec<(Bars, Vec<Action>)>) -> StageInput {
         let (mut acquired, mut featured) = (Vec::new(), Vec::new());
-        for (ticker, pace) in TICKERS.iter().zip([5, 7, 11]) {
-            let bars = bars(ticker, pace);
-            let actions = Actions::new(*ticker, Vec::new()).unwrap();
-            let files = vec![
-                ("bars.parquet", bars.to_parquet().unwrap()),
-                ("actions.parquet", actions.to_parquet().unwrap()),
-            ];
-            acquired.push(self.unit(StageName::Acquire, ticker, files).await);
+        for (bars, actions) in histories {
+            let (ticker, rows) = (bars.ticker(), bars.len());
+            let actions = Actions::new(ticker, actions).unwrap().to_parquet().unwrap();
+            let key = key(StageName::Acquire, ticker);
+            let folder = self.context.store.unit(StageName::Acquire, key);
+            let mut manifest = UnitManifest::done(StageName::Acquire, key, ticker);
+            let bytes = bars.to_parquet().unwrap().into();
+            manifest.files.push(folder.put_file("bars.parquet", bytes, Some(rows as u64)).await.unwrap());
+            manifest.files.push(folder.put_file("actions.parquet", actions.into(), None).await.unwrap());
+            let (first, last) = (bars.session()[0], bars.session()[rows - 1]);
+            manifest.notes.insert("firstSession".into(), first.to_string());
+            manifest.notes.insert("lastSession".into(), last.to_string());
+            acquired.push(self.finish(manifest).await);
             let swing: Vec<f64> = bars.close().iter().map(|price| price - 55.0).collect();
             let features = parquet(vec![
-                strings_column("ticker", &[*ticker; ROWS]),
+                strings_column("ticker", &vec![ticker; rows]),
                 timestamps_column("timestamp", bars.timestamp()),
                 floats_column("swing", &swing),
             ]);
@@ -286,4 +332,49 @@ async fn a_spec_that_cannot_be_is_refused_for_good() {
     let none = world.file(rules(), Vec::new());
     let error = ats_trading_strategy::run(&none, &world.context).await.unwrap_err();
     assert!(error.message.contains("publish"), "{error}");
+}
+
+#[tokio::test]
+async fn part_by_part_is_traded_what_is_traded_in_memory() {
+    let world = World::new();
+    let (universe, model) = (world.universe_of(eventful()).await, world.model().await);
+    let calendar = Calendar::xnys();
+    let mut of_model = rules();
+    of_model.signal = SignalSpec::Model { minimum_score: common::decimal("0"), exit_rank: 4 };
+    (of_model.sizing, of_model.rank_by) = (SizingSpec::EqualWeight, None);
+    let mut other = common::core("returns(close, 3) < returns(close@\"B\", 3) and swing < 1", "swing > 5");
+    other.features = rules().features;
+    let cases = [
+        (rules(), TradedPrices::Raw, None),
+        (rules(), TradedPrices::Adjusted, Some("C")),
+        (other, TradedPrices::Raw, Some("A")),
+        (of_model, TradedPrices::Raw, None),
+    ];
+    for (core, prices, benchmark) in cases {
+        let inputs = vec![universe.clone(), model.clone()];
+        let mut file = world.file(core, inputs);
+        let StageSpec::Backtest(spec) = &mut file.spec else { panic!() };
+        (spec.prices, spec.benchmark) = (prices, benchmark.map(str::to_owned));
+        spec.start = date(2019, 7, 5);
+        let spec = Arc::new(spec.clone());
+        let rules = Rules::new(&spec.core).unwrap();
+        let loaded = load(&file, &spec.core, spec.benchmark.as_deref(), &world.context).await.unwrap();
+        let whole = backtest::run(&spec, &loaded.market, calendar, "test", &loaded.lineage).unwrap();
+        assert!(whole.record.trades.len() > 3, "{}", whole.record.trades.len());
+
+        let opened = Opened::open(&file, &rules, &world.context).await.unwrap();
+        let (outline, bars) = opened.outline(calendar, spec.core.interval).await.unwrap().unwrap();
+        assert_eq!((&outline, bars), (&loaded.market.outline(), 740));
+        for most in [1, 50, 333, 10_000] {
+            let size = (&outline, bars, most);
+            let parted = parts::run(&spec, &opened, size, calendar, "test", &world.context).await.unwrap();
+            assert_eq!(parted.record, whole.record, "{most}");
+            assert_eq!(parted.files, whole.files, "{most}");
+            assert_eq!(
+                (parted.figures, parted.notes),
+                (whole.figures.clone(), whole.notes.clone()),
+                "{most}"
+            );
+        }
+    }
 }

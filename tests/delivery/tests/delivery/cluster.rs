@@ -35,13 +35,7 @@ async fn shared() {
     READY
         .get_or_init(async || {
             apply("deployment/kubernetes/cluster").await;
-            // By name: another test's, which have no condition yet, are an error to kubectl.
-            let ours = ["tradinguniverses", "modeltrainingjobs", "strategies"]
-                .map(|plural| format!("crd/{plural}.trading.ats.dev"));
-            let [universes, models, strategies] = ours.each_ref().map(String::as_str);
-            let wait =
-                ["wait", "--for=condition=Established", "--timeout=60s", universes, models, strategies];
-            kubectl(&wait).await;
+            cluster().await.definitions_served().await.unwrap();
         })
         .await;
 }
@@ -166,19 +160,16 @@ async fn every_manifest_passes_a_dry_run() {
     // Kinds of Argo CD, for what this repository gives to it.
     let argo = ats_test_cluster::argocd::command_line().unwrap().with_file_name("crds.yaml");
     kubectl(&["apply", "--server-side", "-f", argo.to_str().unwrap()]).await;
-    kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]).await;
+    cluster().await.definitions_served().await.unwrap();
     for name in ["ats-system", "argocd", "trading", "ats-development", "ats-staging", "ats-production"] {
         namespace(name).await;
     }
     let mut seen = 0;
     for file in ["config", "deployment"].into_iter().flat_map(|folder| files(folder, "kustomization.yaml")) {
         let folder = checkout().join(file.trim_end_matches("kustomization.yaml"));
-        // What several environments share names no namespace; it goes into one of theirs.
-        let place: &[&str] = match file.as_str() {
-            "deployment/kubernetes/base/kustomization.yaml" => &["-n", "ats-development"],
-            "deployment/kubernetes/ledger/kustomization.yaml" => &["-n", "trading"],
-            _ => &[],
-        };
+        // It names no namespace: it goes where its user has the strategies.
+        let is_ledger = file == "deployment/kubernetes/ledger/kustomization.yaml";
+        let place: &[&str] = if is_ledger { &["-n", "trading"] } else { &[] };
         dry_run(&[&["-k", folder.to_str().unwrap()], place].concat()).await;
         seen += 1;
     }

@@ -51,11 +51,7 @@ pub async fn install(cluster: &Cluster) -> Result<()> {
             .await?
             .success()?;
     }
-    cluster
-        .kubectl(["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"])
-        .await?
-        .success()?;
-    Ok(())
+    Ok(cluster.definitions_served().await?)
 }
 
 fn jobset_folder() -> Result<std::path::PathBuf> {

@@ -9,11 +9,13 @@ pub mod features;
 pub mod functions;
 pub mod made_up;
 pub mod pipeline;
+pub mod scale;
 pub mod training;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use ats_pipeline::StageName;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::Result;
@@ -75,6 +77,13 @@ pub enum Case {
         /// How many at once.
         jobs: usize,
     },
+    /// One stage from store to store.
+    Scale {
+        /// The bars.
+        size: Size,
+        /// The stage.
+        stage: StageName,
+    },
     /// One fit of a model over columns in a folder.
     Training {
         /// The model.
@@ -97,6 +106,7 @@ pub async fn run(case: &Case, folder: &Path) -> Result<serde_json::Value> {
         }
         Case::Features { size, jobs } => serde_json::to_value(features::case(folder, size, *jobs).await?)?,
         Case::Backtest { size, jobs } => serde_json::to_value(backtest::case(folder, size, *jobs).await?)?,
+        Case::Scale { size, stage } => serde_json::to_value(scale::case(folder, size, *stage).await?)?,
         Case::Training { model, rows, jobs } => {
             serde_json::to_value(training::memory(folder, model, *rows, *jobs)?)?
         }
@@ -109,7 +119,7 @@ pub async fn run(case: &Case, folder: &Path) -> Result<serde_json::Value> {
 /// When it fails; its words stand on standard error.
 pub fn spawn<T: DeserializeOwned>(case: &Case, folder: &Path) -> Result<T> {
     let jobs = match case {
-        Case::Prepare { .. } => 2,
+        Case::Prepare { .. } | Case::Scale { .. } => 2,
         Case::Features { jobs, .. } | Case::Backtest { jobs, .. } | Case::Training { jobs, .. } => *jobs,
     };
     let output = Command::new(std::env::current_exe()?)

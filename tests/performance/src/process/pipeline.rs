@@ -163,6 +163,7 @@ impl Pipeline {
         let file = self.file(stage);
         let outcome = match &file.spec {
             StageSpec::Acquire(_) => ats_data_acquisition::stage::run(&file, &self.context).await?,
+            StageSpec::Backtest(_) => ats_trading_strategy::stage::run(&file, &self.context).await?,
             _ => ats_feature_engineering::run(&file, &self.context).await?,
         };
         match outcome.digest {
@@ -170,6 +171,29 @@ impl Pipeline {
             _ => return Err(format!("stage {}: {}", stage.stage(), outcome.message).into()),
         }
         Ok(())
+    }
+
+    /// Runs a stage of the universe, or the backtest, after those before it, and remembers its output for the next
+    /// process.
+    ///
+    /// # Errors
+    /// When it fails, or an earlier one has no output.
+    pub async fn run_one(&mut self, name: StageName) -> Result<()> {
+        self.context.jobs = 2;
+        let stage = if name == StageName::Backtest { self.backtest()? } else { self.stage(name)? };
+        self.run(&stage).await?;
+        self.keep()
+    }
+
+    /// Bars of a ticker over the history.
+    ///
+    /// # Errors
+    /// When the calendar does not reach that far.
+    pub fn bars(&self) -> Result<usize> {
+        let calendar = Calendar::xnys();
+        let sessions = calendar.sessions(start(), self.end).iter();
+        let bars = sessions.map(|session| Ok(calendar.bar_starts(*session, self.universe.interval)?.len()));
+        bars.sum()
     }
 
     /// Removes what a stage has written: it will be computed again.
