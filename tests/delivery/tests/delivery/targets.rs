@@ -186,11 +186,12 @@ fn a_full_run_is_written_whatever_becomes_of_its_parts() {
     let path = |name: &str| folder.path().join(name).display().to_string();
     let program = ats_test_cluster::binary("ats-deployment-tools", "ats-delivery").unwrap();
     let (document, logs, program) = (path("document.md"), path("logs"), program.display().to_string());
-    let full = |parts: &[&str], results: &str| {
+    let full = |commit: &str, parts: &[&str], results: &str| {
         std::fs::write(&document, "# D\n\n## Last full run\nNone.\n\n## Next\nn\n").unwrap();
         let settings = [
             ("TEST_ALL_DOCUMENT", document.as_str()),
             ("TEST_ALL_FOLDER", logs.as_str()),
+            ("TEST_ALL_COMMIT", commit),
             ("DELIVERY", program.as_str()),
             ("BRANCH", "develop"),
             ("RESULTS", results),
@@ -198,13 +199,22 @@ fn a_full_run_is_written_whatever_becomes_of_its_parts() {
         let output = run(Command::new(".ci/test-all").args(parts), &settings);
         (output, std::fs::read_to_string(&document).unwrap())
     };
-    let (output, text) = full(&["ci-ok", "branch-name"], "success failure");
+    let (output, text) = full("0123", &["ci-ok", "branch-name"], "success failure");
     assert!(!output.status.success(), "{}", told(&output));
     assert!(text.contains("; one part failed.") && text.ends_with("\n\n## Next\nn\n"), "{text}");
     let row = |part: &str| text.lines().find(|line| line.starts_with(&format!("| {part} |"))).unwrap();
     assert!(row("ci-ok").starts_with("| ci-ok | FAILED | 0."), "{text}");
     assert!(row("ci-ok").contains("a job did not succeed"), "{text}");
     assert!(row("branch-name").starts_with("| branch-name | passed | 0."), "{text}");
-    let (output, text) = full(&["ci-ok"], "success");
+
+    // It goes on with what has not passed on this commit, and begins anew on another one.
+    let (output, text) = full("0123", &["branch-name", "ci-ok"], "success");
     assert!(output.status.success() && text.contains("; every part passed."), "{}{text}", told(&output));
+    assert!(told(&output).contains("==> branch-name has passed on this commit"), "{}", told(&output));
+    assert_eq!(text.matches("| ci-ok |").count() + text.matches("| branch-name |").count(), 2, "{text}");
+    for commit in ["4567", "4567-dirty", "4567-dirty"] {
+        let (output, text) = full(commit, &["ci-ok"], "success");
+        assert!(output.status.success() && !told(&output).contains("has passed on"), "{}", told(&output));
+        assert!(!text.contains("| branch-name |"), "{text}");
+    }
 }
