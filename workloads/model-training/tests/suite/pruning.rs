@@ -240,7 +240,7 @@ fn the_winner_is_that_of_the_whole_search_when_it_goes_on() {
     assert!(half.card.notes[0].starts_with("7 of 8 trials were pruned"), "{:?}", half.card.notes);
 
     // Every unit has its place: with more or fewer of them the stage says so.
-    for (pruning, units) in [(Some(pruning(2, 1)), units.clone()), (None, some)] {
+    for (pruning, units) in [(Some(pruning(2, 1)), units), (None, some)] {
         let error = selection(&matrix, &plan, &trials, pruning, units).unwrap_err().to_string();
         assert!(error.contains("not those of the folds of each trial"), "{error}");
     }
@@ -260,8 +260,8 @@ fn no_pruning_knows_a_later_bar() {
     let folds = plan.folds(&whole).unwrap();
     let before = run(&whole);
     let mut moved = false;
-    for fold in 0..5 {
-        let end = folds[fold].test[0].end;
+    for (fold, split) in folds.iter().enumerate().take(5) {
+        let end = split.test[0].end;
         let mut changed = market.clone();
         for bars in &mut changed {
             for t in end..bars.close.len() {
