@@ -15,7 +15,16 @@ pub(super) struct Memo<'e, 'i> {
     numbers: HashMap<&'e Number, Entry<Values<'i>>>,
     booleans: HashMap<&'e Boolean, Entry<Arc<Vec<Option<bool>>>>>,
     /// Outputs of functions that have several, with how many nodes read them.
-    outputs: HashMap<Several<'e>, Entry<Vec<Values<'i>>>>,
+    outputs: HashMap<Several<'e>, Outputs<'i>>,
+}
+
+/// The outputs of one call.
+#[derive(Default)]
+struct Outputs<'i> {
+    /// Nodes that read one of them.
+    entry: Entry<Vec<Values<'i>>>,
+    /// Places of those that are read.
+    read: Vec<usize>,
 }
 
 struct Entry<T> {
@@ -69,10 +78,11 @@ impl<'e, 'i> Memo<'e, 'i> {
             return;
         }
         if let Any::Number(number) = part {
-            if let Some((several, _)) = Several::of(number) {
-                let entry = self.outputs.entry(several).or_default();
-                entry.readers += 1;
-                if entry.readers > 1 {
+            if let Some((several, output)) = Several::of(number) {
+                let outputs = self.outputs.entry(several).or_default();
+                outputs.read.push(output);
+                outputs.entry.readers += 1;
+                if outputs.entry.readers > 1 {
                     return;
                 }
             }
@@ -106,13 +116,19 @@ impl<'e, 'i> Memo<'e, 'i> {
         }
     }
 
-    pub(super) fn outputs(&mut self, several: &Several<'e>) -> Option<Vec<Values<'i>>> {
-        self.outputs.get_mut(several)?.read()
+    /// Whether anyone reads an output of a call.
+    pub(super) fn is_read(&self, several: &Several<'e>, output: usize) -> bool {
+        self.outputs.get(several).is_none_or(|outputs| outputs.read.contains(&output))
     }
 
+    pub(super) fn outputs(&mut self, several: &Several<'e>) -> Option<Vec<Values<'i>>> {
+        self.outputs.get_mut(several)?.entry.read()
+    }
+
+    /// Keeps the outputs of a call; those that nobody reads may be anything.
     pub(super) fn keep_outputs(&mut self, several: &Several<'e>, values: &Vec<Values<'i>>) {
-        if let Some(entry) = self.outputs.get_mut(several) {
-            entry.keep(values);
+        if let Some(outputs) = self.outputs.get_mut(several) {
+            outputs.entry.keep(values);
         }
     }
 }

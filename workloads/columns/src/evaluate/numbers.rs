@@ -129,8 +129,10 @@ impl<'e, 'i> Evaluator<'e, 'i> {
         }
         // There is one: the caller names the nodes that have it.
         let Some(call) = Call::of(number) else { return Ok(Values::Constant(f64::NAN)) };
+        let read = |output: usize| several.is_none_or(|(several, _)| self.memo.is_read(&several, output));
+        let read: Vec<bool> = (0..call.outputs).map(read).collect();
         let mut outputs: Vec<Values<'i>> =
-            self.call(call)?.into_iter().map(|values| Values::Shared(Arc::new(values))).collect();
+            self.call(call, &read)?.into_iter().map(|values| Values::Shared(Arc::new(values))).collect();
         match several {
             Some((several, output)) => {
                 self.memo.keep_outputs(&several, &outputs);
@@ -140,8 +142,9 @@ impl<'e, 'i> Evaluator<'e, 'i> {
         }
     }
 
-    /// The outputs of a kernel, which begins anew with each segment; what is not finite is null.
-    fn call(&mut self, mut call: Call<'e>) -> Result<Vec<Vec<f64>>, EvaluateError> {
+    /// The outputs of a kernel, which begins anew with each segment; what is not finite is null. Of those that nobody
+    /// reads only a piece is ever held.
+    fn call(&mut self, mut call: Call<'e>, read: &[bool]) -> Result<Vec<Vec<f64>>, EvaluateError> {
         let rows = self.inputs.rows();
         let mut operands: Vec<Values<'i>> = Vec::with_capacity(call.operands.len());
         for operand in &call.operands {
@@ -157,7 +160,8 @@ impl<'e, 'i> Evaluator<'e, 'i> {
             });
         }
         let columns: Vec<Cow<'_, [f64]>> = operands.iter().map(|operand| operand.spread(rows)).collect();
-        let mut outputs = vec![Vec::with_capacity(rows); call.outputs];
+        let mut outputs: Vec<Vec<f64>> =
+            read.iter().map(|read| Vec::with_capacity(if *read { rows } else { PIECE.min(rows) })).collect();
         for segment in self.inputs.segments() {
             call.kernel.restart();
             let mut at = segment.start;
@@ -165,8 +169,12 @@ impl<'e, 'i> Evaluator<'e, 'i> {
                 let end = segment.end.min(at + PIECE);
                 let columns: Vec<&[f64]> = columns.iter().map(|column| &column[at..end]).collect();
                 call.kernel.fill(&columns, &mut outputs);
-                for output in &mut outputs {
-                    output[at..end].iter_mut().for_each(|value| *value = scalar::finite(*value));
+                for (output, read) in outputs.iter_mut().zip(read) {
+                    if *read {
+                        output[at..end].iter_mut().for_each(|value| *value = scalar::finite(*value));
+                    } else {
+                        output.clear();
+                    }
                 }
                 at = end;
             }

@@ -141,7 +141,7 @@ impl Kernel<3, 2> for Oscillator {
 
     fn fill(&mut self, columns: [&[f64]; 3], outputs: &mut [Vec<f64>; 2]) {
         let (rows, columns) = even(columns);
-        let filled = outputs[0].len();
+        let filled = outputs.each_ref().map(Vec::len);
         let [ks, ds] = outputs;
         let mut fast = [Vec::with_capacity(PIECE)];
         let mut slow = [Vec::with_capacity(PIECE)];
@@ -158,7 +158,7 @@ impl Kernel<3, 2> for Oscillator {
             at = end;
         }
         [*ds] = average;
-        for (k, d) in ks[filled..].iter_mut().zip(&ds[filled..]) {
+        for (k, d) in ks[filled[0]..].iter_mut().zip(&ds[filled[1]..]) {
             *k = if d.is_nan() { *d } else { *k };
         }
     }

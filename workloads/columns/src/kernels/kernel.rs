@@ -40,6 +40,13 @@ pub(crate) fn more(output: &mut Vec<f64>, rows: usize) -> &mut [f64] {
     &mut output[filled..]
 }
 
+/// As many more rows of an output as `values` has, which they are until they are replaced.
+pub(crate) fn copied<'a>(output: &'a mut Vec<f64>, values: &[f64]) -> &'a mut [f64] {
+    let filled = output.len();
+    output.extend_from_slice(values);
+    &mut output[filled..]
+}
+
 /// A kernel whose numbers of columns and outputs are known when the program runs.
 pub(crate) trait Function: Send {
     /// The outputs at the next row; both slices have the kernel's lengths.

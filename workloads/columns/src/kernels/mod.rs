@@ -18,6 +18,7 @@ pub mod moving;
 pub mod order;
 pub mod pairs;
 mod sliding;
+mod smoothing;
 pub mod statistics;
 pub mod volatility;
 pub mod volume;

@@ -1,7 +1,8 @@
 //! Moving averages and what is made of them.
 
-use super::kernel::{Kernel, Runs, column, columns, more};
+use super::kernel::{Kernel, Runs, column, columns, copied, more};
 use super::sliding::Trend;
+use super::smoothing::{GROUP, Smoothing};
 use super::statistics::{over, statistic};
 
 /// Simple moving average of `n` bars. First value at n-1.
@@ -12,65 +13,25 @@ pub fn sma(x: &[f64], n: usize) -> Vec<f64> {
 
 /// The state of an exponential moving average; its rows have no nulls.
 #[derive(Debug, Clone)]
-pub(crate) struct Ema {
-    n: usize,
-    k: f64,
-    seen: usize,
-    /// The sum of the first rows, then the average.
-    average: f64,
-}
-
-impl Ema {
-    fn new(n: usize) -> Self {
-        Self { n, k: 2.0 / (n as f64 + 1.0), seen: 0, average: 0.0 }
-    }
-
-    #[inline]
-    fn next(&mut self, x: f64) -> f64 {
-        if self.seen >= self.n {
-            self.average += (x - self.average) * self.k;
-            return if self.n == 0 { f64::NAN } else { self.average };
-        }
-        self.average = if self.seen == 0 { x } else { self.average + x };
-        self.seen += 1;
-        if self.seen < self.n {
-            return f64::NAN;
-        }
-        self.average /= self.n as f64;
-        self.average
-    }
-}
+pub(crate) struct Ema(Smoothing);
 
 impl Kernel<1> for Ema {
     #[inline]
     fn push(&mut self, [x]: [f64; 1]) -> [f64; 1] {
-        [self.next(x)]
+        [self.0.next(x)]
     }
 
     fn restart(&mut self) {
-        self.seen = 0;
+        self.0.restart();
     }
 
     fn fill(&mut self, [x]: [&[f64]; 1], [output]: &mut [Vec<f64>; 1]) {
-        let places = more(output, x.len());
-        let first = (self.n - self.seen).min(x.len());
-        for (place, x) in places.iter_mut().zip(&x[..first]) {
-            *place = self.next(*x);
-        }
-        if self.n == 0 {
-            return;
-        }
-        let (k, mut average) = (self.k, self.average);
-        for (place, x) in places.iter_mut().zip(x).skip(first) {
-            average += (x - average) * k;
-            *place = average;
-        }
-        self.average = average;
+        self.0.run(copied(output, x));
     }
 }
 
 pub(crate) fn ema_of(n: usize) -> Runs<Ema> {
-    Runs(Ema::new(n))
+    Runs(Ema(Smoothing::exponential(n)))
 }
 
 /// Exponential moving average: k = 2/(n+1), seeded with the mean of the first n values. First value at n-1.
@@ -83,7 +44,7 @@ pub fn ema(x: &[f64], n: usize) -> Vec<f64> {
 statistic!(LinearlyWeighted of Trend[1, 2], 1, |window, length| {
     let ([sum, placed], n) = (window.sums, length.n);
     // The weight of a row is n less how far it stands before the last one.
-    window.pivot[0] + (placed + (n - window.place) * sum) / (n * (n + 1.0) / 2.0)
+    window.pivot[0] + (placed + (n - window.place) * sum) * (2.0 / (n * (n + 1.0)))
 });
 
 /// Linearly weighted moving average: the newest bar has weight n, the oldest 1. First value at n-1.
@@ -104,12 +65,13 @@ pub struct Macd {
     pub histogram: Vec<f64>,
 }
 
-/// The states of the three averages of MACD.
+/// The states of the three averages of MACD. The line is how much farther the slow average lies behind the value than
+/// the fast one does, the histogram how far the signal lies behind the line.
 #[derive(Debug, Clone)]
 pub(crate) struct MacdState {
-    fast: Ema,
-    slow: Ema,
-    signal: Ema,
+    fast: Smoothing,
+    slow: Smoothing,
+    signal: Smoothing,
     /// Rows that the fast average leaves out, so that it starts with the slow one.
     skipped: usize,
     seen: usize,
@@ -118,20 +80,20 @@ pub(crate) struct MacdState {
 impl Kernel<1, 3> for MacdState {
     #[inline]
     fn push(&mut self, [x]: [f64; 1]) -> [f64; 3] {
-        let slow = self.slow.next(x);
+        let slow = self.slow.lag(x);
         if self.seen < self.skipped {
             self.seen += 1;
             return [f64::NAN; 3];
         }
-        let line = self.fast.next(x) - slow;
-        if self.slow.seen < self.slow.n {
+        let line = slow - self.fast.lag(x);
+        if !self.slow.complete() {
             return [f64::NAN; 3];
         }
-        let signal = self.signal.next(line);
-        if self.signal.seen < self.signal.n {
+        let histogram = self.signal.lag(line);
+        if !self.signal.complete() {
             return [f64::NAN; 3];
         }
-        [line, signal, line - signal]
+        [line, line - histogram, histogram]
     }
 
     fn restart(&mut self) {
@@ -143,32 +105,36 @@ impl Kernel<1, 3> for MacdState {
 
     fn fill(&mut self, [x]: [&[f64]; 1], outputs: &mut [Vec<f64>; 3]) {
         let [lines, signals, histograms] = outputs.each_mut().map(|output| more(output, x.len()));
-        let mut first = 0;
-        while first < x.len() && self.signal.seen < self.signal.n {
-            [lines[first], signals[first], histograms[first]] = self.push([x[first]]);
-            first += 1;
+        let mut at = 0;
+        while at < x.len() && !self.signal.begins() {
+            [lines[at], signals[at], histograms[at]] = self.push([x[at]]);
+            at += 1;
         }
-        // From here on three averages that do not wait for each other.
-        let (mut fast, mut slow, mut signal) = (self.fast.average, self.slow.average, self.signal.average);
-        let (k_fast, k_slow, k_signal) = (self.fast.k, self.slow.k, self.signal.k);
-        let places = lines.iter_mut().zip(signals).zip(histograms);
-        for (((line, signal_place), histogram), x) in places.zip(x).skip(first) {
-            fast += (x - fast) * k_fast;
-            slow += (x - slow) * k_slow;
-            *line = fast - slow;
-            signal += (*line - signal) * k_signal;
-            *signal_place = signal;
-            *histogram = *line - signal;
+        let (groups, rest) = x[at..].as_chunks();
+        let ([mut fast, mut slow, mut signal], end) =
+            ([self.fast, self.slow, self.signal], x.len() - rest.len());
+        let places = lines[at..end].as_chunks_mut::<GROUP>().0.iter_mut();
+        let places = places
+            .zip(signals[at..end].as_chunks_mut::<GROUP>().0)
+            .zip(histograms[at..end].as_chunks_mut::<GROUP>().0);
+        for (group, ((line, signal_place), histogram)) in groups.iter().zip(places) {
+            let (slow, fast) = (slow.lags(*group), fast.lags(*group));
+            *line = std::array::from_fn(|row| slow[row] - fast[row]);
+            *histogram = signal.lags(*line);
+            *signal_place = std::array::from_fn(|row| line[row] - histogram[row]);
         }
-        (self.fast.average, self.slow.average, self.signal.average) = (fast, slow, signal);
+        (self.fast, self.slow, self.signal) = (fast, slow, signal);
+        for at in end..x.len() {
+            [lines[at], signals[at], histograms[at]] = self.push([x[at]]);
+        }
     }
 }
 
 pub(crate) fn macd_of(fast: usize, slow: usize, signal: usize) -> Runs<MacdState> {
     Runs(MacdState {
-        fast: Ema::new(fast),
-        slow: Ema::new(slow),
-        signal: Ema::new(signal),
+        fast: Smoothing::exponential(fast),
+        slow: Smoothing::exponential(slow),
+        signal: Smoothing::exponential(signal).in_step(),
         skipped: slow.saturating_sub(fast),
         seen: 0,
     })

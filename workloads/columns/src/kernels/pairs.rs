@@ -14,7 +14,8 @@ statistic!(Correlation of Products[2, 5], 1, |window, length| {
 statistic!(Slope of Trend[1, 2], 1, |window, length| {
     let [sum, placed] = window.sums;
     let n = length.n;
-    divide(placed - (window.place - (n - 1.0) / 2.0) * sum, n * (n * n - 1.0) / 12.0)
+    // Null for n = 1: 0 times infinity.
+    (placed - (window.place - (n - 1.0) / 2.0) * sum) * (12.0 / (n * (n * n - 1.0)))
 });
 statistic!(Regression of Products[2, 5], 1, |window, length| {
     let (xx, _, xy) = central(window.sums, length.inverse);

@@ -4,15 +4,23 @@
 //! a prefix of the next, so that it needs the suffix summaries of the last complete block and one running prefix:
 //! three joins a row whatever n is (the scheme of van Herk 1992 and of Gil and Werman 1993 for extremes, used here
 //! for any summary). Unlike running sums, nothing is ever taken off again: rounding errors do not accumulate, and a
-//! value that left the window leaves no trace.
+//! value that left the window leaves no trace. Windows of a few rows are joined outright.
 //!
 //! Every window contains the first row of the block in which it ends: its *pivot*. Sums of powers are taken of
 //! deviations from it, which makes a join an addition and costs no accuracy: no member of n values lies further from
 //! their mean than sqrt(n - 1) deviations (Samuelson 1968), so what cancels in the end is bounded by n roundings,
 //! whatever the level of the values is.
 
+use std::array::from_fn;
 use std::fmt::Debug;
 use std::marker::PhantomData;
+
+/// Windows of at most so many rows are joined outright, oldest row first and the pivot: as many joins as rows, but
+/// those of many windows at once.
+const SHORT: usize = 4;
+
+/// How many short windows are computed at a time, so that their sums stay in the first cache.
+const SHORT_PIECE: usize = 512;
 
 /// What rows of C numbers are summarised to: K numbers, each joined by itself.
 pub(crate) trait Summary<const C: usize, const K: usize>: Send + Debug {
@@ -36,7 +44,8 @@ pub(crate) struct Window<const C: usize, const K: usize> {
 #[derive(Debug, Clone)]
 pub(crate) struct Slide<S, const C: usize, const K: usize> {
     n: usize,
-    /// Columns of the block that is not complete yet, the pivot first, or of that just completed.
+    /// Columns of the block that is not complete yet, the pivot first, or of that just completed. Of a short window its
+    /// rows but the last one.
     block: [Vec<f64>; C],
     /// Summaries of the ends of the block before, by the pivot of `block`: at place p that of its last n - 1 - p rows.
     /// Nothing when there is no block before.
@@ -53,10 +62,10 @@ impl<S: Summary<C, K>, const C: usize, const K: usize> Slide<S, C, K> {
     pub(crate) fn new(n: usize) -> Self {
         Self {
             n,
-            block: std::array::from_fn(|_| Vec::new()),
-            suffixes: std::array::from_fn(|_| Vec::new()),
+            block: from_fn(|_| Vec::new()),
+            suffixes: from_fn(|_| Vec::new()),
             prefix: [S::NOTHING; K],
-            prefixes: std::array::from_fn(|_| Vec::new()),
+            prefixes: from_fn(|_| Vec::new()),
             summary: PhantomData,
         }
     }
@@ -70,8 +79,8 @@ impl<S: Summary<C, K>, const C: usize, const K: usize> Slide<S, C, K> {
     /// The last n rows up to this one, once there are as many.
     #[inline]
     pub(crate) fn push(&mut self, row: [f64; C]) -> Option<Window<C, K>> {
-        if self.n == 0 {
-            return None;
+        if self.n <= SHORT {
+            return self.push_short(row);
         }
         let begun = self.begun();
         if begun == 0 {
@@ -88,7 +97,7 @@ impl<S: Summary<C, K>, const C: usize, const K: usize> Slide<S, C, K> {
         if self.suffixes[0].is_empty() && begun + 1 < self.n {
             return None;
         }
-        let suffix = std::array::from_fn(|k| self.suffixes[k].get(begun).copied().unwrap_or(S::NOTHING));
+        let suffix = from_fn(|k| self.suffixes[k].get(begun).copied().unwrap_or(S::NOTHING));
         Some(Window { sums: joined::<S, C, K>(suffix, self.prefix), pivot, place })
     }
 
@@ -101,12 +110,15 @@ impl<S: Summary<C, K>, const C: usize, const K: usize> Slide<S, C, K> {
         mut outputs: [&mut [f64]; M],
         value: impl Fn(Window<C, K>) -> [f64; M],
     ) {
+        if self.n <= SHORT {
+            return self.fill_short(columns, outputs, value);
+        }
         let (n, rows) = (self.n, columns[0].len());
         let mut begun = self.begun();
         // Where in `columns` the block begins, once one does.
         let mut first = None;
         let mut at = 0;
-        while at < rows && n > 0 {
+        while at < rows {
             if begun == 0 {
                 let pivot = columns.map(|column| column[at]);
                 let before = match first {
@@ -137,6 +149,86 @@ impl<S: Summary<C, K>, const C: usize, const K: usize> Slide<S, C, K> {
                 block.clear();
                 block.extend_from_slice(&column[first..]);
             }
+        }
+    }
+
+    /// [`push`](Self::push) of a short window.
+    #[inline]
+    fn push_short(&mut self, row: [f64; C]) -> Option<Window<C, K>> {
+        if self.n == 0 {
+            return None;
+        }
+        for (column, value) in self.block.iter_mut().zip(row) {
+            column.push(value);
+        }
+        if self.block[0].len() < self.n {
+            return None;
+        }
+        let pivot = self.block.each_ref().map(|column| column[0]);
+        let mut sums = [S::NOTHING; K];
+        for place in 0..self.n {
+            let row = self.block.each_ref().map(|column| column[place]);
+            sums = joined::<S, C, K>(sums, S::one(row, pivot, place as f64));
+        }
+        for column in &mut self.block {
+            column.remove(0);
+        }
+        Some(Window { sums, pivot, place: (self.n - 1) as f64 })
+    }
+
+    /// [`fill`](Self::fill) of a short window.
+    #[inline(always)]
+    fn fill_short<const M: usize>(
+        &mut self,
+        columns: [&[f64]; C],
+        mut outputs: [&mut [f64]; M],
+        value: impl Fn(Window<C, K>) -> [f64; M],
+    ) {
+        let (n, rows) = (self.n, columns[0].len());
+        // These windows began in what came before.
+        for row in 0..rows.min(n.saturating_sub(1)) {
+            if let Some(window) = self.push_short(columns.map(|column| column[row])) {
+                for (output, value) in outputs.iter_mut().zip(value(window)) {
+                    output[row] = value;
+                }
+            }
+        }
+        if n == 0 || rows < n {
+            return;
+        }
+        for sums in &mut self.prefixes {
+            sums.resize(SHORT_PIECE, S::NOTHING);
+        }
+        let mut oldest = 0;
+        while oldest + n <= rows {
+            let windows = SHORT_PIECE.min(rows + 1 - n - oldest);
+            let sums = self.prefixes.each_mut().map(|sums| &mut sums[..windows]);
+            let pivots = columns.map(|column| &column[oldest..oldest + windows]);
+            for place in 0..n {
+                let here = columns.map(|column| &column[oldest + place..oldest + place + windows]);
+                for row in 0..windows {
+                    let before = if place == 0 { [S::NOTHING; K] } else { from_fn(|k| sums[k][row]) };
+                    let one = S::one(here.map(|c| c[row]), pivots.map(|c| c[row]), place as f64);
+                    let joined = joined::<S, C, K>(before, one);
+                    for k in 0..K {
+                        sums[k][row] = joined[k];
+                    }
+                }
+            }
+            let first = oldest + n - 1;
+            let outputs = outputs.each_mut().map(|output| &mut output[first..first + windows]);
+            for row in 0..windows {
+                let sums = from_fn(|k| sums[k][row]);
+                let values = value(Window { sums, pivot: pivots.map(|c| c[row]), place: (n - 1) as f64 });
+                for m in 0..M {
+                    outputs[m][row] = values[m];
+                }
+            }
+            oldest += windows;
+        }
+        for (block, column) in self.block.iter_mut().zip(columns) {
+            block.clear();
+            block.extend_from_slice(&column[rows + 1 - n..]);
         }
     }
 
@@ -181,7 +273,7 @@ impl<S: Summary<C, K>, const C: usize, const K: usize> Slide<S, C, K> {
         let outputs = outputs.each_mut().map(|output| &mut output[..rows]);
         let prefixes = prefixes.each_ref().map(|prefixes| &prefixes[..rows]);
         for row in 0..rows {
-            let sums = std::array::from_fn(|k| S::join(suffixes[k][row], prefixes[k][row]));
+            let sums = from_fn(|k| S::join(suffixes[k][row], prefixes[k][row]));
             let values = value(Window { sums, pivot, place: (begun + row) as f64 });
             for m in 0..M {
                 outputs[m][row] = values[m];
@@ -229,7 +321,7 @@ fn begin<S: Summary<C, K>, const C: usize, const K: usize>(
 
 #[inline(always)]
 fn joined<S: Summary<C, K>, const C: usize, const K: usize>(earlier: [f64; K], later: [f64; K]) -> [f64; K] {
-    std::array::from_fn(|k| S::join(earlier[k], later[k]))
+    from_fn(|k| S::join(earlier[k], later[k]))
 }
 
 /// The sum.
@@ -297,7 +389,7 @@ impl<const K: usize> Summary<1, K> for Powers {
     fn one([row]: [f64; 1], [pivot]: [f64; 1], _: f64) -> [f64; K] {
         let deviation = row - pivot;
         let mut power = 1.0;
-        std::array::from_fn(|_| {
+        from_fn(|_| {
             power *= deviation;
             power
         })
@@ -371,26 +463,26 @@ mod tests {
 
     #[test]
     fn every_window_is_seen_once() {
-        let x: Vec<f64> = (1..=9).map(f64::from).collect();
-        for n in 1..=10 {
+        let x: Vec<f64> = (1..=29).map(f64::from).collect();
+        for n in 1..=20 {
             let mut expected = vec![None; (n - 1).min(x.len())];
             expected.extend(x.windows(n).map(|window| Some([window.iter().sum::<f64>()])));
             assert_eq!(rows::<Sum, 1>(&x, n), expected, "n = {n}");
             let highest: Vec<_> = rows::<Highest, 1>(&x, n).into_iter().flatten().collect();
             assert_eq!(highest, x.windows(n).map(|window| [window[n - 1]]).collect::<Vec<_>>(), "n = {n}");
         }
-        assert_eq!(rows::<Sum, 1>(&x, 0), [None; 9]);
+        assert_eq!(rows::<Sum, 1>(&x, 0), [None; 29]);
     }
 
     #[test]
     fn places_count_from_the_pivot() {
-        let mut slide = Slide::<Trend, 1, 2>::new(4);
-        let found = (0..11).filter_map(|row| slide.push([f64::from(row)]));
-        for (last, window) in (3..).zip(found) {
-            let pivot = 4.0 * f64::from(last / 4);
+        let mut slide = Slide::<Trend, 1, 2>::new(10);
+        let found = (0..31).filter_map(|row| slide.push([f64::from(row)]));
+        for (last, window) in (9..).zip(found) {
+            let pivot = 10.0 * f64::from(last / 10);
             assert_eq!((window.pivot, window.place), ([pivot], f64::from(last) - pivot));
             // Each row stands as far behind the pivot as its value is above the pivot's.
-            let expected: f64 = (last - 3..=last).map(|row| (f64::from(row) - pivot).powi(2)).sum();
+            let expected: f64 = (last - 9..=last).map(|row| (f64::from(row) - pivot).powi(2)).sum();
             assert_eq!(window.sums[1], expected, "row {last}");
         }
     }
@@ -399,12 +491,12 @@ mod tests {
     #[test]
     fn columns_give_what_rows_do() {
         let x: Vec<f64> = (0..200).map(|row| f64::from(row * row % 37) + 0.1).collect();
-        for n in [0, 1, 2, 3, 7, 50, 250] {
+        for n in [0, 1, 2, 3, 4, 5, 7, 50, 250] {
             let expected: Vec<_> =
                 rows::<Powers, 4>(&x, n).iter().map(|sums| sums.map(|sums| sums.map(f64::to_bits))).collect();
             for cuts in [vec![0, 200], vec![0, 1, 2, 60, 61, 130, 200], vec![0, 14, 28, 50, 150, 200]] {
                 let mut slide = Slide::<Powers, 1, 4>::new(n);
-                let mut found: [Vec<f64>; 4] = std::array::from_fn(|_| vec![f64::NAN; x.len()]);
+                let mut found: [Vec<f64>; 4] = from_fn(|_| vec![f64::NAN; x.len()]);
                 for cut in cuts.windows(2) {
                     let outputs = found.each_mut().map(|output| &mut output[cut[0]..cut[1]]);
                     slide.fill([&x[cut[0]..cut[1]]], outputs, |window| window.sums);
@@ -442,7 +534,7 @@ mod tests {
 
     #[test]
     fn a_row_costs_three_joins_whatever_the_period() {
-        for n in [1, 2, 21, 252, 5000] {
+        for n in [1, 2, 9, 21, 252, 5000] {
             JOINS.set(0);
             let mut slide = Slide::<Counted, 1, 1>::new(n);
             for row in 0..20_000 {
@@ -461,5 +553,8 @@ mod tests {
         assert_eq!((sums[7], sums[11]), (Some([0.4]), Some([0.4])));
         let powers = rows::<Powers, 2>(&x, 4);
         assert_eq!((powers[7], powers[11]), (Some([0.0; 2]), Some([0.0; 2])));
+        x.resize(40, 0.1);
+        let powers = rows::<Powers, 2>(&x, 10);
+        assert_eq!((powers[13], powers[39]), (Some([0.0; 2]), Some([0.0; 2])));
     }
 }

@@ -1,59 +1,14 @@
 //! Functions smoothed in Wilder's way: RSI, ATR, ADX.
 
 use super::kernel::{Kernel, Runs, column, even, more};
-
-/// Wilder's average of n values: the mean of the first n, then (n - 1) parts of itself and one of the value.
-#[derive(Debug, Clone, Copy)]
-struct Average {
-    n: usize,
-    inverse: f64,
-    /// Values so far, counted up to n.
-    seen: usize,
-    /// The sum of the first values, then the average.
-    value: f64,
-}
-
-impl Average {
-    fn new(n: usize) -> Self {
-        Self { n, inverse: 1.0 / n as f64, seen: 0, value: 0.0 }
-    }
-
-    /// Whether there is an average.
-    #[inline(always)]
-    fn complete(&self) -> bool {
-        self.seen == self.n
-    }
-
-    #[inline(always)]
-    fn next(&mut self, value: f64) {
-        if self.complete() {
-            self.go_on(value);
-            return;
-        }
-        self.value += value;
-        self.seen += 1;
-        if self.complete() {
-            self.value /= self.n as f64;
-        }
-    }
-
-    /// [`next`](Self::next) once there is an average.
-    #[inline(always)]
-    fn go_on(&mut self, value: f64) {
-        self.value += (value - self.value) * self.inverse;
-    }
-
-    fn restart(&mut self) {
-        (self.seen, self.value) = (0, 0.0);
-    }
-}
+use super::smoothing::{GROUP, Smoothing};
 
 /// The state of a relative strength index; its rows have no nulls.
 #[derive(Debug, Clone)]
 pub(crate) struct Rsi {
     before: f64,
-    gain: Average,
-    loss: Average,
+    gain: Smoothing,
+    loss: Smoothing,
 }
 
 impl Rsi {
@@ -78,9 +33,8 @@ impl Kernel<1> for Rsi {
             return [f64::NAN];
         }
         let [up, down] = Self::parts(change);
-        self.gain.next(up);
-        self.loss.next(down);
-        [if self.gain.complete() { Self::index(self.gain.value, self.loss.value) } else { f64::NAN }]
+        let (gain, loss) = (self.gain.next(up), self.loss.next(down));
+        [if self.gain.complete() { Self::index(gain, loss) } else { f64::NAN }]
     }
 
     fn restart(&mut self) {
@@ -92,26 +46,32 @@ impl Kernel<1> for Rsi {
     fn fill(&mut self, [x]: [&[f64]; 1], [output]: &mut [Vec<f64>; 1]) {
         let places = more(output, x.len());
         let mut at = 0;
-        while at < x.len() && (at == 0 || !self.gain.complete()) {
+        while at < x.len() && (at == 0 || !self.gain.begins()) {
             [places[at]] = self.push([x[at]]);
             at += 1;
         }
         if at == x.len() {
             return;
         }
+        let (groups, _) = places[at..].as_chunks_mut::<GROUP>();
         let (mut gain, mut loss) = (self.gain, self.loss);
-        for ((place, now), before) in places[at..].iter_mut().zip(&x[at..]).zip(&x[at - 1..]) {
-            let [up, down] = Self::parts(now - before);
-            gain.go_on(up);
-            loss.go_on(down);
-            *place = Self::index(gain.value, loss.value);
+        let end = at + GROUP * groups.len();
+        for (place, x) in groups.iter_mut().zip(x[at - 1..].windows(GROUP + 1).step_by(GROUP)) {
+            let parts: [[f64; 2]; GROUP] = std::array::from_fn(|row| Self::parts(x[row + 1] - x[row]));
+            let (gains, losses) =
+                (gain.group(parts.map(|[up, _]| up)), loss.group(parts.map(|[_, down]| down)));
+            *place = std::array::from_fn(|row| Self::index(gains[row], losses[row]));
         }
-        (self.gain, self.loss, self.before) = (gain, loss, x[x.len() - 1]);
+        (self.gain, self.loss) = (gain, loss);
+        self.before = x[end - 1];
+        for at in end..x.len() {
+            [places[at]] = self.push([x[at]]);
+        }
     }
 }
 
 pub(crate) fn rsi_of(n: usize) -> Runs<Rsi> {
-    Runs(Rsi { before: f64::NAN, gain: Average::new(n), loss: Average::new(n) })
+    Runs(Rsi { before: f64::NAN, gain: Smoothing::wilder(n), loss: Smoothing::wilder(n) })
 }
 
 /// Relative strength index (TA-Lib `RSI`): Wilder's averages of gains and losses, seeded with the means of the
@@ -132,7 +92,7 @@ fn true_range(high: f64, low: f64, close_before: f64) -> f64 {
 #[derive(Debug, Clone)]
 pub(crate) struct Atr {
     before: f64,
-    average: Average,
+    average: Smoothing,
 }
 
 impl Kernel<3> for Atr {
@@ -142,8 +102,7 @@ impl Kernel<3> for Atr {
         if before.is_nan() {
             return [f64::NAN];
         }
-        self.average.next(true_range(high, low, before));
-        [if self.average.complete() { self.average.value } else { f64::NAN }]
+        [self.average.next(true_range(high, low, before))]
     }
 
     fn restart(&mut self) {
@@ -162,18 +121,19 @@ impl Kernel<3> for Atr {
         if at == rows {
             return;
         }
-        let mut average = self.average;
-        let bars = high[at..].iter().zip(&low[at..]).zip(&close[at - 1..]);
-        for (place, ((high, low), before)) in places[at..].iter_mut().zip(bars) {
-            average.go_on(true_range(*high, *low, *before));
-            *place = average.value;
+        let places = &mut places[at..];
+        for (place, ((high, low), before)) in
+            places.iter_mut().zip(high[at..].iter().zip(&low[at..]).zip(&close[at - 1..]))
+        {
+            *place = true_range(*high, *low, *before);
         }
-        (self.average, self.before) = (average, close[rows - 1]);
+        self.average.run(places);
+        self.before = close[rows - 1];
     }
 }
 
 pub(crate) fn atr_of(n: usize) -> Runs<Atr> {
-    Runs(Atr { before: f64::NAN, average: Average::new(n) })
+    Runs(Atr { before: f64::NAN, average: Smoothing::wilder(n) })
 }
 
 /// Average true range (TA-Lib `ATR`): true range from bar 1, seeded with its mean over bars 1..=n (n at least 1),
@@ -189,7 +149,9 @@ pub(crate) struct Adx {
     /// High, low and close of the row before.
     before: [f64; 3],
     movement: Movement,
-    index: Average,
+    index: Smoothing,
+    /// The value at the row before.
+    last: f64,
 }
 
 /// Sums of movements up and down and of ranges.
@@ -240,12 +202,12 @@ impl Kernel<3> for Adx {
         if movement.seen < movement.n {
             return [f64::NAN];
         }
-        match movement.index() {
+        self.last = match movement.index() {
             Some(index) => self.index.next(index),
-            None if self.index.complete() => {}
+            None if self.index.complete() => self.last,
             None => self.index.next(0.0),
-        }
-        [if self.index.complete() { self.index.value } else { f64::NAN }]
+        };
+        [self.last]
     }
 
     fn restart(&mut self) {
@@ -266,25 +228,25 @@ impl Kernel<3> for Adx {
         if at == rows {
             return;
         }
-        let (mut movement, mut average) = (self.movement, self.index);
+        let (mut movement, mut average, mut last) = (self.movement, self.index, self.last);
         let bars = high[at..].iter().zip(&low[at..]);
         let previous = high[at - 1..].iter().zip(&low[at - 1..]).zip(&close[at - 1..]);
         for (place, (bar, before)) in places[at..].iter_mut().zip(bars.zip(previous)) {
             let ((high, low), ((high_before, low_before), close)) = (bar, before);
             movement.next(false, [*high, *low, *close], [*high_before, *low_before]);
             if let Some(index) = movement.index() {
-                average.go_on(index);
+                last = average.next(index);
             }
-            *place = average.value;
+            *place = last;
         }
-        (self.movement, self.index) = (movement, average);
+        (self.movement, self.index, self.last) = (movement, average, last);
         self.before = [high[rows - 1], low[rows - 1], close[rows - 1]];
     }
 }
 
 pub(crate) fn adx_of(n: usize) -> Runs<Adx> {
     let movement = Movement { n, inverse: 1.0 / n as f64, seen: 0, plus: 0.0, minus: 0.0, range: 0.0 };
-    Runs(Adx { before: [f64::NAN; 3], movement, index: Average::new(n) })
+    Runs(Adx { before: [f64::NAN; 3], movement, index: Smoothing::wilder(n), last: f64::NAN })
 }
 
 /// Average directional index (TA-Lib `ADX`), `n` at least 2.

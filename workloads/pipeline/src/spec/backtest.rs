@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use super::SearchSpec;
 
 /// Raised when stage `backtest` may give another output for the same spec.
-pub const REVISION: u32 = 5;
+pub const REVISION: u32 = 6;
 /// Raised when stage `trade` may decide otherwise for the same spec.
-pub const TRADE_REVISION: u32 = 3;
+pub const TRADE_REVISION: u32 = 4;
 
 /// A backtest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use ats_crds::universe::{Adjustment, CalendarName};
 use serde::{Deserialize, Serialize};
 
 /// Raised when the stage may give another output for the same spec.
-pub const REVISION: u32 = 2;
+pub const REVISION: u32 = 3;
 
 /// A column and its formula in canonical form.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

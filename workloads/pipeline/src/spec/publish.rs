@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::features::NamedExpression;
 
 /// Raised when the stage may give another output for the same spec.
-pub const REVISION: u32 = 2;
+pub const REVISION: u32 = 3;
 
 /// What makes a dataset of the tickers' bars and features.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
