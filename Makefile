@@ -37,7 +37,7 @@ run: toolchain ## The quickstart: universe, models and strategies of config/samp
 
 .PHONY: test
 test: toolchain cluster-tools delivery-tools argocd-tools references format lint build clippy drift policy deny unused ## Everything that proves the software: unit, property, integration and system tests.
-	@echo '==> tests' && ATS_TEST_PREBUILT=1 cargo test --locked --workspace --no-fail-fast
+	@echo '==> tests' && .ci/tests
 
 # What `make test-all` is made of, in this order.
 FULL := test coverage soak gate-proof double-build
