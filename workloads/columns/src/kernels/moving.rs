@@ -1,7 +1,7 @@
 //! Moving averages and what is made of them.
 
 use super::kernel::{Kernel, Runs, column, columns, copied, more};
-use super::sliding::Trend;
+use super::sliding::Ramp;
 use super::smoothing::{GROUP, Smoothing};
 use super::statistics::{over, statistic};
 
@@ -41,10 +41,8 @@ pub fn ema(x: &[f64], n: usize) -> Vec<f64> {
     column(ema_of(n), [x])
 }
 
-statistic!(LinearlyWeighted of Trend[1, 2], 1, |window, length| {
-    let ([sum, placed], n) = (window.sums, length.n);
-    // The weight of a row is n less how far it stands before the last one.
-    window.pivot[0] + (placed + (n - window.place) * sum) * (2.0 / (n * (n + 1.0)))
+statistic!(LinearlyWeighted of Ramp[1, 2], 1, |window, length| {
+    window.pivot[0] + window.sums[1] * (2.0 / (length.n * (length.n + 1.0)))
 });
 
 /// Linearly weighted moving average: the newest bar has weight n, the oldest 1. First value at n-1.

@@ -2,7 +2,7 @@
 
 use super::change::{Comparison, Returns};
 use super::kernel::{Of, Term, column};
-use super::sliding::{Products, Trend, central};
+use super::sliding::{Products, Ramp, central};
 use super::statistics::{Over, over, statistic};
 use super::{divide, sqrt};
 
@@ -11,11 +11,10 @@ statistic!(Correlation of Products[2, 5], 1, |window, length| {
     let (xx, yy, xy) = central(window.sums, length.inverse);
     divide(xy, sqrt(xx) * sqrt(yy)).clamp(-1.0, 1.0)
 });
-statistic!(Slope of Trend[1, 2], 1, |window, length| {
-    let [sum, placed] = window.sums;
-    let n = length.n;
+statistic!(Slope of Ramp[1, 2], 1, |window, length| {
+    let ([sum, weighted], n) = (window.sums, length.n);
     // Null for n = 1: 0 times infinity.
-    (placed - (window.place - (n - 1.0) / 2.0) * sum) * (12.0 / (n * (n * n - 1.0)))
+    (weighted - 0.5 * (n + 1.0) * sum) * (12.0 / (n * (n * n - 1.0)))
 });
 statistic!(Regression of Products[2, 5], 1, |window, length| {
     let (xx, _, xy) = central(window.sums, length.inverse);

@@ -22,22 +22,44 @@ const SHORT: usize = 4;
 /// How many short windows are computed at a time, so that their sums stay in the first cache.
 const SHORT_PIECE: usize = 512;
 
-/// What rows of C numbers are summarised to: K numbers, each joined by itself.
+/// What rows of C numbers are summarised to: K numbers.
 pub(crate) trait Summary<const C: usize, const K: usize>: Send + Debug {
     /// The summary of no row.
     const NOTHING: f64;
-    /// The summary of one row, which stands `place` rows behind the window's pivot (before it: negative).
-    fn one(row: [f64; C], pivot: [f64; C], place: f64) -> [f64; K];
+    /// The summary of one row, given the window's pivot.
+    fn one(row: [f64; C], pivot: [f64; C]) -> [f64; K];
     /// A number of earlier rows joined with that of the rows behind them.
     fn join(earlier: f64, later: f64) -> f64;
+
+    /// Rows joined with the one behind them.
+    #[inline(always)]
+    fn after(earlier: [f64; K], row: [f64; C], pivot: [f64; C]) -> [f64; K] {
+        joined(Self::join, earlier, Self::one(row, pivot))
+    }
+
+    /// Rows joined with the one before them.
+    #[inline(always)]
+    fn before(row: [f64; C], pivot: [f64; C], later: [f64; K]) -> [f64; K] {
+        joined(Self::join, Self::one(row, pivot), later)
+    }
+
+    /// The rows of a window of `n` before its pivot joined with those from there on.
+    #[inline(always)]
+    fn window(earlier: [f64; K], later: [f64; K], _n: f64) -> [f64; K] {
+        joined(Self::join, earlier, later)
+    }
 }
 
-/// A complete window: its summary, its pivot, and how many rows its last row stands behind that.
+#[inline(always)]
+fn joined<const K: usize>(join: impl Fn(f64, f64) -> f64, earlier: [f64; K], later: [f64; K]) -> [f64; K] {
+    from_fn(|k| join(earlier[k], later[k]))
+}
+
+/// A complete window: its summary and its pivot.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Window<const C: usize, const K: usize> {
     pub(crate) sums: [f64; K],
     pub(crate) pivot: [f64; C],
-    pub(crate) place: f64,
 }
 
 /// The summaries of the last n rows, one row at a time or many.
@@ -92,13 +114,13 @@ impl<S: Summary<C, K>, const C: usize, const K: usize> Slide<S, C, K> {
         for (column, value) in self.block.iter_mut().zip(row) {
             column.push(value);
         }
-        let (pivot, place) = (self.block.each_ref().map(|column| column[0]), begun as f64);
-        self.prefix = joined::<S, C, K>(self.prefix, S::one(row, pivot, place));
+        let pivot = self.block.each_ref().map(|column| column[0]);
+        self.prefix = S::after(self.prefix, row, pivot);
         if self.suffixes[0].is_empty() && begun + 1 < self.n {
             return None;
         }
         let suffix = from_fn(|k| self.suffixes[k].get(begun).copied().unwrap_or(S::NOTHING));
-        Some(Window { sums: joined::<S, C, K>(suffix, self.prefix), pivot, place })
+        Some(Window { sums: S::window(suffix, self.prefix, self.n as f64), pivot })
     }
 
     /// What [`push`](Self::push) gives for each row of `columns`, by the same joins in plain loops: `outputs` have as
@@ -168,12 +190,12 @@ impl<S: Summary<C, K>, const C: usize, const K: usize> Slide<S, C, K> {
         let mut sums = [S::NOTHING; K];
         for place in 0..self.n {
             let row = self.block.each_ref().map(|column| column[place]);
-            sums = joined::<S, C, K>(sums, S::one(row, pivot, place as f64));
+            sums = S::after(sums, row, pivot);
         }
         for column in &mut self.block {
             column.remove(0);
         }
-        Some(Window { sums, pivot, place: (self.n - 1) as f64 })
+        Some(Window { sums: S::window([S::NOTHING; K], sums, self.n as f64), pivot })
     }
 
     /// [`fill`](Self::fill) of a short window.
@@ -208,18 +230,17 @@ impl<S: Summary<C, K>, const C: usize, const K: usize> Slide<S, C, K> {
                 let here = columns.map(|column| &column[oldest + place..oldest + place + windows]);
                 for row in 0..windows {
                     let before = if place == 0 { [S::NOTHING; K] } else { from_fn(|k| sums[k][row]) };
-                    let one = S::one(here.map(|c| c[row]), pivots.map(|c| c[row]), place as f64);
-                    let joined = joined::<S, C, K>(before, one);
+                    let after = S::after(before, here.map(|c| c[row]), pivots.map(|c| c[row]));
                     for k in 0..K {
-                        sums[k][row] = joined[k];
+                        sums[k][row] = after[k];
                     }
                 }
             }
             let first = oldest + n - 1;
             let outputs = outputs.each_mut().map(|output| &mut output[first..first + windows]);
             for row in 0..windows {
-                let sums = from_fn(|k| sums[k][row]);
-                let values = value(Window { sums, pivot: pivots.map(|c| c[row]), place: (n - 1) as f64 });
+                let sums = S::window([S::NOTHING; K], from_fn(|k| sums[k][row]), n as f64);
+                let values = value(Window { sums, pivot: pivots.map(|c| c[row]) });
                 for m in 0..M {
                     outputs[m][row] = values[m];
                 }
@@ -251,18 +272,16 @@ impl<S: Summary<C, K>, const C: usize, const K: usize> Slide<S, C, K> {
         let columns = columns.map(|column| &column[..rows]);
         let prefixes = self.prefixes.each_mut().map(|prefixes| &mut prefixes[..rows]);
         let mut prefix = self.prefix;
-        let mut place = begun as f64;
         for row in 0..rows {
-            prefix = joined::<S, C, K>(prefix, S::one(columns.map(|column| column[row]), pivot, place));
+            prefix = S::after(prefix, columns.map(|column| column[row]), pivot);
             for k in 0..K {
                 prefixes[k][row] = prefix[k];
             }
-            place += 1.0;
         }
         self.prefix = prefix;
         if self.suffixes[0].is_empty() {
             if begun + rows == self.n {
-                let values = value(Window { sums: prefix, pivot, place: (self.n - 1) as f64 });
+                let values = value(Window { sums: S::window([S::NOTHING; K], prefix, self.n as f64), pivot });
                 for (output, value) in outputs.iter_mut().zip(values) {
                     output[rows - 1] = value;
                 }
@@ -272,9 +291,10 @@ impl<S: Summary<C, K>, const C: usize, const K: usize> Slide<S, C, K> {
         let suffixes = self.suffixes.each_ref().map(|suffixes| &suffixes[begun..begun + rows]);
         let outputs = outputs.each_mut().map(|output| &mut output[..rows]);
         let prefixes = prefixes.each_ref().map(|prefixes| &prefixes[..rows]);
+        let n = self.n as f64;
         for row in 0..rows {
-            let sums = from_fn(|k| S::join(suffixes[k][row], prefixes[k][row]));
-            let values = value(Window { sums, pivot, place: (begun + row) as f64 });
+            let (suffix, prefix) = (from_fn(|k| suffixes[k][row]), from_fn(|k| prefixes[k][row]));
+            let values = value(Window { sums: S::window(suffix, prefix, n), pivot });
             for m in 0..M {
                 outputs[m][row] = values[m];
             }
@@ -309,19 +329,12 @@ fn begin<S: Summary<C, K>, const C: usize, const K: usize>(
     let columns = before.map(|column| &column[1..n]);
     let suffixes = suffixes.each_mut().map(|suffixes| &mut suffixes[..n - 1]);
     let mut suffix = [S::NOTHING; K];
-    let mut place = -1.0;
     for row in (0..n - 1).rev() {
-        suffix = joined::<S, C, K>(S::one(columns.map(|column| column[row]), pivot, place), suffix);
+        suffix = S::before(columns.map(|column| column[row]), pivot, suffix);
         for k in 0..K {
             suffixes[k][row] = suffix[k];
         }
-        place -= 1.0;
     }
-}
-
-#[inline(always)]
-fn joined<S: Summary<C, K>, const C: usize, const K: usize>(earlier: [f64; K], later: [f64; K]) -> [f64; K] {
-    from_fn(|k| S::join(earlier[k], later[k]))
 }
 
 /// The sum.
@@ -332,7 +345,7 @@ impl Summary<1, 1> for Sum {
     const NOTHING: f64 = 0.0;
 
     #[inline(always)]
-    fn one(row: [f64; 1], _: [f64; 1], _: f64) -> [f64; 1] {
+    fn one(row: [f64; 1], _: [f64; 1]) -> [f64; 1] {
         row
     }
 
@@ -350,7 +363,7 @@ impl Summary<1, 1> for Highest {
     const NOTHING: f64 = f64::NEG_INFINITY;
 
     #[inline(always)]
-    fn one(row: [f64; 1], _: [f64; 1], _: f64) -> [f64; 1] {
+    fn one(row: [f64; 1], _: [f64; 1]) -> [f64; 1] {
         row
     }
 
@@ -368,7 +381,7 @@ impl Summary<1, 1> for Lowest {
     const NOTHING: f64 = f64::INFINITY;
 
     #[inline(always)]
-    fn one(row: [f64; 1], _: [f64; 1], _: f64) -> [f64; 1] {
+    fn one(row: [f64; 1], _: [f64; 1]) -> [f64; 1] {
         row
     }
 
@@ -386,7 +399,7 @@ impl<const K: usize> Summary<1, K> for Powers {
     const NOTHING: f64 = 0.0;
 
     #[inline(always)]
-    fn one([row]: [f64; 1], [pivot]: [f64; 1], _: f64) -> [f64; K] {
+    fn one([row]: [f64; 1], [pivot]: [f64; 1]) -> [f64; K] {
         let deviation = row - pivot;
         let mut power = 1.0;
         from_fn(|_| {
@@ -409,7 +422,7 @@ impl Summary<2, 5> for Products {
     const NOTHING: f64 = 0.0;
 
     #[inline(always)]
-    fn one(row: [f64; 2], pivot: [f64; 2], _: f64) -> [f64; 5] {
+    fn one(row: [f64; 2], pivot: [f64; 2]) -> [f64; 5] {
         let (x, y) = (row[0] - pivot[0], row[1] - pivot[1]);
         [x, y, x * x, y * y, x * y]
     }
@@ -426,22 +439,41 @@ pub(crate) fn central([x, y, xx, yy, xy]: [f64; 5], inverse: f64) -> (f64, f64, 
     (not_negative(xx - x * x * inverse), not_negative(yy - y * y * inverse), xy - x * y * inverse)
 }
 
-/// Sums of the deviations from the pivot, and of their products with the row's place.
+/// The sum of the deviations from the pivot, and their sum with weights from 1, the window's oldest row, to n.
+///
+/// Weights that rise or fall by 1 are sums of sums: nothing is multiplied at a row. Before the pivot they rise from 1;
+/// from the pivot on they fall to 1 in what is kept, and what rises to n is n + 1 times the sum less that.
 #[derive(Debug, Clone)]
-pub(crate) struct Trend;
+pub(crate) struct Ramp;
 
-impl Summary<1, 2> for Trend {
+impl Summary<1, 2> for Ramp {
     const NOTHING: f64 = 0.0;
 
     #[inline(always)]
-    fn one([row]: [f64; 1], [pivot]: [f64; 1], place: f64) -> [f64; 2] {
-        let deviation = row - pivot;
-        [deviation, deviation * place]
+    fn one([row]: [f64; 1], [pivot]: [f64; 1]) -> [f64; 2] {
+        [row - pivot; 2]
     }
 
     #[inline(always)]
     fn join(earlier: f64, later: f64) -> f64 {
         earlier + later
+    }
+
+    #[inline(always)]
+    fn after([sum, weighted]: [f64; 2], [row]: [f64; 1], [pivot]: [f64; 1]) -> [f64; 2] {
+        let sum = sum + (row - pivot);
+        [sum, weighted + sum]
+    }
+
+    #[inline(always)]
+    fn before([row]: [f64; 1], [pivot]: [f64; 1], [sum, weighted]: [f64; 2]) -> [f64; 2] {
+        let sum = (row - pivot) + sum;
+        [sum, sum + weighted]
+    }
+
+    #[inline(always)]
+    fn window(earlier: [f64; 2], later: [f64; 2], n: f64) -> [f64; 2] {
+        [earlier[0] + later[0], earlier[1] + ((n + 1.0) * later[0] - later[1])]
     }
 }
 
@@ -453,7 +485,7 @@ pub(crate) fn not_negative(squares: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Highest, Powers, Slide, Sum, Summary, Trend};
+    use super::{Highest, Powers, Ramp, Slide, Sum, Summary};
 
     /// What rows given one by one come to.
     fn rows<S: Summary<1, K>, const K: usize>(x: &[f64], n: usize) -> Vec<Option<[f64; K]>> {
@@ -475,15 +507,19 @@ mod tests {
     }
 
     #[test]
-    fn places_count_from_the_pivot() {
-        let mut slide = Slide::<Trend, 1, 2>::new(10);
-        let found = (0..31).filter_map(|row| slide.push([f64::from(row)]));
-        for (last, window) in (9..).zip(found) {
-            let pivot = 10.0 * f64::from(last / 10);
-            assert_eq!((window.pivot, window.place), ([pivot], f64::from(last) - pivot));
-            // Each row stands as far behind the pivot as its value is above the pivot's.
-            let expected: f64 = (last - 9..=last).map(|row| (f64::from(row) - pivot).powi(2)).sum();
-            assert_eq!(window.sums[1], expected, "row {last}");
+    fn weights_run_from_one_to_n() {
+        let x: Vec<f64> = (0..60).map(|row| f64::from(row * row % 37)).collect();
+        for n in [1, 2, 4, 5, 10, 21] {
+            let mut slide = Slide::<Ramp, 1, 2>::new(n);
+            let found: Vec<_> = x.iter().filter_map(|x| slide.push([*x])).collect();
+            assert_eq!(found.len(), x.len() + 1 - n);
+            for (window, rows) in found.iter().zip(x.windows(n)) {
+                let [pivot] = window.pivot;
+                assert!(rows.contains(&pivot));
+                let sum: f64 = rows.iter().map(|x| x - pivot).sum();
+                let weighted: f64 = (1..).zip(rows).map(|(weight, x)| f64::from(weight) * (x - pivot)).sum();
+                assert_eq!(window.sums, [sum, weighted], "n = {n}");
+            }
         }
     }
 
@@ -522,7 +558,7 @@ mod tests {
     impl Summary<1, 1> for Counted {
         const NOTHING: f64 = 0.0;
 
-        fn one(_: [f64; 1], _: [f64; 1], _: f64) -> [f64; 1] {
+        fn one(_: [f64; 1], _: [f64; 1]) -> [f64; 1] {
             [1.0]
         }
 
