@@ -3,8 +3,9 @@
     functions.py FOLDER
 
 FOLDER holds open, high, low, close and volume as 64-bit floats. Prints a line of JSON with what it offers, then reads
-requests, a line of JSON each, {"library": .., "expressions": [..], "output": PATH or null}, computes the expressions
-one after the other, and prints {"seconds": ..}. With an output, the values of the last one are written there.
+requests, a line of JSON each, {"library": .., "expressions": [..], "rows": N or null, "output": PATH or null}, computes
+the expressions one after the other, and prints {"seconds": ..}. With rows, the columns are those of many tickers, N rows
+each, which are computed one after the other. With an output, the values of the last expression are written there.
 
 The text of an expression is that of the language (docs/guide/expressions.md); each library does it in the way its own
 documentation would. Where a library has no such function and nobody would use it for that, it is not offered.
@@ -226,12 +227,29 @@ FUNCTIONS = {
 }
 
 
+def pieces(rows):
+    """The columns as those of many tickers, cut before anything is timed."""
+    for first in range(0, len(c), rows):
+        cut = {name: arrays[name][first : first + rows] for name in arrays}
+        series = pd.DataFrame(cut)
+        named = {name[0]: cut[name] for name in arrays} | {name[0].upper(): series[name] for name in arrays}
+        yield named
+
+
+WHOLE = {name: globals()[name] for name in "ohlcvOHLCV"}
+
+
 def answer(request):
     functions = [FUNCTIONS[name][request["library"]] for name in request["expressions"]]
+    parts = list(pieces(request["rows"])) if request["rows"] else [WHOLE]
     begin = time.perf_counter()
-    for function in functions:
-        result = function()
+    for part in parts:
+        # Functions read the columns by these names.
+        globals().update(part)
+        for function in functions:
+            result = function()
     seconds = time.perf_counter() - begin
+    globals().update(WHOLE)
     if request["output"]:
         np.asarray(result, dtype=np.float64).tofile(request["output"])
     return {"seconds": seconds}

@@ -17,6 +17,8 @@ use crate::statistics::{Sample, Summary, interleaved, spread};
 use crate::{Result, say};
 
 const LIBRARIES: [&str; 3] = ["talib", "pandas", "polars"];
+/// Sessions of ten years.
+const YEARS: usize = 2_520;
 /// Rows after which a library that begins a smoothing elsewhere has forgotten where: 0.9 to the power of 2,000.
 const WARM: usize = 2_000;
 /// How far values may lie apart, of the largest value of the column: sums that run over a million bars drift.
@@ -71,7 +73,8 @@ pub async fn measure(size: &Size, rounds: usize) -> Result<(Section, serde_json:
             drop(values);
             Ok(seconds)
         };
-        all.push(turns(&expression, bars, rounds, &libraries, &mut rivals, &[&expression], once)?);
+        let work = Work { title: &expression, bars: bars.len(), expressions: &[&expression], rows: None };
+        all.push(turns(&work, rounds, &libraries, &mut rivals, once)?);
     }
     let set = FEATURES.map(|(_, expression)| expression);
     let named: Vec<(Name, Typed)> = FEATURES
@@ -80,17 +83,37 @@ pub async fn measure(size: &Size, rounds: usize) -> Result<(Section, serde_json:
             Ok((Name::new(name).map_err(|error| error.to_string())?, typed(expression)?))
         })
         .collect::<Result<_>>()?;
-    let once = || -> Result<f64> {
-        let began = Instant::now();
-        let mut kept = Vec::with_capacity(named.len());
-        evaluate_all(named.iter().map(|(name, typed)| (name, typed)), &inputs, |_, column| {
-            kept.push(column);
-        })?;
-        Ok(began.elapsed().as_secs_f64())
-    };
-    say("functions: all features");
-    let title = format!("the {} features together", set.len());
-    all.push(turns(&title, bars, rounds, &["pandas"], &mut rivals, &set, once)?);
+    // As one long history, and as those of many tickers, which is what a universe is.
+    for rows in [None, Some(YEARS.min(bars.len()))] {
+        let parts: Vec<Bars> = match rows {
+            None => vec![bars.clone()],
+            Some(rows) => (0..bars.len())
+                .step_by(rows)
+                .map(|first| bars.rows(first..bars.len().min(first + rows)))
+                .collect(),
+        };
+        let inputs: Vec<Inputs<'_>> = parts
+            .iter()
+            .map(|bars| Inputs::new(bars, Adjustment::None, Calendar::xnys()))
+            .collect::<std::result::Result<_, _>>()?;
+        let once = || -> Result<f64> {
+            let began = Instant::now();
+            for inputs in &inputs {
+                let mut kept = Vec::with_capacity(named.len());
+                evaluate_all(named.iter().map(|(name, typed)| (name, typed)), inputs, |_, column| {
+                    kept.push(column);
+                })?;
+            }
+            Ok(began.elapsed().as_secs_f64())
+        };
+        let title = match parts.len() {
+            1 => format!("the {} features together", set.len()),
+            tickers => format!("the same of {tickers} tickers, {YEARS} bars each"),
+        };
+        say(&format!("functions: {title}"));
+        let work = Work { title: &title, bars: bars.len(), expressions: &set, rows };
+        all.push(turns(&work, rounds, &["pandas"], &mut rivals, once)?);
+    }
     Ok((section(size, rounds, &rivals, &all), serde_json::to_value(&all)?))
 }
 
@@ -99,14 +122,22 @@ fn typed(expression: &str) -> Result<Typed> {
     Ok(check(&parsed, &Scope::new()).map_err(|error| error.to_string())?)
 }
 
+/// What is timed.
+struct Work<'a> {
+    title: &'a str,
+    /// The number of bars.
+    bars: usize,
+    expressions: &'a [&'a str],
+    /// The bars of a ticker, where they are those of many.
+    rows: Option<usize>,
+}
+
 /// Ours and the rivals in turns, there and back.
 fn turns(
-    title: &str,
-    bars: &Bars,
+    work: &Work<'_>,
     rounds: usize,
     libraries: &[&str],
     rivals: &mut Rivals,
-    expressions: &[&str],
     mut ours: impl FnMut() -> Result<f64>,
 ) -> Result<Figures> {
     let mut seconds: Vec<Vec<f64>> = Vec::new();
@@ -114,19 +145,19 @@ fn turns(
         let mut round = vec![f64::NAN; libraries.len() + 1];
         for place in order {
             round[place] = match place.checked_sub(1).and_then(|rival| libraries.get(rival)) {
-                Some(library) => rivals.seconds(library, expressions)?,
+                Some(library) => rivals.seconds(library, work.expressions, work.rows)?,
                 None => ours()?,
             };
         }
         seconds.push(round);
     }
-    let nanoseconds = seconds.iter().map(|round| round[0] * 1e9 / bars.len() as f64);
+    let nanoseconds = seconds.iter().map(|round| round[0] * 1e9 / work.bars as f64);
     let ratios = libraries.iter().enumerate().map(|(place, library)| {
         let ratios = seconds.iter().map(|round| round[place + 1] / round[0]);
         ((*library).to_owned(), ratios.collect::<Sample>().summary())
     });
     Ok(Figures {
-        expression: title.to_owned(),
+        expression: work.title.to_owned(),
         ours: nanoseconds.collect::<Sample>().summary(),
         ratios: ratios.collect(),
     })

@@ -21,6 +21,7 @@ pub struct Hello {
 struct Request<'a> {
     library: &'a str,
     expressions: &'a [&'a str],
+    rows: Option<usize>,
     output: Option<&'a Path>,
 }
 
@@ -51,12 +52,13 @@ impl Rivals {
         Ok(Self { process, output: columns.join("output"), hello })
     }
 
-    /// Seconds that a library takes for expressions, one after the other.
+    /// Seconds that a library takes for expressions, one after the other; with `rows` for each of many tickers of as many
+    /// rows, which the columns are cut into.
     ///
     /// # Errors
     /// When the process ends.
-    pub fn seconds(&mut self, library: &str, expressions: &[&str]) -> Result<f64> {
-        let answer: Answer = self.process.ask(&Request { library, expressions, output: None })?;
+    pub fn seconds(&mut self, library: &str, expressions: &[&str], rows: Option<usize>) -> Result<f64> {
+        let answer: Answer = self.process.ask(&Request { library, expressions, rows, output: None })?;
         Ok(answer.seconds)
     }
 
@@ -65,7 +67,7 @@ impl Rivals {
     /// # Errors
     /// When the process ends.
     pub fn values(&mut self, library: &str, expression: &str) -> Result<Vec<f64>> {
-        let request = Request { library, expressions: &[expression], output: Some(&self.output) };
+        let request = Request { library, expressions: &[expression], rows: None, output: Some(&self.output) };
         let _: Answer = self.process.ask(&request)?;
         read_column(&self.output)
     }
