@@ -1,4 +1,4 @@
-//! The table of documents that the offline validation is tested with (`workloads/cli/tests/validate.rs`), against a
+//! The table of documents that the offline validation is tested with (`workloads/cli/tests/suite/validate.rs`), against a
 //! real API server: it refuses each of `fixtures/invalid` with the message in the file's first line, and takes the
 //! others.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed test is told by a panic")]

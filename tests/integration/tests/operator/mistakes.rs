@@ -1,6 +1,6 @@
 //! What a user who slipped is told on the object: each case of `fixtures/mistakes`, all in one namespace, with sound
 //! objects beside them that come to Ready. The workloads are the real binaries, so the words are those of a pod. The
-//! same cases go through the command line in `workloads/cli/tests/mistakes.rs`.
+//! same cases go through the command line in `workloads/cli/tests/suite/mistakes.rs`.
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-"""Writes the reference values that tests/reference.rs compares with.
+"""Writes the reference values that tests/suite/reference.rs compares with.
 
     python3 -m venv .venv && .venv/bin/pip install -r requirements.txt && .venv/bin/python generate.py
 

@@ -2,7 +2,7 @@
 
     pip install -r requirements-engines.txt && python engines.py > engines.json
 
-The bars are integers from a splitmix64 generator, so that the test makes the same ones (`tests/reference_engines.rs`).
+The bars are integers from a splitmix64 generator, so that the test makes the same ones (`tests/suite/reference_engines.rs`).
 Each strategy is written in the words of its engine. Where an engine leaves a choice, the script takes the project's
 and says so; prices, fills, costs and equity are the engine's.
 """

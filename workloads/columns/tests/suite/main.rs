@@ -1,0 +1,15 @@
+//! Tests of the columns of one ticker: expressions against the field's reference code, and what they promise.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a failed test is told by a panic, what could not be tested by a line"
+)]
+
+mod frame;
+mod known;
+mod market_data;
+mod properties;
+mod reference;
+mod stream;
+mod support;

@@ -1,0 +1,15 @@
+//! Tests of the stage that fetches bars, checks them and keeps them.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a failed test is told by a panic, what could not be tested by a line"
+)]
+
+mod checks;
+mod common;
+mod files;
+mod golden;
+mod market;
+mod properties;
+mod sample;
+mod stage;
