@@ -43,7 +43,8 @@ for place in one another/and/longer; do
   )
   for component in "${components[@]}"; do
     # The line tables name it and are stripped.
-    if strip --output-file=/dev/stdout "$target/$host/debug/$component" | grep --quiet --text --fixed-strings "$work/$place/ats"; then
+    strip --output-file="$work/stripped" "$target/$host/debug/$component"
+    if grep --quiet --text --fixed-strings "$work/$place/ats" "$work/stripped"; then
       echo "double-build.sh: the binary of $component names the path of its checkout" >&2
       failed=true
     fi

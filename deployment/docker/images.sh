@@ -79,7 +79,9 @@ for component in "${components[@]}"; do
   [[ -x $binaries/$component ]] || { echo "images.sh: $binaries/$component is missing: run make build" >&2; exit 1; }
   rm -f "$work/build/out/$component"
   deployment/docker/audit-data.sh "$component" "$work/audit-data"
-  objcopy --strip-all --add-section ".dep-v0=$work/audit-data" "$binaries/$component" "$work/build/out/$component"
+  # The linker's identifier is a digest of the line tables, too, which are stripped and name the checkout's path.
+  objcopy --strip-all --remove-section=.note.gnu.build-id --add-section ".dep-v0=$work/audit-data" \
+    "$binaries/$component" "$work/build/out/$component"
   chmod 755 "$work/build/out/$component"
   build "$component"
   printf '%s\n  {"component": "%s", "name": "%s", "digest": "%s", "archiveBytes": %d, "binaryBytes": %d}' "$separator" \
