@@ -8,5 +8,5 @@ pub mod objects;
 pub mod setup;
 
 pub use kubelet::{Kubelet, Play};
-pub use node::Node;
+pub use node::{Node, counters};
 pub use setup::{Operator, Place, place};

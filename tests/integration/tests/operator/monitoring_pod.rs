@@ -10,7 +10,7 @@ use std::{
 
 use ats_crds::{ModelTrainingJob, Strategy, TradingUniverse};
 use ats_integration_tests::{
-    Kubelet, Place,
+    Kubelet, Place, counters,
     objects::{model, strategy, universe},
     place,
 };
@@ -78,6 +78,7 @@ impl Pod {
         let (page, metrics) = (free_port(), free_port());
         let child = tokio::process::Command::new(binary())
             .env_clear()
+            .envs(counters())
             .env("KUBECONFIG", &kubeconfig)
             .env("ATS_NAMESPACE", &place.namespace)
             .env("ATS_LEDGERS", folder.path().join("ledgers"))

@@ -46,7 +46,8 @@ async fn told(place: &Place, name: &str, reason: &str, words: &str, since: Insta
             if both { Ok(()) } else { Err(found["status"].to_string()) }
         })
         .await;
-    let took = said.map_or(Duration::ZERO, |said| said.elapsed());
+    // Without an Event that was seen first, from the beginning.
+    let took = said.unwrap_or(since).elapsed();
     println!(
         "{name}: {reason} after {:.1} s, {:.1} s behind the Event",
         since.elapsed().as_secs_f64(),
