@@ -485,6 +485,8 @@ pub(crate) fn not_negative(squares: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::array::from_fn;
+
     use super::{Highest, Powers, Ramp, Slide, Sum, Summary};
 
     /// What rows given one by one come to.
