@@ -4,10 +4,7 @@
 use std::collections::BTreeMap;
 
 use ats_crds::model::{Calibration, FeatureScaling, LabelScaling, SampleWeights, SearchMetric};
-use ats_pipeline::spec::{
-    AlgorithmSpec, PruningSpec, Rung,
-    train::{is_equal, is_uncalibrated},
-};
+use ats_pipeline::spec::{AlgorithmSpec, PruningSpec, Rung, is_default};
 use serde::{Deserialize, Serialize};
 
 use crate::calibration::ReliabilityBin;
@@ -39,13 +36,13 @@ pub struct Card {
     /// What is predicted, in words.
     pub label: String,
     /// How much each training row counts.
-    #[serde(default, skip_serializing_if = "is_equal")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub sample_weights: SampleWeights,
     /// Mean uniqueness of the labels that the last fit learned from: times the rows, about how many observations they
     /// are worth. 1 where no label shares a bar with another one of its ticker.
     pub average_uniqueness: Option<f64>,
     /// How scores become probabilities.
-    #[serde(default, skip_serializing_if = "is_uncalibrated")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub calibration: Calibration,
     /// Probabilities of the stitched out-of-sample predictions beside what happened; empty for other scores.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use ats_calendar::Session;
 use ats_crds::model::{Calibration, FeatureScaling, LabelScaling, SampleWeights};
-use ats_pipeline::spec::AlgorithmSpec;
+use ats_pipeline::spec::{AlgorithmSpec, is_default};
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::{Matrix, pick};
@@ -96,7 +96,7 @@ pub struct SplitReport {
     /// Rows left out of training because their label's span meets the test window.
     pub purged: usize,
     /// Training rows left out by the embargo.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub embargoed: usize,
     /// The test window, or from the first of several to the last.
     pub test: Span,
@@ -105,11 +105,6 @@ pub struct SplitReport {
     pub test_windows: Vec<Span>,
     /// Rows predicted.
     pub test_rows: usize,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_zero(count: &usize) -> bool {
-    *count == 0
 }
 
 /// What a unit found, beside its predictions: `figures.json`.

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use ats_crds::model::{Calibration, FeatureScaling, LabelScaling, SampleWeights};
-use ats_pipeline::spec::train::{REVISION, is_equal, is_uncalibrated};
-use ats_pipeline::spec::{AlgorithmSpec, LabelSpec, Rung, TrainSpec, ValidationSpec};
+use ats_pipeline::spec::train::REVISION;
+use ats_pipeline::spec::{AlgorithmSpec, LabelSpec, Rung, TrainSpec, ValidationSpec, is_default};
 use ats_pipeline::{Digest, Outcome, StageFile, StageKey, StageName};
 use ats_store::{StageContext, StageError, UnitOutput, UnitWork, run_units};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -54,9 +54,9 @@ struct UnitKeySpec<'a> {
     feature_scaling: FeatureScaling,
     label_scaling: LabelScaling,
     label: &'a LabelSpec,
-    #[serde(skip_serializing_if = "is_equal")]
+    #[serde(skip_serializing_if = "is_default")]
     sample_weights: SampleWeights,
-    #[serde(skip_serializing_if = "is_uncalibrated")]
+    #[serde(skip_serializing_if = "is_default")]
     calibration: Calibration,
     algorithm: &'a AlgorithmSpec,
     #[serde(flatten)]

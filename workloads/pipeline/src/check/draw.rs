@@ -22,6 +22,9 @@ const SIGNIFICANT_DIGITS: u32 = 4;
 pub(super) struct Source {
     min: Decimal,
     max: Decimal,
+    /// The ends as they are drawn between.
+    low: f64,
+    high: f64,
     scale: RangeScale,
     whole: bool,
 }
@@ -43,17 +46,19 @@ impl Source {
             problems.add(format!("{path}.min"), "scale Log needs a min above 0: 0 has no logarithm");
         } else if whole && !(min.is_integer() && max.is_integer()) {
             problems.add(path, format!("{parameter} is a whole number: so must min and max be"));
+        } else if let (Some(low), Some(high)) = (min.to_f64(), max.to_f64()) {
+            return Some(Self { min, max, low, high, scale: range.scale, whole });
         } else {
-            return Some(Self { min, max, scale: range.scale, whole });
+            problems.add(path, format!("nothing can be drawn between {min} and {max}: use smaller numbers"));
         }
         None
     }
 
     /// The value at a share of the range, 0 up to 1.
-    fn at(&self, share: f64) -> Option<Decimal> {
-        let (min, max) = (self.min.to_f64()?, self.max.to_f64()?);
+    fn at(&self, share: f64) -> Decimal {
         // A count owns the half above and below it, so that the ends are as likely as the rest.
-        let (low, high) = if self.whole { (min - 0.5, max + 0.5) } else { (min, max) };
+        let half = if self.whole { 0.5 } else { 0.0 };
+        let (low, high) = (self.low - half, self.high + half);
         let value = match self.scale {
             RangeScale::Linear => low + share * (high - low),
             RangeScale::Log => {
@@ -61,9 +66,11 @@ impl Source {
                 libm::exp(low + share * (high - low))
             }
         };
-        let value = Decimal::from_f64(value)?;
-        let value = if self.whole { value.round() } else { value.round_sf(SIGNIFICANT_DIGITS)? };
-        Some(value.clamp(self.min, self.max).normalize())
+        let value = Decimal::from_f64(value).and_then(|value| {
+            if self.whole { Some(value.round()) } else { value.round_sf(SIGNIFICANT_DIGITS) }
+        });
+        // Rounding leaves the decimals only above the largest of them.
+        value.map_or(self.max, |value| value.clamp(self.min, self.max)).normalize()
     }
 }
 
@@ -77,9 +84,7 @@ pub(super) fn drawn(
     let draw = |number: i32| {
         let mut combination = base.clone();
         for (parameter, source) in sources {
-            if let Some(value) = source.at(share(seed, parameter, number)) {
-                combination.insert(parameter, value);
-            }
+            combination.insert(parameter, source.at(share(seed, parameter, number)));
         }
         combination
     };

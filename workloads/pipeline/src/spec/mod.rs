@@ -32,6 +32,11 @@ pub use train::{
     CombinatorialSpec, LabelSpec, PurgedKFoldSpec, TrainSpec, TrialSpec, ValidationSpec, WalkForwardSpec,
 };
 
+/// What was the only way before there was a choice is left out of keys and cards, so that they stay as they were.
+pub fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 /// The spec of any stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "stage", content = "spec")]

@@ -9,7 +9,7 @@ use ats_crds::{
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::{AlgorithmSpec, PruningSpec, Rung};
+use super::{AlgorithmSpec, PruningSpec, Rung, is_default};
 
 /// Raised when the stage may give another output for the same spec.
 ///
@@ -30,10 +30,10 @@ pub struct TrainSpec {
     /// What is predicted.
     pub label: LabelSpec,
     /// How much each training row counts.
-    #[serde(default, skip_serializing_if = "is_equal")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub sample_weights: SampleWeights,
     /// How scores become probabilities.
-    #[serde(default, skip_serializing_if = "is_uncalibrated")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub calibration: Calibration,
     /// The specifications, each once, in canonical order.
     pub trials: Vec<TrialSpec>,
@@ -49,18 +49,6 @@ pub struct TrainSpec {
     pub interval: Interval,
     /// The exchange.
     pub calendar: CalendarName,
-}
-
-/// Rows that count alike are left out of keys, as before there was a choice.
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-pub fn is_equal(weights: &SampleWeights) -> bool {
-    *weights == SampleWeights::Equal
-}
-
-/// No calibration is left out of keys, as before there was one.
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-pub fn is_uncalibrated(calibration: &Calibration) -> bool {
-    *calibration == Calibration::None
 }
 
 impl TrainSpec {
