@@ -101,14 +101,20 @@ trap 'rm -rf "$temporary"' EXIT
 chmod 755 "$temporary"
 
 started=$SECONDS
-for package in $(tools); do
+mapfile -t packages < <(tools)
+echo "build.sh: building $family: ${packages[*]}" >&2
+# One build of all packages, so that one is linked while another compiles. `-s` leaves the tables of a debugger out in
+# the end; not to make them at all takes a twelfth less time. What the programs do is the same, so the hash leaves it out.
+(
+  cd "$module"
+  CGO_ENABLED=0 GOWORK=off go build -mod=readonly -trimpath -buildvcs=false \
+    -gcflags=all=-dwarf=false -ldflags "$ldflags" -o "$temporary/" "${packages[@]}" >&2
+)
+for package in "${packages[@]}"; do
+  # Go calls a program by the last part of its path that is not a version.
+  built=$(basename "${package%/v[0-9]*}")
   binary=$(binary_of "$package")
-  echo "build.sh: building $binary from $package" >&2
-  (
-    cd "$module"
-    CGO_ENABLED=0 GOWORK=off go build -mod=readonly -trimpath -buildvcs=false \
-      -ldflags "$ldflags" -o "$temporary/$binary" "$package" >&2
-  )
+  [[ $built == "$binary" ]] || mv "$temporary/$built" "$temporary/$binary"
 done
 if [[ $family == jobset ]]; then
   # The program is of no use without its definition and its rights, which its module carries.
