@@ -29,7 +29,8 @@ if [[ ! -x $folder/bin/$name ]]; then
   echo "==> installing $name $version (once)" >&2
   target=$(mktemp -d "$tools/.$name.XXXXXX")
   trap 'rm -rf "$target"' EXIT
-  cargo install --quiet --locked --root "$folder" --target-dir "$target" --version "$version" \
-    --target "$(rustc -vV | sed -n 's/^host: //p')" "$name" >&2
+  # They work for seconds, so that to optimise them takes longer than it spares.
+  cargo install --quiet --locked --debug --root "$folder" --target-dir "$target" \
+    --version "$version" --target "$(rustc -vV | sed -n 's/^host: //p')" "$name" >&2
 fi
 echo "$folder/bin"
