@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::{Costs, Side};
 use super::event::{EquityPoint, Event, Fill, OrderReason, Trade};
-use super::money::{Checked, Fraction, Money, Price, Ratio, Unit};
+use super::number::{Checked, Fraction, Money, Price, Ratio, Unit};
 use super::position::Position;
 use super::slice::{ActionKind, Slice, Ticker};
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::money::{Checked, Fraction, Money, Price, Shares, Unit};
+use super::number::{Checked, Fraction, Money, Price, Shares, Unit};
 use super::slice::Slice;
 
 /// Everything that decides how signals become orders and fills.

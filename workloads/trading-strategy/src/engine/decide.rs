@@ -6,7 +6,7 @@ use super::config::{DrawdownAction, EngineConfig};
 use super::config::{FillTiming, Selection, Side};
 use super::entry::{self, OrderType};
 use super::event::{CutReason, Event, Intent, Order, OrderReason};
-use super::money::{Checked, Money, Price, Shares};
+use super::number::{Checked, Money, Price, Shares};
 use super::select::{self, Candidate, Plan};
 use super::sizing::{self, Basis, Opening, Room};
 use super::slice::{Control, Slice, Ticker, TickerSlice};

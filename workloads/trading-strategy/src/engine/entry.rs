@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::{Distance, EntryKind, EntryOrder, Side, Slip};
 use super::event::CutReason;
-use super::money::{Checked, Price, Ratio};
+use super::number::{Checked, Price, Ratio};
 use super::slice::{Bar, TickerSlice};
 
 /// At which prices an order may fill.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::{DrawdownAction, Side};
 use super::entry::OrderType;
-use super::money::{Checked, Money, Price, Ratio, Shares, Unit};
+use super::number::{Checked, Money, Price, Ratio, Shares, Unit};
 use super::slice::Ticker;
 
 /// Deterministic id of an order: identity, session, ticker, side and a count within these; cheap to copy.

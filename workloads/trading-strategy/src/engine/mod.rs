@@ -13,7 +13,7 @@
 //!    in the next slice. What has had no price for more than five sessions is settled at its last one.
 //!
 //! The engine is deterministic: positions, orders and events are in order of ticker or rank, numbers are fixed
-//! point ([`money`]). Its state serialises, and a step that fails leaves it as it was. What a bar costs is what happens
+//! point ([`number`]). Its state serialises, and a step that fails leaves it as it was. What a bar costs is what happens
 //! in it: nothing is copied or allocated for a bar without orders.
 //!
 //! Choices where a market leaves room:
@@ -33,7 +33,7 @@ mod config;
 mod decide;
 mod entry;
 mod event;
-pub mod money;
+pub mod number;
 mod position;
 mod select;
 mod simulate;
@@ -57,7 +57,7 @@ pub use entry::OrderType;
 pub use event::{
     ClientOrderId, ClosedLot, Cut, CutReason, EquityPoint, Event, Fill, Intent, Order, OrderReason, Trade,
 };
-pub use money::{Fraction, Money, NumberError, Price, Ratio, Shares, Unit};
+pub use number::{Fraction, Money, NumberError, Price, Ratio, Shares, Unit};
 pub use position::{Lot, OpenTrade, Position};
 pub use slice::{Action, ActionKind, Bar, Control, Signal, Slice, Ticker, TickerSlice};
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::{Side, Stop, Trail};
 use super::event::{ClientOrderId, ClosedLot, Fill, OrderReason, Trade};
-use super::money::{Checked, MICROS, Money, NumberError, Price, Ratio, Shares, Unit, divide_nearest};
+use super::number::{Checked, MICROS, Money, NumberError, Price, Ratio, Shares, Unit, divide_nearest};
 use super::slice::{Bar, Ticker};
 
 /// Shares opened by one fill and not yet closed.

@@ -6,7 +6,7 @@ use super::config::{EngineConfig, Side, Slip};
 use super::decide::blocks;
 use super::entry::OrderType;
 use super::event::{CutReason, Event, Fill, Intent, Order, OrderReason};
-use super::money::{Checked, Money, Price, Shares};
+use super::number::{Checked, Money, Price, Shares};
 use super::position::Position;
 use super::slice::{Bar, Slice, Ticker};
 use super::{Engine, EngineState};

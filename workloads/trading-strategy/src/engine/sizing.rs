@@ -2,7 +2,7 @@
 
 use super::config::{Costs, EngineConfig, Side, Sizing, Slip, Stop, TakeProfit, largest};
 use super::event::{Cut, CutReason};
-use super::money::{Checked, Fraction, Money, Price, Shares, Unit};
+use super::number::{Checked, Fraction, Money, Price, Shares, Unit};
 use super::slice::TickerSlice;
 
 /// The stop's distance on the signal bar; `Ok(None)` without a stop.

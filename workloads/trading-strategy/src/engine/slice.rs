@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::money::{Checked, Fraction, Money, Price, Ratio};
+use super::number::{Checked, Fraction, Money, Price, Ratio};
 
 /// A ticker symbol; cheap to copy.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
