@@ -36,14 +36,15 @@ run: toolchain ## The quickstart: universe, models and strategies of config/samp
 	@echo && echo "Reports: $(CURDIR)/.ats/dip-buyer.html and $(CURDIR)/.ats/net-weekly.html"
 
 .PHONY: test
-test: toolchain cluster-tools delivery-tools argocd-tools references format lint build clippy drift policy deny unused ## Everything that proves the software: unit, property, integration and system tests.
+test: toolchain cluster-tools delivery-tools argocd-tools references format lint build clippy drift policy ## Everything that proves the software: unit, property, integration and system tests.
 	@echo '==> tests' && .ci/tests
 
-# What `make test-all` is made of, in this order.
-FULL := test coverage soak gate-proof double-build
+# What `make test-all` is made of, in this order. `check` adds licences and use of the dependencies: tools that take
+# minutes to compile, for what only a change of a Cargo.toml can break.
+FULL := test check coverage soak gate-proof double-build
 
 .PHONY: test-all
-test-all: toolchain ## `make test`, coverage, a soak, that the gate of speed sees what it should and that images are reproducible; the result goes to docs/delivery.md.
+test-all: toolchain ## `make test`, `make check`, coverage, a soak, that the gate of speed sees what it should and that images are reproducible; the result goes to docs/delivery.md.
 	@DELIVERY='$(DELIVERY)' .ci/test-all $(FULL)
 
 .PHONY: soak
