@@ -9,8 +9,8 @@
 # A family is a folder beside this script with a go.mod that pins its `tool`
 # packages: one module for each family, so that their dependencies never meet.
 # What several families use stands at one version in all of them, the highest
-# that one asks for, so that Go compiles it once; but a release of Argo CD is
-# tested with what it was released with.
+# that one asks for, so that Go compiles it once. Argo CD keeps what it was
+# released with, actionlint an older YAML.
 # The result lies in
 #   ${ATS_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/ats}/tools/<family>-<hash>/
 # where the hash covers everything that decides the output. When it is there,
