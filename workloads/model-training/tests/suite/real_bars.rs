@@ -259,8 +259,9 @@ fn support_vectors_are_those_of_libsvm() {
     agrees("supportVectorUp", &machine("1", None, Some("0.5")), Score::Margin, true, [1e-3; 2], [2e-3; 2]);
 }
 
-/// Where rows are drawn the losses of eight seeds are compared: ours lies within four deviations of the reference's
-/// mean, and differs from seed to seed.
+/// Where rows or features are drawn the losses of eight seeds are compared: their mean lies within two deviations of that
+/// of scikit-learn's trees of the numbers of the bins, and they differ from seed to seed. (Trees of the values themselves
+/// lose about half a deviation less than those.)
 #[test]
 fn what_draws_rows_scores_as_the_reference_does() {
     let reference: Reference = fixture("real_bars.json");
@@ -282,7 +283,7 @@ fn what_draws_rows_scores_as_the_reference_does() {
                 let noise = &expected.noise[&format!("{name}{suffix}")];
                 let found = mean(&losses).unwrap();
                 assert!(
-                    (found - noise.mean).abs() < 4.0 * noise.deviation,
+                    (found - noise.mean).abs() < 2.0 * noise.deviation,
                     "{name}{suffix}: {found} is not {} +- {}",
                     noise.mean,
                     noise.deviation
