@@ -18,24 +18,13 @@ revision=$(git rev-parse HEAD)
 work=$(mktemp -d "$(dirname "$from")/.double-build.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
-link() { # target folder
-  local part
-  for part in debug "$host/debug"; do
-    mkdir -p "$1/$part"/{deps,build,.fingerprint}
-    find "$from/$part/deps" -maxdepth 1 -name 'lib*' ! -name 'libats_*' -exec cp --archive --link --target-directory="$1/$part/deps" {} +
-    find "$from/$part/build" -mindepth 1 -maxdepth 1 ! -name 'ats-*' -exec cp --archive --link --target-directory="$1/$part/build" {} +
-    # Cargo writes to these.
-    find "$from/$part/.fingerprint" -mindepth 1 -maxdepth 1 ! -name 'ats-*' -exec cp --archive --target-directory="$1/$part/.fingerprint" {} +
-  done
-}
-
 for place in one another/and/longer; do
   mkdir -p "$work/$place"
   echo "==> double build: $place" >&2
   git clone --quiet --no-checkout . "$work/$place/ats"
   git -C "$work/$place/ats" checkout --quiet --detach "$revision"
   target=$work/$place/target
-  link "$target"
+  .ci/link-dependencies "$from" "$target"
   (
     cd "$work/$place/ats"
     CARGO_TARGET_DIR=$target cargo build --quiet --locked --workspace "${components[@]/#/--bin=}"
