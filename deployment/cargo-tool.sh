@@ -10,10 +10,11 @@ name=${1:-}
 case $name in
   cargo-auditable) version=0.7.7 ;;
   cargo-deny) version=0.20.2 ;;
+  cargo-llvm-cov) version=0.8.4 ;;
   cargo-machete) version=0.9.2 ;;
   rust-audit-info) version=0.5.4 ;;
   *)
-    echo 'usage: cargo-tool.sh cargo-auditable | cargo-deny | cargo-machete | rust-audit-info' >&2
+    echo 'usage: cargo-tool.sh cargo-auditable | cargo-deny | cargo-llvm-cov | cargo-machete | rust-audit-info' >&2
     exit 2
     ;;
 esac
