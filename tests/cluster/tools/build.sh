@@ -114,8 +114,9 @@ echo "build.sh: building $family: ${packages[*]}" >&2
     -gcflags=all=-dwarf=false -ldflags "$ldflags" -o "$temporary/" "${packages[@]}" >&2
 )
 for package in "${packages[@]}"; do
-  # Go calls a program by the last part of its path that is not a version.
-  built=$(basename "${package%/v[0-9]*}")
+  # Go calls a program by the last part of its path, or by the one before a version that stands there.
+  built=$(basename "$package")
+  [[ $built =~ ^v[0-9]+$ ]] && built=$(basename "$(dirname "$package")")
   binary=$(binary_of "$package")
   [[ $built == "$binary" ]] || mv "$temporary/$built" "$temporary/$binary"
 done
