@@ -12,7 +12,7 @@ use super::{EvaluateError, Evaluator};
 use crate::kernels::statistics::one_if;
 
 /// How many rows a kernel is given at a time: its columns and outputs stay in the cache between the looks at them.
-const PIECE: usize = 4096;
+const ROWS_AT_ONCE: usize = 4096;
 
 impl<'e, 'i> Evaluator<'e, 'i> {
     pub(super) fn number(&mut self, number: &'e Number) -> Result<Values<'i>, EvaluateError> {
@@ -160,13 +160,15 @@ impl<'e, 'i> Evaluator<'e, 'i> {
             });
         }
         let columns: Vec<Cow<'_, [f64]>> = operands.iter().map(|operand| operand.spread(rows)).collect();
-        let mut outputs: Vec<Vec<f64>> =
-            read.iter().map(|read| Vec::with_capacity(if *read { rows } else { PIECE.min(rows) })).collect();
+        let mut outputs: Vec<Vec<f64>> = read
+            .iter()
+            .map(|read| Vec::with_capacity(if *read { rows } else { ROWS_AT_ONCE.min(rows) }))
+            .collect();
         for segment in self.inputs.segments() {
             call.kernel.restart();
             let mut at = segment.start;
             while at < segment.end {
-                let end = segment.end.min(at + PIECE);
+                let end = segment.end.min(at + ROWS_AT_ONCE);
                 let columns: Vec<&[f64]> = columns.iter().map(|column| &column[at..end]).collect();
                 call.kernel.fill(&columns, &mut outputs);
                 for (output, read) in outputs.iter_mut().zip(read) {
