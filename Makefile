@@ -41,10 +41,10 @@ test: toolchain cluster-tools delivery-tools argocd-tools references format lint
 
 # What `make test-all` is made of, in this order. `check` adds licences and use of the dependencies: tools that take
 # minutes to compile, for what only a change of a Cargo.toml can break.
-FULL := test check coverage soak gate-proof double-build
+FULL := test check coverage soak gate-proof release-dry-run double-build
 
 .PHONY: test-all
-test-all: toolchain ## `make test`, `make check`, coverage, a soak, that the gate of speed sees what it should and that images are reproducible; the result goes to docs/delivery.md.
+test-all: toolchain ## `make test`, `make check`, coverage, a soak, that the gate of speed sees what it should, a release that is not published, and that images are reproducible; the result goes to docs/delivery.md.
 	@DELIVERY='$(DELIVERY)' .ci/test-all $(FULL)
 
 .PHONY: soak
@@ -139,6 +139,13 @@ release: toolchain ## Makes the release VERSION (v0.1.0) in RELEASE: images, SBO
 	@ATS_IMAGE_TAG=$${VERSION#v} deployment/docker/images.sh $(BINARIES) '$(RELEASE)/images' >/dev/null
 	@deployment/release.sh make "$$VERSION" '$(RELEASE)' && echo "release: $(RELEASE)" >&2
 	@[[ -z $${PUBLISH:-} ]] || deployment/release.sh publish "$$VERSION" '$(RELEASE)'
+
+.PHONY: release-dry-run
+release-dry-run: ## `make release` of the version that Cargo.toml has, unsigned and unpublished, into an empty folder.
+	@rm -rf .ats/release-dry-run
+	@version=$$(sed -n 's/^version: //p' deployment/helm/ats/Chart.yaml) \
+		&& $(MAKE) --no-print-directory release VERSION="v$$version" RELEASE=.ats/release-dry-run PUBLISH= COSIGN_KEY=
+	@cd .ats/release-dry-run && sha256sum --check --quiet SHA256SUMS && wc -l <SHA256SUMS | xargs printf '%s files as their checksums say\n'
 
 .PHONY: publish-release
 publish-release: ## Publishes what `make release` made in RELEASE: images and chart to REGISTRY, the rest to GitHub by gh; GH_TOKEN.
@@ -269,8 +276,8 @@ metrics-read: ## Writes the history of branch metrics of REMOTE to OUTPUT.
 	@deployment/metrics.sh read "$${OUTPUT:-.ats/metrics}" "$${REMOTE:?}"
 
 .PHONY: metrics-serve
-metrics-serve: delivery-program ## Serves the history in OUTPUT to Prometheus, on port 9108 of this machine.
-	@$(DELIVERY) metrics-serve --runs "$${OUTPUT:-.ats/metrics}/runs.jsonl"
+metrics-serve: delivery-program ## Serves the history in OUTPUT to Prometheus, at ADDRESS (left out: 127.0.0.1:9108).
+	@$(DELIVERY) metrics-serve --runs "$${OUTPUT:-.ats/metrics}/runs.jsonl" $${ADDRESS:+--address "$$ADDRESS"}
 
 .PHONY: weekly-report
 weekly-report: delivery-program ## weekly-report.html in OUTPUT, of the history there.

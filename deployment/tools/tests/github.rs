@@ -50,13 +50,14 @@ fn page(all: &[Value], query: &str) -> Vec<Value> {
 impl Hub {
     fn answer(&mut self, method: &Method, uri: &Uri, body: Value) -> Answer {
         let query = uri.query().unwrap_or_default();
+        if method != Method::GET {
+            let path = uri.path();
+            self.writes.push(format!("{method} {}", path.strip_prefix(REPOSITORY).unwrap_or(path)));
+        }
         if let Some(team) = uri.path().strip_prefix("/orgs/ats-dev/teams/") {
             return self.teams.get(team).map_or_else(missing, |id| ok(&json!({"id": id, "slug": team})));
         }
         let path = uri.path().strip_prefix(REPOSITORY).expect("a path of the repository").to_owned();
-        if method != Method::GET {
-            self.writes.push(format!("{method} {path}"));
-        }
         let parts: Vec<&str> = path.split('/').collect();
         self.number += 1;
         match (method.as_str(), parts.as_slice()) {
@@ -93,6 +94,11 @@ impl Hub {
                 ok(&Value::Null)
             }
             ("GET", ["environments", name, "deployment-branch-policies"]) => {
+                // GitHub has them only of an environment that goes by them.
+                let policy = self.environments.get(*name).map(|one| &one["deployment_branch_policy"]);
+                if policy.is_none_or(|policy| policy["custom_branch_policies"] != true) {
+                    return missing();
+                }
                 let all = self.policies.get(*name).cloned().unwrap_or_default();
                 ok(&json!({"total_count": all.len(), "branch_policies": page(&all, query)}))
             }
@@ -292,6 +298,24 @@ async fn what_somebody_changed_is_brought_back_and_the_rest_is_left() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_environment_of_protected_branches_gets_branches_of_its_own() {
+    let server = Server::start().await;
+    server.applied().await;
+    server.writes();
+    {
+        let mut hub = server.hub.lock().unwrap();
+        let staging = hub.environments.get_mut("staging").unwrap();
+        staging["deployment_branch_policy"] =
+            json!({"protected_branches": true, "custom_branch_policies": false});
+        hub.policies.remove("staging");
+    }
+    server.applied().await;
+    let branches = ["POST environments/staging/deployment-branch-policies"; 3];
+    assert_eq!(server.writes(), [&["PUT environments/staging"][..], &branches].concat());
+    assert_eq!(server.applied().await, "everything is as it should be\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_is_an_error_that_says_what_to_do() {
     let server = Server::start().await;
     let told = |output: Output| {
@@ -318,6 +342,7 @@ async fn what_cannot_be_is_an_error_that_says_what_to_do() {
     server.hub.lock().unwrap().teams.remove("risk");
     let wrong = told(server.run(&[]).await);
     assert!(wrong.contains("/orgs/ats-dev/teams/risk") && wrong.contains("no such team"), "{wrong}");
+    assert_eq!(server.writes(), [""; 0], "nothing is half written");
 }
 
 #[tokio::test(flavor = "multi_thread")]

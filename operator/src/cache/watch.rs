@@ -115,6 +115,7 @@ impl Watch {
     /// Watches one of the three kinds. One object that does not decode stays one object.
     fn managed<K: Wakeable>(&mut self, writer: Writer<DeserializeGuard<K>>) {
         let (caches, wakers, metrics) = (self.caches.clone(), self.wakers.clone(), Arc::clone(&self.metrics));
+        begun(&metrics, K::KIND.as_str());
         let mut seen: HashMap<Key, (u64, u64)> = HashMap::new();
         let stream = watcher::watcher(self.api::<DeserializeGuard<K>>(), Config::default())
             .default_backoff()
@@ -172,6 +173,7 @@ impl Watch {
             + 'static,
     {
         let (caches, wakers, metrics) = (self.caches.clone(), self.wakers.clone(), Arc::clone(&self.metrics));
+        begun(&metrics, &K::kind(&()));
         let stream = watcher::watcher(self.api::<K>(), Config::default().labels(&labels::selector()))
             .default_backoff()
             .modify(move |child| {
@@ -209,6 +211,7 @@ impl Watch {
     /// Watches warnings: a failed mount or a refused pod shows nowhere else.
     fn events(&mut self) {
         let (caches, wakers, metrics) = (self.caches.clone(), self.wakers.clone(), Arc::clone(&self.metrics));
+        begun(&metrics, "Event");
         let stream =
             watcher::watcher(self.api::<Event>(), Config::default().fields("type=Warning")).default_backoff();
         self.tasks.spawn(stream.for_each(move |event| {
@@ -245,6 +248,11 @@ fn wake<K: Resource>(wakers: &Wakers, child: &K) {
         (None, Some(namespace)) => wakers.wake_namespace(namespace),
         (None, None) => {}
     }
+}
+
+/// Interruptions are counted from 0: the first one is a rise only when there was a count before it.
+fn begun(metrics: &Metrics, resource: &str) {
+    metrics.watch_errors.with_label_values(&[resource]).inc_by(0);
 }
 
 fn interrupted(metrics: &Metrics, resource: &str, error: &watcher::Error) {

@@ -25,6 +25,8 @@ pub struct Event {
     pub namespace: String,
     /// The object's name, or empty (for a list, and for a creation in older versions).
     pub name: String,
+    /// Whether it asked only what would become of it (`dryRun=All`).
+    pub dry_run: bool,
     /// The HTTP status of the answer.
     pub code: u16,
     /// When the answer was complete, as the log has it (RFC 3339, UTC, microseconds): it sorts as text.
@@ -35,7 +37,8 @@ impl Event {
     /// Whether it was to change something.
     #[must_use]
     pub fn is_write(&self) -> bool {
-        matches!(self.verb.as_str(), "create" | "update" | "patch" | "delete" | "deletecollection")
+        !self.dry_run
+            && matches!(self.verb.as_str(), "create" | "update" | "patch" | "delete" | "deletecollection")
     }
 }
 
@@ -173,6 +176,8 @@ struct Line {
     user_agent: String,
     #[serde(default)]
     object_ref: Object,
+    #[serde(rename = "requestURI", default)]
+    request_uri: String,
     #[serde(default)]
     response_status: Status,
     #[serde(default)]
@@ -212,6 +217,7 @@ fn parse(line: &str) -> Result<Event> {
         subresource: line.object_ref.subresource,
         namespace: line.object_ref.namespace,
         name: line.object_ref.name,
+        dry_run: line.request_uri.contains("dryRun=All"),
         code: line.response_status.code,
         at: line.stage_timestamp,
     })
@@ -226,6 +232,10 @@ mod tests {
         r#"{"resource":"strategies","namespace":"a","name":"s","apiGroup":"trading.ats.dev","subresource":"status"},"#,
         r#""responseStatus":{"code":200},"stageTimestamp":"2030-01-01T00:00:00.000000Z"}"#,
         "\n",
+        r#"{"kind":"Event","verb":"patch","user":{"username":"operator"},"objectRef":{"resource":"strategies"},"#,
+        r#""requestURI":"/apis/trading.ats.dev/v1alpha1/namespaces/a/strategies/s?dryRun=All&force=true","#,
+        r#""responseStatus":{"code":200}}"#,
+        "\n",
         r#"{"kind":"Event","verb":"get","user":{"username":"someone"},"requestURI":"/readyz"}"#,
         "\n{\"half",
     );
@@ -236,7 +246,8 @@ mod tests {
         let log = folder.path().join("audit.jsonl");
         std::fs::write(&log, LOG).unwrap();
         let audit = Audit::read(&log, Mark::default()).unwrap();
-        assert_eq!(audit.len(), 2);
+        assert_eq!(audit.len(), 3);
+        assert_eq!(audit.clone().by("operator").writes().len(), 1, "what was only tried is no write");
         let writes = audit.by("operator").writes().resource("strategies").subresource("status").succeeded();
         assert_eq!(writes.events()[0].name, "s");
 

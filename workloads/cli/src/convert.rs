@@ -21,6 +21,8 @@ const METRICS_PORT: &str = "9090";
 const PAGE_PORT: &str = "3000";
 /// Most tickers that a universe has.
 const MOST_TICKERS: i64 = 5000;
+/// What a strategy that trades has: Argo CD leaves it when its file is gone. It ends by somebody's hand.
+const KEPT: &str = ", annotations: {argocd.argoproj.io/sync-options: \"Prune=false,Delete=false\"}";
 
 /// One environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,8 +32,8 @@ pub struct Overlay {
     namespace: String,
     /// Lines below `literals`.
     settings: Vec<String>,
-    /// (kind, lines below `spec`).
-    patches: Vec<(&'static str, Vec<String>)>,
+    /// (kind, more of `metadata`, lines below `spec`).
+    patches: Vec<(&'static str, &'static str, Vec<String>)>,
 }
 
 impl Overlay {
@@ -51,10 +53,10 @@ impl Overlay {
         if !self.patches.is_empty() {
             text.push_str("patches:\n");
         }
-        for (kind, lines) in &self.patches {
+        for (kind, metadata, lines) in &self.patches {
             text.push_str(&format!(
                 "  - target: {{kind: {kind}}}\n    patch: |-\n      apiVersion: trading.ats.dev/v1alpha1\n      kind: \
-                 {kind}\n      metadata: {{name: any}}\n      spec:\n"
+                 {kind}\n      metadata: {{name: any{metadata}}}\n      spec:\n"
             ));
             lines.iter().for_each(|line| text.push_str(&format!("        {line}\n")));
         }
@@ -187,12 +189,13 @@ impl Keys<'_> {
         let mut strategy =
             under("risk", lines([("riskPercentage", quoted(risk)), ("maxPositionSize", quoted(size))]));
         strategy.extend(mode.map(|mode| format!("mode: {mode:?}")));
-        let patches = [("TradingUniverse", selection), ("Strategy", strategy)];
+        let kept = if mode == Some(Mode::Paper) { KEPT } else { "" };
+        let patches = [("TradingUniverse", "", selection), ("Strategy", kept, strategy)];
         Some(Overlay {
             namespace: if namespace.is_empty() { format!("ats-{environment}") } else { namespace.to_owned() },
             environment,
             settings,
-            patches: patches.into_iter().filter(|(_, lines)| !lines.is_empty()).collect(),
+            patches: patches.into_iter().filter(|(_, _, lines)| !lines.is_empty()).collect(),
         })
     }
 

@@ -42,6 +42,9 @@ It does what the kustomizations of deployment/kubernetes/base and of an environm
   {{- $_ := set $object.spec.selection "focusUniverseSize" $values.universe.focusUniverseSize -}}
 {{- else if eq $kind "Strategy" -}}
   {{- $_ := set $object.spec "mode" $values.strategy.mode -}}
+  {{- if ne $values.strategy.mode "Backtest" -}}
+    {{- $_ := set $object.metadata "annotations" (dict "argocd.argoproj.io/sync-options" "Prune=false,Delete=false") -}}
+  {{- end -}}
   {{- $_ := set $object.spec.risk "riskPercentage" $values.strategy.riskPercentage -}}
   {{- $_ := set $object.spec.risk "maxPositionSize" $values.strategy.maxPositionSize -}}
 {{- end -}}

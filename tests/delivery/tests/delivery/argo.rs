@@ -185,6 +185,12 @@ fn the_configuration_is_made_of_the_scripts() {
     let made = output(&mut Command::new(checkout().join("deployment/argocd/customizations.sh")));
     assert_eq!(made, text("deployment/argocd/customizations.yaml"), "run customizations.sh");
     let data = document("deployment/argocd/customizations.yaml")["data"].clone();
+    let waves = output(Command::new(checkout().join("deployment/argocd/customizations.sh")).arg("waves"));
+    assert_eq!(waves, made.replace("status = \"Suspended\"", "status = \"Healthy\""));
+    assert_eq!(
+        waves.matches("status = \"Healthy\"").count(),
+        made.matches("status = \"Healthy\"").count() + 3
+    );
     for kind in KINDS {
         let health = data[format!("resource.customizations.health.trading.ats.dev_{kind}")].as_str().unwrap();
         assert_eq!(health, text(&format!("{}/health.lua", folder(kind))));
@@ -195,6 +201,20 @@ fn the_configuration_is_made_of_the_scripts() {
         for action in actions["definitions"].as_array().unwrap() {
             let file = format!("{}/actions/{}/action.lua", folder(kind), action["name"].as_str().unwrap());
             assert_eq!(action["action.lua"], text(&file));
+        }
+    }
+}
+
+/// A strategy that trades does not end because its file is gone; one that does not, does.
+#[test]
+fn what_trades_is_never_pruned() {
+    for environment in ENVIRONMENTS {
+        let objects = documents(environment, &kustomize(&format!("deployment/environments/{environment}")));
+        let strategies = objects.iter().filter(|object| object["kind"] == "Strategy");
+        for strategy in strategies {
+            let options = &strategy["metadata"]["annotations"]["argocd.argoproj.io/sync-options"];
+            let kept = options == "Prune=false,Delete=false";
+            assert_eq!(kept, strategy["spec"]["mode"] != "Backtest", "{environment}: {strategy}");
         }
     }
 }
@@ -252,6 +272,10 @@ fn the_project_allows_what_is_rendered_and_nothing_else() {
         for option in ["ServerSideApply=true", "FailOnSharedResource=true"] {
             assert!(options.iter().any(|one| one == option), "{option}: {spec}");
         }
+    }
+    for metadata in [&of("Application")["metadata"], &set["template"]["metadata"]] {
+        let compare = &metadata["annotations"]["argocd.argoproj.io/compare-options"];
+        assert_eq!(compare, "ServerSideDiff=true", "{metadata}");
     }
     let path = cluster["source"]["path"].as_str().unwrap();
     assert!(checkout().join(path).join("kustomization.yaml").is_file(), "{path}");

@@ -21,6 +21,7 @@ use regex::Regex;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::prometheus::exporter_port;
 use crate::targets::make;
 
 /// The environments and their files.
@@ -29,6 +30,9 @@ const FILES: [(&str, &str); 3] =
 
 /// Services that run once for each stage.
 const STAGES: [&str; 4] = ["data-acquisition", "feature-engineering", "model-training", "trading-strategy"];
+
+/// This machine, as a container sees it.
+const HOST: &str = "host.docker.internal";
 
 /// Settings that a file has no default for, as stages.sh gives them.
 const SECRETS: [(&str, &str); 4] = [
@@ -132,6 +136,12 @@ fn services_have_the_least_rights() {
             if STAGES.contains(&name.as_str()) {
                 assert_eq!(service["networks"], json!({"inside": null}), "{told}");
             }
+            // The exporter of the pipeline runs on this machine, which nobody else looks for.
+            let hosts = match environment == "development" && name == "prometheus" {
+                true => vec![format!("{HOST}=host-gateway")],
+                false => Vec::new(),
+            };
+            assert_eq!(strings(&service["extra_hosts"]), hosts, "{told}");
             if environment != "development" {
                 assert_eq!(service["restart"], "no", "{told}: a crash is a failure");
                 let kept = service["volumes"].as_array().into_iter().flatten();
@@ -259,6 +269,27 @@ fn a_file_that_is_none_of_the_specification_is_refused() {
     }
 }
 
+/// What a job of Prometheus asks, with the ports. One that finds its targets in a way that is not looked at here
+/// fails.
+fn targets(job: &Value) -> BTreeMap<&str, u64> {
+    let known = ["static_configs", "dns_sd_configs", "relabel_configs"];
+    for field in job.as_object().unwrap().keys().filter(|field| field.ends_with("_configs")) {
+        assert!(known.contains(&field.as_str()), "{}: {field}", job["job_name"]);
+    }
+    let mut asked = BTreeMap::new();
+    for one in job["static_configs"].as_array().into_iter().flatten() {
+        for target in strings(&one["targets"]) {
+            let (name, port) = target.split_once(':').unwrap();
+            asked.insert(name, port.parse::<u64>().unwrap());
+        }
+    }
+    for names in job["dns_sd_configs"].as_array().into_iter().flatten() {
+        let port = names["port"].as_u64().unwrap();
+        asked.extend(strings(&names["names"]).into_iter().map(|name| (name, port)));
+    }
+    asked
+}
+
 /// The ports of Prometheus and Grafana, what is scraped, and where Grafana finds its files.
 #[test]
 fn prometheus_and_grafana_find_what_they_show() {
@@ -277,27 +308,21 @@ fn prometheus_and_grafana_find_what_they_show() {
     let settings = document("deployment/prometheus/compose.yml");
     let rules = settings["rule_files"].as_array().unwrap();
     assert_eq!(rules, &[json!("alerts.yml")]);
-    let mut asked = BTreeMap::new();
-    for job in settings["scrape_configs"].as_array().unwrap() {
-        for target in
-            job["static_configs"].as_array().into_iter().flatten().flat_map(|one| strings(&one["targets"]))
-        {
-            let (name, port) = target.split_once(':').unwrap();
-            asked.insert(name.to_owned(), port.parse::<u64>().unwrap());
-        }
-        for names in job["dns_sd_configs"].as_array().into_iter().flatten() {
-            asked.extend(
-                strings(&names["names"])
-                    .into_iter()
-                    .map(|name| (name.to_owned(), names["port"].as_u64().unwrap())),
-            );
-        }
-    }
+    let jobs = settings["scrape_configs"].as_array().unwrap().iter();
+    let asked: BTreeMap<_, _> = jobs.map(|job| (job["job_name"].as_str().unwrap(), targets(job))).collect();
     let metrics = u64::from(METRICS_PORT);
-    let mut wanted: BTreeMap<_, _> =
-        COMPONENTS[1..].iter().map(|name| ((*name).to_owned(), metrics)).collect();
-    wanted.extend([("localhost".to_owned(), 9090), ("grafana".to_owned(), 3000)]);
+    let components: BTreeMap<&str, u64> = COMPONENTS[1..].iter().map(|name| (*name, metrics)).collect();
+    // Prometheus asks itself as localhost, and the exporter of the pipeline is a program on the machine.
+    let wanted = BTreeMap::from([
+        ("ats", components),
+        ("pipeline", BTreeMap::from([(HOST, exporter_port())])),
+        ("prometheus", BTreeMap::from([("localhost", 9090)])),
+        ("grafana", BTreeMap::from([("grafana", 3000)])),
+    ]);
     assert_eq!(asked, wanted, "everything that has metrics is asked");
+    for name in asked.values().flat_map(BTreeMap::keys).filter(|name| ![HOST, "localhost"].contains(name)) {
+        assert!(services(&model).contains_key(*name), "{name} is no service");
+    }
     let _ = output(
         Command::new("promtool")
             .args(["check", "config"])

@@ -16,6 +16,7 @@ mod prometheus;
 mod registry;
 mod release;
 mod signatures;
+mod smoke;
 mod targets;
 mod upgrade;
 mod workflows;

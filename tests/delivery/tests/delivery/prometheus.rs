@@ -1,6 +1,6 @@
 //! Dashboards and alerts, by Debian's Prometheus on this machine.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
@@ -34,12 +34,30 @@ fn exporter(runs: &Path) -> (Process, String) {
     (Process(child), address)
 }
 
-/// Prometheus that scrapes an address every second, and where it listens.
-fn prometheus(folder: &Path, address: &str) -> (Process, String) {
-    let settings = json!({
-        "global": {"scrape_interval": "1s"},
-        "scrape_configs": [{"job_name": "pipeline", "static_configs": [{"targets": [address]}]}],
-    });
+/// The port that the exporter has by itself, as its help and the guide say.
+pub(crate) fn exporter_port() -> u64 {
+    let program = binary("ats-deployment-tools", "ats-delivery").unwrap();
+    let help = output(Command::new(program).args(["metrics-serve", "--help"]));
+    let default = Regex::new(r"\[default: 127\.0\.0\.1:(\d+)\]").unwrap();
+    let found = default.captures(&help).unwrap_or_else(|| panic!("no port: {help}"));
+    let port: u64 = found[1].parse().unwrap();
+    assert!(text("docs/delivery.md").contains(&format!("http://127.0.0.1:{port}/metrics")), "{port}");
+    port
+}
+
+/// The jobs of settings of ours, by name.
+fn jobs(settings: &str) -> BTreeMap<String, Value> {
+    let settings = document(&format!("deployment/prometheus/{settings}"));
+    let jobs = settings["scrape_configs"].as_array().unwrap().iter();
+    jobs.map(|job| (job["job_name"].as_str().unwrap().to_owned(), job.clone())).collect()
+}
+
+/// Prometheus that has this job alone, with an address in place of its target, and scrapes it every second; and
+/// where it listens.
+fn prometheus(folder: &Path, job: &Value, address: &str) -> (Process, String) {
+    let mut job = job.clone();
+    job["static_configs"][0]["targets"] = json!([address]);
+    let settings = json!({"global": {"scrape_interval": "1s"}, "scrape_configs": [job]});
     let file = folder.join("prometheus.yml");
     fs::write(&file, settings.to_string()).unwrap();
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -82,7 +100,7 @@ fn every_panel_of_the_pipeline_is_answered() {
     });
     fs::write(&runs, run.to_string()).unwrap();
     let (_exporter, address) = exporter(&runs);
-    let (_prometheus, server) = prometheus(folder.path(), &address);
+    let (_prometheus, server) = prometheus(folder.path(), &jobs("compose.yml")["pipeline"], &address);
 
     let dashboard: Value =
         serde_json::from_str(&text("deployment/grafana/dashboards/pipeline.json")).unwrap();
@@ -158,14 +176,31 @@ fn alerts_are_raised_as_their_tests_say() {
     }
 }
 
-/// What Prometheus reads in the cluster names rules that are there.
+/// What Prometheus reads, in the cluster and in compose, names rules that are there, and jobs by the names that
+/// rules and dashboards ask for. What the jobs of compose reach is seen with its services.
 #[test]
 fn the_settings_name_their_rules() {
-    let settings = document("deployment/prometheus/prometheus.yml");
-    let rules = settings["rule_files"].as_array().unwrap().iter();
-    let rules: Vec<&str> = rules.map(|file| file.as_str().unwrap()).collect();
-    assert_eq!(rules, ["alerts.yml", "operator_alerts.yml"]);
-    let asked = text("deployment/grafana/dashboards/system.json");
-    let job = settings["scrape_configs"][0]["job_name"].as_str().unwrap();
-    assert!(asked.contains(&format!("job=\\\"{job}\\\"")), "the dashboard asks for another job");
+    let asked = Regex::new(r#"\bjob=~?\\?"([^"\\]*)"#).unwrap();
+    for (settings, files_of_rules) in
+        [("prometheus.yml", &["alerts.yml", "operator_alerts.yml"][..]), ("compose.yml", &["alerts.yml"][..])]
+    {
+        let rules = document(&format!("deployment/prometheus/{settings}"))["rule_files"].clone();
+        assert_eq!(rules, json!(files_of_rules), "{settings}");
+        let rules = files_of_rules.iter().map(|file| format!("deployment/prometheus/{file}"));
+        let jobs = jobs(settings);
+        let mut found = BTreeSet::new();
+        for file in files("deployment/grafana/dashboards", ".json").into_iter().chain(rules) {
+            for name in asked.captures_iter(&text(&file)) {
+                assert!(jobs.contains_key(&name[1]), "{file} asks for job {}: {settings}", &name[1]);
+                found.insert(name[1].to_owned());
+            }
+        }
+        assert_eq!(found, BTreeSet::from(["ats".to_owned()]), "{settings}");
+    }
+
+    let jobs = jobs("prometheus.yml");
+    assert_eq!(jobs.keys().collect::<Vec<_>>(), ["ats", "pipeline"]);
+    assert_eq!(jobs["ats"]["kubernetes_sd_configs"][0]["role"], "pod");
+    let beside = format!("localhost:{}", exporter_port());
+    assert_eq!(jobs["pipeline"]["static_configs"], json!([{"targets": [beside]}]));
 }

@@ -1,6 +1,6 @@
 //! The make targets that workflows call reach their programs, with their settings.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use ats_delivery_tests::checkout;
@@ -136,6 +136,112 @@ fn a_kubernetes_by_kind_is_always_removed() {
         &make("kind", &[("PATH", path.as_str()), ("KUBERNETES", "1.12")]),
         "there is no image of Kubernetes 1.12",
     );
+}
+
+/// A repository with `gate.sh`, whose program is a script, and a compiler that copies it to where binaries lie.
+/// What measures and judges is the real program.
+struct Fork {
+    folder: tempfile::TempDir,
+}
+
+impl Fork {
+    fn new() -> Self {
+        let fork = Self { folder: tempfile::tempdir().unwrap() };
+        for name in ["fork/tests/performance", "fork/workloads", "bin"] {
+            std::fs::create_dir_all(fork.path(name)).unwrap();
+        }
+        for name in ["tests/performance/gate.sh", "rust-toolchain.toml"] {
+            std::fs::copy(checkout().join(name), fork.path("fork").join(name)).unwrap();
+        }
+        let gate = ats_test_cluster::binary("ats-deployment-tools", "ats-delivery").unwrap();
+        // TARGET/PLATFORM/PROFILE/program
+        let platform = gate.ancestors().nth(2).and_then(Path::file_name).expect("Cargo is told a platform");
+        let binaries = fork.path("target").join(platform).join("debug");
+        std::fs::create_dir_all(&binaries).unwrap();
+        std::os::unix::fs::symlink(gate, binaries.join("ats-delivery")).unwrap();
+        let (asked, binaries) = (fork.path("asked"), binaries.display().to_string());
+        let compiler =
+            format!("#!/bin/sh\npwd >>{}\nexec cp workloads/ats {binaries}/ats\n", asked.display());
+        fork.program("bin/cargo", &compiler);
+        let _ = fork.git(&["init", "--quiet", "--initial-branch=main"]);
+        fork
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn program(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+        assert!(Command::new("chmod").arg("+x").arg(self.path(name)).status().unwrap().success());
+    }
+
+    fn git(&self, arguments: &[&str]) -> String {
+        let author = ["-c", "user.name=test", "-c", "user.email=test@example.com"];
+        let mut command = Command::new("git");
+        ats_delivery_tests::output(command.arg("-C").arg(self.path("fork")).args(author).args(arguments))
+    }
+
+    /// Commits the program `ats` with this body.
+    fn commit(&self, body: &str) {
+        self.program("fork/workloads/ats", &format!("#!/bin/sh\n{body}\n"));
+        let _ = self.git(&["add", "--all"]);
+        let _ = self.git(&["commit", "--quiet", "--message", body]);
+    }
+
+    /// What the script says, and where the compiler was run for it.
+    fn compare(&self, base: &str) -> (Output, Vec<String>) {
+        let path = format!("{}:{}", self.path("bin").display(), std::env::var("PATH").unwrap());
+        let target = self.path("target").display().to_string();
+        let settings = [("PATH", path.as_str()), ("CARGO_TARGET_DIR", target.as_str()), ("PAIRS", "9")];
+        let mut command = Command::new(self.path("fork/tests/performance/gate.sh"));
+        let output = run(command.args(["compare", base]), &settings);
+        let asked = std::fs::read_to_string(self.path("asked")).unwrap_or_default();
+        let _ = std::fs::remove_file(self.path("asked"));
+        (output, asked.lines().map(str::to_owned).collect())
+    }
+}
+
+/// Where HEAD left its base against HEAD: equal builds pass, a slower one does not, and what cannot be slower is
+/// not compiled. The slower one takes four times as long, so that a busy machine decides nothing.
+#[test]
+fn a_change_is_compared_with_where_it_left_its_base() {
+    let fork = Fork::new();
+    let head = fork.path("fork").display().to_string();
+    fork.commit("test \"$1\" = run && sleep 0.1");
+    let _ = fork.git(&["branch", "change"]);
+    // What came to the base since then does not run at all, and is not what the change is compared with.
+    fork.commit("exit 3");
+    let _ = fork.git(&["checkout", "--quiet", "change"]);
+
+    std::fs::write(fork.path("fork/README.md"), "Words.\n").unwrap();
+    let _ = fork.git(&["add", "--all"]);
+    let _ = fork.git(&["commit", "--quiet", "--message", "words"]);
+    // A branch that was pushed for the first time was at no commit before: its last commit counts.
+    let zeros = "0".repeat(40);
+    for base in ["main", zeros.as_str()] {
+        let (output, compiled) = fork.compare(base);
+        assert_eq!(output.status.code(), Some(0), "{base}: {}", told(&output));
+        assert!(told(&output).contains("nothing that ats is made of has changed since"), "{}", told(&output));
+        assert_eq!(compiled, [""; 0], "{base}");
+    }
+
+    fork.commit("sleep 0.1");
+    let (output, compiled) = fork.compare("main");
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    assert!(told(&output).contains("head / base: "), "{}", told(&output));
+    assert!(compiled.len() == 2 && compiled[0].ends_with("/base") && compiled[1] == head, "{compiled:?}");
+
+    fork.commit("sleep 0.4");
+    let (output, compiled) = fork.compare("main");
+    assert_eq!(output.status.code(), Some(1), "{}", told(&output));
+    assert!(told(&output).contains("slower: the whole interval lies above"), "{}", told(&output));
+    assert_eq!(compiled.len(), 2, "{compiled:?}");
+    assert_eq!(fork.git(&["worktree", "list"]).lines().count(), 1, "the other checkout is gone");
+
+    let (output, compiled) = fork.compare("nowhere");
+    assert_eq!((output.status.code(), compiled.len()), (Some(2), 0), "{}", told(&output));
+    refused(&make("gate", &[("BASE", "nowhere")]), "nowhere is no commit with a common past");
 }
 
 #[test]

@@ -203,10 +203,9 @@ fn rights_are_the_least_and_time_is_bounded() {
 
 /// Targets that workflows call and no test runs, each with the reason: all others are run by `make test` or
 /// `make test-all`, as prerequisites or by a test.
-const NOT_RUN: [(&str, &str); 5] = [
+const NOT_RUN: [(&str, &str); 4] = [
     ("images", "compiles; `images.rs` runs its script with what is compiled"),
     ("bench", "an hour; its parts are run at small sizes by the tests of tests/performance"),
-    ("gate", "compiles another commit; `gate-proof` runs the same comparison"),
     ("advisories", "fetches a database that is in no package registry; `deny` runs the same program"),
     ("msrv", "installs another Rust; the version is held to that of the images by `images.rs`"),
 ];
@@ -359,6 +358,53 @@ fn a_branch_reaches_its_environment() {
     for (file, workflow) in workflows() {
         assert!(!workflow.to_string().contains("UNSIGNED"), "{file}: a deployment that asks nobody");
     }
+}
+
+/// Only the smoke test takes a deployment back: one that could not be looked at is left as it is.
+#[test]
+fn what_fails_its_smoke_test_is_taken_back_and_told() {
+    let called = document(".github/workflows/verify.yml");
+    let steps: Vec<_> = steps(&called["jobs"]["verify"]).collect();
+    let position = |command: &str| {
+        let found = steps.iter().position(|step| step["run"] == command);
+        found.unwrap_or_else(|| panic!("no step {command}"))
+    };
+    let (access, smoke, revert) =
+        (position("make kubeconfig"), position("make smoke"), position("make revert"));
+    assert!(access < smoke && smoke < revert);
+    assert_eq!((&steps[smoke]["id"], steps[smoke].get("if")), (&json!("smoke"), None));
+    assert_eq!(steps[smoke]["env"]["ENVIRONMENT"], "${{ inputs.environment }}");
+    let failed = "failure() && steps.smoke.outcome == 'failure' && inputs.commit != ''";
+    // What comes after it is the way back, and nothing else is done because something failed.
+    for (index, step) in steps.iter().enumerate() {
+        let condition = (index > smoke).then(|| json!(failed));
+        assert_eq!(step.get("if"), condition.as_ref(), "{step}");
+    }
+    let settings = &steps[revert]["env"];
+    assert_eq!(settings["COMMIT"], "${{ inputs.commit }}");
+    assert_eq!(settings["ENVIRONMENT"], steps[smoke]["env"]["ENVIRONMENT"], "where it failed");
+    assert!(settings["REMOTE"].as_str().unwrap().contains("${{ steps.app.outputs.token }}"));
+    let token = steps.iter().position(|step| step["id"] == "app").expect("a token is asked for");
+    assert!(smoke < token && token < revert);
+    // Without a commit, as when nothing was deployed, nothing is taken back.
+    for trigger in ["workflow_call", "workflow_dispatch"] {
+        assert_eq!(called["on"][trigger]["inputs"]["commit"]["default"], "", "{trigger}");
+    }
+
+    let pipeline = document(".github/workflows/ci.yml");
+    let (verify, notify) = (&pipeline["jobs"]["verify"], &pipeline["jobs"]["notify"]);
+    assert_eq!(verify["uses"], "./.github/workflows/verify.yml");
+    assert_eq!(verify["if"], "github.ref_name == 'develop'");
+    assert_eq!(needs_of(verify), BTreeSet::from(["ci-ok", "deploy"]));
+    let deployed = json!({"environment": "development", "commit": "${{ needs.deploy.outputs.commit }}"});
+    assert_eq!(verify["with"], deployed);
+    let deploy = document(".github/workflows/deploy.yml");
+    let outputs = &deploy["on"]["workflow_call"]["outputs"];
+    assert_eq!(outputs["commit"]["value"], "${{ jobs.deploy.outputs.commit }}");
+    assert_eq!(deploy["jobs"]["deploy"]["outputs"]["commit"], "${{ steps.deploy.outputs.commit }}");
+    // Somebody is told when it is over, also of a verification that failed.
+    assert!(needs_of(notify).contains("verify"));
+    assert!(notify["if"].as_str().unwrap().starts_with("always() && "));
 }
 
 /// A release is made without rights, and published from main after an approval.

@@ -48,5 +48,8 @@ async fn argo_cd_keeps_an_environment_as_its_branch_has_it() {
     steps::promotion(&site, "staging", "production").await;
     steps::side_by_side(&site).await;
     steps::what_leaves_the_files_is_pruned(&site).await;
-    steps::objects_outlive_the_set(&site, &["development", "staging", "production"]).await;
+    steps::what_trades_is_not_pruned(&site, "staging").await;
+    let environments = ["development", "staging", "production"];
+    steps::objects_outlive_the_set(&site, &environments).await;
+    steps::definitions_outlive_their_application(&site, &environments).await;
 }

@@ -91,6 +91,16 @@ impl Site {
         list["items"].as_array().unwrap().clone()
     }
 
+    /// Names and identities of the definitions of our kinds.
+    pub async fn definitions(&self) -> Vec<(String, String)> {
+        let list = self.get(&["customresourcedefinitions"]).await;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let all = list["items"].as_array().unwrap().iter();
+        all.filter(|one| one["spec"]["group"] == "trading.ats.dev")
+            .map(|one| (text(&one["metadata"]["name"]), text(&one["metadata"]["uid"])))
+            .collect()
+    }
+
     /// Key and digest of each stage of an environment.
     pub async fn stages(&self, environment: &str) -> std::collections::BTreeMap<String, (String, String)> {
         digests(&self.objects(environment).await)

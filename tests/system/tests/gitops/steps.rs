@@ -25,16 +25,17 @@ pub async fn first_sync(site: &Site) {
     site.follows("development", Some(&commit), "Healthy").await;
     site.ready("development").await;
 
-    // In order: no object of ours before its definition.
+    // In order: no object of ours before its definition, and none before the operator that takes care of it.
     let audit = site.cluster.audit().unwrap().by(USER).writes().succeeded();
     let first = |resource: &str| {
         let events = audit.events();
         let event = events.iter().find(|event| event.resource == resource);
         event.unwrap_or_else(|| panic!("Argo CD has applied no {resource}")).at.clone()
     };
-    let definition = first("customresourcedefinitions");
-    for resource in ["deployments", "tradinguniverses", "modeltrainingjobs", "strategies"] {
-        assert!(definition < first(resource), "{resource} before the definitions");
+    let (definition, operator) = (first("customresourcedefinitions"), first("deployments"));
+    assert!(definition < operator, "the operator before the definitions");
+    for resource in ["tradinguniverses", "modeltrainingjobs", "strategies"] {
+        assert!(operator < first(resource), "{resource} before the operator");
     }
     // What is not deployed yet is not there.
     let namespaces = site.kubectl(&["get", "namespaces", "--output=name"]).await;
@@ -252,6 +253,45 @@ pub async fn what_leaves_the_files_is_pruned(site: &Site) {
     assert_eq!(site.stages("development").await.into_iter().collect::<Vec<_>>(), wanted);
     let elsewhere = site.applied(mark).filter(|event| event.namespace != namespace("development"));
     assert!(elsewhere.is_empty(), "in other environments: {:#?}", elsewhere.events());
+}
+
+/// A strategy that trades is not deleted because its file is gone: Argo CD tells the difference and leaves it.
+pub async fn what_trades_is_not_pruned(site: &Site, environment: &str) {
+    let (before, mark) = (site.object(environment, "strategy/core-dip").await, site.mark());
+    let commit = site.fork.deploy(environment, &site.fork.images_of(environment));
+    site.ask(environment, "normal").await;
+    site.until(&format!("{environment}: a strategy without a file"), async || {
+        let application = site.application(environment).await;
+        let status = &application["status"];
+        let there = status["sync"]["status"] == "OutOfSync"
+            && status["sync"]["revision"] == commit
+            && status["operationState"]["phase"] == "Succeeded"
+            && status["operationState"]["syncResult"]["revision"] == commit;
+        if there { Ok(()) } else { Err(status["operationState"]["message"].to_string()) }
+    })
+    .await;
+    let after = site.object(environment, "strategy/core-dip").await;
+    assert_eq!(after["metadata"]["uid"], before["metadata"]["uid"]);
+    assert!(after["metadata"]["deletionTimestamp"].is_null(), "{after:#}");
+    let deleted = site.applied(mark).verb("delete");
+    assert!(deleted.is_empty(), "{:#?}", deleted.events());
+}
+
+/// Somebody deletes the Application of the definitions with all that it made: the definitions stay, and so do the
+/// objects.
+pub async fn definitions_outlive_their_application(site: &Site, environments: &[&str]) {
+    let finalizer =
+        json!({"metadata": {"finalizers": ["resources-finalizer.argocd.argoproj.io"]}}).to_string();
+    let application = ["application", "ats-cluster", "--namespace", NAMESPACE];
+    let patch = ["patch"].into_iter().chain(application).chain(["--type=merge", "--patch", &finalizer]);
+    site.kubectl(&patch.collect::<Vec<_>>()).await;
+    let before = site.definitions().await;
+    assert_eq!(before.len(), 3, "{before:?}");
+    site.kubectl(&["delete"].into_iter().chain(application).collect::<Vec<_>>()).await;
+    assert_eq!(site.definitions().await, before);
+    for environment in environments {
+        site.ready(environment).await;
+    }
 }
 
 /// When the set goes, its Applications go, and what they made stays.
