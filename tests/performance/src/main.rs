@@ -13,10 +13,6 @@ use ats_performance_tests::report::{Document, Section};
 use ats_performance_tests::{Result, images, local, say};
 use clap::{Parser, Subcommand, ValueEnum};
 
-/// That of the programs which are measured.
-#[global_allocator]
-static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Measures speed, memory, API writes and sizes.
 #[derive(Parser)]
 #[command(name = "ats-bench", version)]

@@ -1,9 +1,5 @@
 //! The pod of trading-strategy: reads `stage.json`, runs the stage, tells how it went.
 
-/// Columns of millions of rows come and go: this allocator asks for huge pages and keeps what is given back for a while.
-#[global_allocator]
-static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> std::process::ExitCode {
     ats_pod::run(|run| async move { ats_trading_strategy::run(&run.file, &run.context).await })
 }
