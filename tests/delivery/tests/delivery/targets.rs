@@ -202,13 +202,14 @@ impl Fork {
     }
 }
 
-/// Where HEAD left its base against HEAD: equal builds pass, a slower one does not, and what cannot be slower is
-/// not compiled. The slower one takes four times as long, so that a busy machine decides nothing.
+/// Where HEAD left its base against HEAD: a quicker build passes, a slower one does not, and what cannot be slower is
+/// not compiled. They take a fourth and four times as long, so that a busy machine decides nothing: how fine the gate
+/// judges is shown by `make gate-proof`.
 #[test]
 fn a_change_is_compared_with_where_it_left_its_base() {
     let fork = Fork::new();
     let head = fork.path("fork").display().to_string();
-    fork.commit("test \"$1\" = run && sleep 0.1");
+    fork.commit("test \"$1\" = run && sleep 0.2");
     let _ = fork.git(&["branch", "change"]);
     // What came to the base since then does not run at all, and is not what the change is compared with.
     fork.commit("exit 3");
@@ -226,13 +227,13 @@ fn a_change_is_compared_with_where_it_left_its_base() {
         assert_eq!(compiled, [""; 0], "{base}");
     }
 
-    fork.commit("sleep 0.1");
+    fork.commit("sleep 0.05");
     let (output, compiled) = fork.compare("main");
     assert_eq!(output.status.code(), Some(0), "{}", told(&output));
     assert!(told(&output).contains("head / base: "), "{}", told(&output));
     assert!(compiled.len() == 2 && compiled[0].ends_with("/base") && compiled[1] == head, "{compiled:?}");
 
-    fork.commit("sleep 0.4");
+    fork.commit("sleep 0.8");
     let (output, compiled) = fork.compare("main");
     assert_eq!(output.status.code(), Some(1), "{}", told(&output));
     assert!(told(&output).contains("slower: the whole interval lies above"), "{}", told(&output));
