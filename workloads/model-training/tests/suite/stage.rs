@@ -315,7 +315,7 @@ async fn folds_that_train_on_later_sessions_are_judged_by_their_paths() {
     let k_fold = ValidationSpec::PurgedKFold(PurgedKFoldSpec { folds: 4, embargo_bars: 2 });
     let combinatorial =
         ValidationSpec::Combinatorial(CombinatorialSpec { folds: 5, test_folds: 2, embargo_bars: 2 });
-    for (validation, folds, path_count) in [(k_fold, 4, 1), (combinatorial, 10, 4)] {
+    for (validation, folds, path_count) in [(k_fold, 4_u64, 1), (combinatorial, 10, 4)] {
         let spec = TrainSpec { validation, ..spec(&["0.001", "0.1"]) };
         let (trained, outcome, selected) = run(&place, &dataset, &spec, 1, 2).await.unwrap();
         assert_eq!(trained[0].computed, 2 * folds);
@@ -324,7 +324,7 @@ async fn folds_that_train_on_later_sessions_are_judged_by_their_paths() {
         let table = read_predictions(&files["test_predictions.parquet"]).unwrap();
         let paths = paths(&table);
         // All 137 labelled sessions are tested once on each path, by six tickers.
-        assert_eq!(paths.iter().map(Vec::len).collect::<Vec<_>>(), vec![6 * 137; path_count]);
+        assert_eq!(paths.iter().map(Vec::len).collect::<Vec<_>>(), vec![6 * 137_usize; path_count]);
 
         let of_paths: Vec<_> = paths.iter().map(|path| by_hand::figures(path, 2)).collect();
         let names: Vec<&str> = values(&of_paths[0]).into_iter().map(|(name, _)| name).collect();
