@@ -244,6 +244,7 @@ impl Card {
             ("probabilisticSharpe".to_owned(), figures.probabilistic_sharpe),
             ("rankIc".to_owned(), figures.rank_ic),
             ("sharpe".to_owned(), figures.sharpe),
+            ("turnover".to_owned(), figures.turnover),
         ]);
         if self.score != Score::Value {
             metrics.insert("accuracy".to_owned(), figures.accuracy);

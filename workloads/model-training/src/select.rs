@@ -266,8 +266,10 @@ fn spreads(matrix: &Matrix, plan: &Plan, predictions: &Predictions) -> Vec<f64> 
     let (instant, outcome) = (pick(&matrix.instant, &row), pick(&matrix.label, &row));
     let (prediction, forward_return) =
         (pick(&predictions.prediction, &rows), pick(&matrix.forward_return, &row));
+    let name = pick(&matrix.ticker, &row);
     let scored = Scored {
         instant: &instant,
+        name: &name,
         prediction: &prediction,
         outcome: &outcome,
         forward_return: &forward_return,
@@ -344,11 +346,15 @@ fn notes(figures: &Figures, plan: &Plan, pruning: Option<&PruningCard>, converge
             "All predictions are equal: the penalty leaves no coefficient; every gate fails.".to_owned(),
         );
     }
+    let across_names = [
+        ("rankIc", figures.rank_ic),
+        ("ic", figures.ic),
+        ("icir", figures.icir),
+        ("sharpe", figures.sharpe),
+        ("turnover", figures.turnover),
+    ];
     let missing: Vec<&str> =
-        [("rankIc", figures.rank_ic), ("ic", figures.ic), ("icir", figures.icir), ("sharpe", figures.sharpe)]
-            .into_iter()
-            .filter_map(|(name, value)| value.is_none().then_some(name))
-            .collect();
+        across_names.into_iter().filter_map(|(name, value)| value.is_none().then_some(name)).collect();
     if !missing.is_empty() {
         notes.push(format!("Not defined: {}: {}.", missing.join(", "), card::why_undefined(figures)));
     }

@@ -145,9 +145,11 @@ impl Predictions {
     #[must_use]
     pub fn figures(&self, matrix: &Matrix, scale: &Scale) -> Figures {
         let (instant, outcome) = (pick(&matrix.instant, &self.row), pick(&matrix.label, &self.row));
-        let forward_return = pick(&matrix.forward_return, &self.row);
+        let (name, forward_return) =
+            (pick(&matrix.ticker, &self.row), pick(&matrix.forward_return, &self.row));
         let scored = Scored {
             instant: &instant,
+            name: &name,
             prediction: &self.prediction,
             outcome: &outcome,
             forward_return: &forward_return,

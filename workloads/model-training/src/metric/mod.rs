@@ -9,12 +9,14 @@
 //! | accuracy, log loss | classification: of P(up) >= 0.5 or margin >= 0, of P(up) |
 //! | Sharpe | equal-weight top minus bottom quintile, non-overlapping, costless: mean over sample deviation, a period or a year |
 //! | probabilistic, deflated Sharpe | Bailey and Lopez de Prado 2012, 2014 |
+//! | turnover | share of names in the top quintile that are new since a horizon before, as alphalens's |
 //!
 //! A figure that is not defined is none; a gate on it fails.
 
 pub mod correlation;
 pub mod normal;
 pub mod sharpe;
+pub mod turnover;
 
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +42,8 @@ pub enum Score {
 pub struct Scored<'a> {
     /// A number that is equal for the rows of one instant and rises with time.
     pub instant: &'a [u32],
+    /// A number that is equal for the rows of one ticker.
+    pub name: &'a [u32],
     /// The prediction.
     pub prediction: &'a [f64],
     /// The label; NaN where it is null: such rows are left out.
@@ -95,6 +99,9 @@ pub struct Figures {
     pub sharpe: Option<f64>,
     /// Probability that the Sharpe ratio is above 0.
     pub probabilistic_sharpe: Option<f64>,
+    /// Share of the names in the top quintile that were not in it one horizon before, mean over dates: from 0 to
+    /// 1, a horizon. alphalens's `quantile_turnover`, see [`turnover::of_top_fifth`].
+    pub turnover: Option<f64>,
 }
 
 impl Figures {
@@ -117,6 +124,7 @@ impl Figures {
         let periods_a_year = SESSIONS_A_YEAR * scale.bars_a_session / scale.horizon as f64;
         figures.sharpe = figures.sharpe_per_period.map(|sharpe| sharpe * periods_a_year.sqrt());
         figures.probabilistic_sharpe = sharpe::probabilistic(&spreads, 0.0);
+        figures.turnover = turnover::of_top_fifth(scored, &dates, scale.horizon);
         figures
     }
 
@@ -148,6 +156,7 @@ impl Figures {
             sharpe_per_period: mean_of(|path| path.sharpe_per_period),
             sharpe: mean_of(|path| path.sharpe),
             probabilistic_sharpe: mean_of(|path| path.probabilistic_sharpe),
+            turnover: mean_of(|path| path.turnover),
         }
     }
 

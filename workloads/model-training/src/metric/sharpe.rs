@@ -10,19 +10,26 @@ const EULER_MASCHERONI: f64 = 0.577_215_664_901_532_9;
 /// A fifth is `floor(names / 5)` names. Ties go by the order of the rows, which is the ticker's.
 #[must_use]
 pub fn quintile_spreads(scored: &Scored<'_>, dates: &[&[usize]]) -> Vec<f64> {
-    let mut spreads = Vec::new();
-    for rows in dates {
-        let mut order: Vec<usize> =
-            rows.iter().copied().filter(|row| !scored.forward_return[*row].is_nan()).collect();
-        if order.len() < FEWEST_NAMES {
-            continue;
-        }
-        order.sort_by(|a, b| scored.prediction[*b].total_cmp(&scored.prediction[*a]));
+    let total = |rows: &[usize]| rows.iter().map(|row| scored.forward_return[*row]).sum::<f64>();
+    let spread = |order: Vec<usize>| {
         let fifth = order.len() / FEWEST_NAMES;
-        let total = |rows: &[usize]| rows.iter().map(|row| scored.forward_return[*row]).sum::<f64>();
-        spreads.push((total(&order[..fifth]) - total(&order[order.len() - fifth..])) / fifth as f64);
+        (total(&order[..fifth]) - total(&order[order.len() - fifth..])) / fifth as f64
+    };
+    dates.iter().filter_map(|rows| by_prediction(scored, rows)).map(spread).collect()
+}
+
+/// The rows of a date that have a return, the highest prediction first, ties in their order; none of fewer
+/// than five.
+pub(super) fn by_prediction(scored: &Scored<'_>, rows: &[usize]) -> Option<Vec<usize>> {
+    let mut order: Vec<usize> =
+        rows.iter().copied().filter(|row| !scored.forward_return[*row].is_nan()).collect();
+    if order.len() < FEWEST_NAMES {
+        return None;
     }
-    spreads
+    // A zero has no sign here.
+    let prediction = |row: &usize| scored.prediction[*row] + 0.0;
+    order.sort_by(|a, b| prediction(b).total_cmp(&prediction(a)));
+    Some(order)
 }
 
 /// Mean over sample deviation; none with fewer than two values or without a deviation.

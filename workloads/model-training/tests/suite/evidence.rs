@@ -8,13 +8,15 @@ use ats_model_training::label::{Label, LabelKind};
 use ats_model_training::model::Pipeline;
 use ats_model_training::train::Plan;
 use ats_model_training::uniqueness::{of_spans, uniqueness, weights};
+use ats_model_training::validation::{Scheme, WalkForward};
 use ats_pipeline::spec::AlgorithmSpec;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
+use crate::by_hand;
 use crate::selection::run;
-use crate::support::{close, fixture, market, matrix, plan, two_bars};
+use crate::support::{close, fixture, market, matrix, plan, same_figures, two_bars};
 
 #[derive(Deserialize)]
 struct Spans {
@@ -151,6 +153,24 @@ fn years_divide_the_predictions_and_more_data_ends_in_the_folds_figures() {
     // Eight names each session; the first part of a fold learns something else than the whole.
     assert_eq!(curve[0].train_rows, 8 * curve[0].train_sessions);
     assert_ne!(curve[0].figures, last.figures);
+}
+
+/// A year's ICIR, annual Sharpe ratio, turnover and the rest, worked out again from its predictions alone.
+#[test]
+fn figures_of_a_year_are_those_of_its_predictions() {
+    let matrix = matrix(&market(8, 320, 5), &two_bars(), FeatureScaling::CrossSectionalZScore);
+    let validation = Scheme::WalkForward(WalkForward { folds: 3, test_sessions: 60, train_sessions: None });
+    let plan = Plan { validation, ..plan(two_bars()) };
+    let selection = run(&matrix, &plan, &nets("0.001"), SearchMetric::RankIc).unwrap();
+    let rows = by_hand::rows(&matrix, &selection.predictions);
+    let card = selection.card;
+    same_figures(&card.figures, &by_hand::figures(&rows, 2));
+    assert_eq!(card.years.iter().map(|year| year.year).collect::<Vec<_>>(), [2010, 2011]);
+    for year in &card.years {
+        let date = |row: &&by_hand::Row| matrix.sessions[row.session as usize].date();
+        let rows: Vec<_> = rows.iter().filter(|row| date(row).year() == year.year).copied().collect();
+        same_figures(&year.figures, &by_hand::figures(&rows, 2));
+    }
 }
 
 #[test]

@@ -12,12 +12,15 @@
 
 mod algorithms;
 mod audit;
+mod by_hand;
 mod calibration;
 mod evidence;
+mod importance;
 mod labels;
 mod market_data;
 mod matrix;
 mod metrics;
+mod paths;
 mod pruning;
 mod real_bars;
 mod selection;

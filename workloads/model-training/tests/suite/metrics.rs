@@ -1,13 +1,15 @@
-//! Statistics against SciPy and published values.
+//! Statistics against SciPy, pandas and published values.
 
-use ats_model_training::dataset::z_score;
+use std::collections::BTreeMap;
+
+use ats_model_training::dataset::{pick, z_score};
 use ats_model_training::metric::correlation::{average_ranks, pearson, spearman};
 use ats_model_training::metric::sharpe::{Moments, expected_best, per_period};
 use ats_model_training::metric::{Figures, Scale, Score, Scored, normal};
 use proptest::prelude::*;
 use serde::Deserialize;
 
-use crate::support::{close, fixture};
+use crate::support::{close, fixture, same_figures};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -71,23 +73,31 @@ fn deflated_sharpe_is_the_published_one() {
 
 const SCALE: Scale = Scale { score: Score::Value, horizon: 2, bars_a_session: 1.0 };
 
+/// Instants, predictions, outcomes and names.
+type Columns = (Vec<u32>, Vec<f64>, Vec<f64>, Vec<u32>);
+
 /// Dates of `names` names whose predictions are right in order.
-fn scored(names: usize, dates: u32) -> (Vec<u32>, Vec<f64>, Vec<f64>) {
-    let mut columns = (Vec::new(), Vec::new(), Vec::new());
+fn scored(names: u32, dates: u32) -> Columns {
+    let mut columns = Columns::default();
     for date in 0..dates {
         for name in 0..names {
             columns.0.push(date);
-            columns.1.push(name as f64);
+            columns.1.push(f64::from(name));
             // Exact in binary, so that equal spreads are equal to the bit.
-            columns.2.push(0.25 * name as f64 + 0.5 * f64::from(date));
+            columns.2.push(0.25 * f64::from(name) + 0.5 * f64::from(date));
+            columns.3.push(name);
         }
     }
     columns
 }
 
-fn figures((instant, prediction, outcome): &(Vec<u32>, Vec<f64>, Vec<f64>)) -> Figures {
-    let scored = Scored { instant, prediction, outcome, forward_return: outcome };
-    Figures::new(&scored, &SCALE)
+fn figures(columns: &Columns) -> Figures {
+    figures_of(columns, SCALE.horizon)
+}
+
+fn figures_of((instant, prediction, outcome, name): &Columns, horizon: usize) -> Figures {
+    let scored = Scored { instant, name, prediction, outcome, forward_return: outcome };
+    Figures::new(&scored, &Scale { horizon, ..SCALE })
 }
 
 #[test]
@@ -119,7 +129,95 @@ fn rows_without_an_outcome_are_left_out() {
     rows.2[0] = f64::NAN;
     let one_less = figures(&rows);
     assert_eq!(one_less.rows, 59);
-    assert_eq!(figures(&(Vec::new(), Vec::new(), Vec::new())), Figures::default());
+    assert_eq!(figures(&Columns::default()), Figures::default());
+}
+
+/// Dates of so many names, of which those at the top are predicted to be better than the others.
+fn topped(dates: &[(u32, [u32; 2])]) -> Columns {
+    let mut columns = Columns::default();
+    for (date, (names, top)) in (0..).zip(dates) {
+        for name in 0..*names {
+            columns.0.push(date);
+            columns.1.push(f64::from(u8::from(top.contains(&name))));
+            columns.2.push(f64::from(name));
+            columns.3.push(name);
+        }
+    }
+    columns
+}
+
+#[test]
+fn turnover_is_the_share_of_new_names_at_the_top() {
+    let turnover = |dates: &[(u32, [u32; 2])], horizon| figures_of(&topped(dates), horizon).turnover;
+    // Ten names: two at the top. One of them is new, then none, then both.
+    let dates = [(10, [0, 1]), (10, [1, 2]), (10, [2, 1]), (10, [5, 6])];
+    close(turnover(&dates, 1).unwrap(), (0.5 + 0.0 + 1.0) / 3.0);
+    // Over two dates: {1, 2} after {0, 1}, {5, 6} after {1, 2}.
+    close(turnover(&dates, 2).unwrap(), (0.5 + 1.0) / 2.0);
+    // No date has one three dates before but the last; none has one four dates before.
+    assert_eq!((turnover(&dates, 3), turnover(&dates, 4)), (Some(1.0), None));
+    // A date of four names has no top, neither for itself nor for the date that follows.
+    let few = [(10, [0, 1]), (4, [0, 1]), (10, [0, 1]), (10, [1, 7])];
+    assert_eq!(turnover(&few, 1), Some(0.5));
+    // Nineteen names: three at the top, the third the first of those that tie. {8, 9, 0} after {0, 1}.
+    close(turnover(&[(10, [0, 1]), (19, [8, 9])], 1).unwrap(), 2.0 / 3.0);
+    // The same names at the top whatever the others do.
+    assert_eq!(turnover(&[(10, [0, 1]), (11, [0, 1]), (14, [1, 0])], 1), Some(0.0));
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Panel {
+    score: Score,
+    horizon: usize,
+    bars_a_session: f64,
+    instant: Vec<u32>,
+    year: Vec<i16>,
+    name: Vec<u32>,
+    prediction: Vec<f64>,
+    outcome: Vec<Option<f64>>,
+    forward_return: Vec<Option<f64>>,
+    whole: Figures,
+    years: BTreeMap<i16, Figures>,
+}
+
+#[derive(Deserialize)]
+struct Panels {
+    panels: Vec<Panel>,
+}
+
+impl Panel {
+    /// Figures of some of the rows.
+    fn figures(&self, chosen: impl Fn(usize) -> bool) -> Figures {
+        let rows: Vec<usize> = (0..self.instant.len()).filter(|row| chosen(*row)).collect();
+        let known = |column: &[Option<f64>]| -> Vec<f64> {
+            rows.iter().map(|row| column[*row].unwrap_or(f64::NAN)).collect()
+        };
+        let scored = Scored {
+            instant: &pick(&self.instant, &rows),
+            name: &pick(&self.name, &rows),
+            prediction: &pick(&self.prediction, &rows),
+            outcome: &known(&self.outcome),
+            forward_return: &known(&self.forward_return),
+        };
+        let Self { score, horizon, bars_a_session, .. } = *self;
+        Figures::new(&scored, &Scale { score, horizon, bars_a_session })
+    }
+}
+
+/// All figures, ICIR, annual Sharpe ratio and turnover of each year among them.
+#[test]
+fn figures_are_those_of_pandas() {
+    let reference: Panels = fixture("figures.json");
+    assert_eq!(reference.panels.len(), 3);
+    for panel in reference.panels {
+        same_figures(&panel.figures(|_| true), &panel.whole);
+        assert_eq!(panel.years.keys().copied().collect::<Vec<_>>(), [2010, 2011, 2012]);
+        for (year, expected) in &panel.years {
+            assert!(expected.icir.is_some() && expected.sharpe.is_some() && expected.turnover.is_some());
+            same_figures(&panel.figures(|row| panel.year[row] == *year), expected);
+        }
+    }
 }
 
 #[test]
@@ -128,8 +226,10 @@ fn quintiles_are_the_top_and_bottom_fifths() {
     let instant = vec![0; 11];
     let prediction: Vec<f64> = (0..11).map(|name| -f64::from(name)).collect();
     let forward_return: Vec<f64> = (0..11).map(f64::from).collect();
+    let name: Vec<u32> = (0..11).collect();
     let scored = Scored {
         instant: &instant,
+        name: &name,
         prediction: &prediction,
         outcome: &forward_return,
         forward_return: &forward_return,
@@ -145,6 +245,7 @@ fn probabilities_are_scored_as_classifiers_are() {
     let columns = (vec![0, 1, 2], vec![0.4, -0.1, 0.0], vec![1.0, -1.0, 1.0]);
     let scored = Scored {
         instant: &columns.0,
+        name: &[0, 0, 0],
         prediction: &columns.1,
         outcome: &columns.2,
         forward_return: &columns.2,

@@ -13,7 +13,7 @@ use rust_decimal::Decimal;
 
 use crate::support::{market, matrix, plan, two_bars};
 
-fn nets(penalties: &[&str]) -> Vec<AlgorithmSpec> {
+pub(crate) fn nets(penalties: &[&str]) -> Vec<AlgorithmSpec> {
     let net = |penalty: &&str| AlgorithmSpec::ElasticNet {
         penalty: penalty.parse().unwrap(),
         l1_ratio: Decimal::new(5, 1),
@@ -25,9 +25,9 @@ fn forests() -> Vec<AlgorithmSpec> {
     [3, 5].map(|max_depth| AlgorithmSpec::RandomForest { trees: 20, max_depth, min_samples_leaf: 5 }).to_vec()
 }
 
-type Units = Vec<Vec<(UnitReport, Predictions)>>;
+pub(crate) type Units = Vec<Vec<(UnitReport, Predictions)>>;
 
-fn units(matrix: &Matrix, plan: &Plan, trials: &[AlgorithmSpec]) -> Result<Units, TrainingError> {
+pub(crate) fn units(matrix: &Matrix, plan: &Plan, trials: &[AlgorithmSpec]) -> Result<Units, TrainingError> {
     let folds = plan.folds(matrix)?;
     trials
         .iter()
@@ -201,27 +201,56 @@ fn a_margin_is_no_probability() {
     assert_eq!(card.importance[0].feature, "signal");
 }
 
+fn is_of_trees(trial: &AlgorithmSpec) -> bool {
+    matches!(
+        trial,
+        AlgorithmSpec::DecisionTree { .. }
+            | AlgorithmSpec::RandomForest { .. }
+            | AlgorithmSpec::GradientBoosting { .. }
+    )
+}
+
+/// One of each algorithm that learns a direction as such, small.
+fn one_of_each_of_directions() -> Vec<AlgorithmSpec> {
+    let machine = |gamma| AlgorithmSpec::SupportVector { cost: Decimal::new(1, 1), epsilon: None, gamma };
+    let mut all = vec![AlgorithmSpec::Logistic { penalty: Decimal::new(1, 2) }];
+    all.extend(one_of_each().into_iter().filter(is_of_trees));
+    all.extend([machine(Some(Decimal::ONE)), machine(None)]);
+    all
+}
+
 #[test]
 fn features_scaled_by_a_billionth_give_the_same_model() {
-    let rows = |scale: f64| {
-        let mut rows: Vec<_> = market(6, 140, 9).iter().map(|bars| bars.rows(&two_bars())).collect();
-        for ticker in &mut rows {
-            ticker.features.iter_mut().flatten().for_each(|value| *value *= scale);
-        }
-        rows
-    };
-    for scaling in [FeatureScaling::CrossSectionalZScore, FeatureScaling::Standardize] {
-        let plan = Plan { features: scaling, ..plan(two_bars()) };
-        for trial in one_of_each() {
-            let predictions = |scale| {
-                let matrix = Matrix::new(&crate::support::feature_names(), rows(scale), scaling).unwrap();
-                let trials = std::slice::from_ref(&trial);
-                run(&matrix, &plan, trials, SearchMetric::RankIc).unwrap().predictions.prediction
-            };
-            let (one, tiny) = (predictions(1.0), predictions(1e-9));
-            assert!(one.iter().any(|value| *value != one[0]));
-            for (found, expected) in tiny.iter().zip(&one) {
-                assert!((found - expected).abs() < 1e-5, "{trial:?}: {found} is not {expected}");
+    let direction = Label { kind: LabelKind::ForwardDirection, ..two_bars() };
+    for (label, trials) in [(two_bars(), one_of_each()), (direction, one_of_each_of_directions())] {
+        let rows = |scale: f64| {
+            let mut rows: Vec<_> = market(6, 140, 9).iter().map(|bars| bars.rows(&label)).collect();
+            for ticker in &mut rows {
+                ticker.features.iter_mut().flatten().for_each(|value| *value *= scale);
+            }
+            rows
+        };
+        for scaling in
+            [FeatureScaling::CrossSectionalZScore, FeatureScaling::Standardize, FeatureScaling::None]
+        {
+            let plan = Plan { features: scaling, ..plan(label) };
+            // What has a penalty or a distance refuses such features unscaled; trees know their order alone.
+            let learns = |trial: &&AlgorithmSpec| scaling != FeatureScaling::None || is_of_trees(trial);
+            for trial in trials.iter().filter(learns) {
+                let predictions = |scale| {
+                    let matrix = Matrix::new(&crate::support::feature_names(), rows(scale), scaling).unwrap();
+                    let trials = std::slice::from_ref(trial);
+                    run(&matrix, &plan, trials, SearchMetric::RankIc).unwrap().predictions.prediction
+                };
+                let (one, tiny) = (predictions(1.0), predictions(1e-9));
+                assert!(one.iter().any(|value| *value != one[0]));
+                for (found, expected) in tiny.iter().zip(&one) {
+                    assert!(
+                        (found - expected).abs() < 1e-5,
+                        "{trial:?} of {:?}, {scaling:?}: {found} is not {expected}",
+                        label.kind
+                    );
+                }
             }
         }
     }

@@ -9,13 +9,15 @@ use ats_columns::column::{
 use ats_columns::{BarColumns, Bars as StoredBars, write_parquet};
 use ats_crds::model::{Calibration, FeatureScaling, LabelEntry, LabelScaling, SampleWeights, SearchMetric};
 use ats_crds::universe::{Adjustment, CalendarName};
+use ats_model_training::card::Card;
+use ats_model_training::metric::normal;
 use ats_model_training::model::Model;
 use ats_model_training::stage::{StoredPredictions, read_predictions};
 use ats_pipeline::contract::{Owner, VERSION};
 use ats_pipeline::manifest::UnitEntry;
 use ats_pipeline::spec::{
-    AlgorithmSpec, FeaturesSpec, LabelSpec, PruningSpec, SelectSpec, TrainSpec, TrialSpec, ValidationSpec,
-    WalkForwardSpec,
+    AlgorithmSpec, CombinatorialSpec, FeaturesSpec, LabelSpec, PruningSpec, PurgedKFoldSpec, SelectSpec,
+    TrainSpec, TrialSpec, ValidationSpec, WalkForwardSpec,
 };
 use ats_pipeline::{
     Category, DatasetManifest, Digest, Outcome, StageFile, StageInput, StageKey, StageName, StageSpec,
@@ -25,7 +27,8 @@ use ats_store::{Settings, StageContext, StageError, Store};
 use rust_decimal::Decimal;
 use serde_json::json;
 
-use crate::support::{Bars, market};
+use crate::by_hand::{self, deviation, mean, probabilistic_sharpe, spreads};
+use crate::support::{Bars, close, market, values};
 
 /// A store in a folder that goes away with it.
 struct Place {
@@ -279,6 +282,73 @@ async fn a_model_comes_out_of_a_store_whatever_the_sharding() {
     let (scratch, _, selected) = run(&fresh, &dataset, &larger, 1, 2).await.unwrap();
     assert_eq!((scratch[0].computed, scratch[0].reused), (12, 0));
     assert_eq!((trained[0].digest, grown.digest), (scratch[0].digest, selected.digest));
+}
+
+/// The paths of a stored table: the n-th fold that predicts a ticker's bar gives it to the n-th path.
+fn paths(table: &StoredPredictions) -> Vec<Vec<by_hand::Row>> {
+    let mut by_bar: BTreeMap<(i64, &str), Vec<(f64, f64)>> = BTreeMap::new();
+    let mut instants: Vec<i64> = table.timestamp.clone();
+    instants.dedup();
+    for place in 0..table.ticker.len() {
+        let pair = (table.prediction[place], table.outcome[place]);
+        by_bar.entry((table.timestamp[place], table.ticker[place].as_str())).or_default().push(pair);
+    }
+    let count = by_bar.values().map(Vec::len).max().unwrap();
+    let path = |path: usize| -> Vec<by_hand::Row> {
+        let row = |((timestamp, ticker), pairs): (&(i64, &str), &Vec<(f64, f64)>)| {
+            let (prediction, outcome) = pairs[path];
+            let session = instants.binary_search(timestamp).unwrap() as u32;
+            // Tickers are T00, T01 and so on.
+            let name = ticker[1..].parse().unwrap();
+            (!outcome.is_nan()).then_some(by_hand::Row { session, name, prediction, outcome })
+        };
+        by_bar.iter().filter_map(row).collect()
+    };
+    (0..count).map(path).collect()
+}
+
+/// Their predictions lie in a file of another name, and the figures are means over paths.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn folds_that_train_on_later_sessions_are_judged_by_their_paths() {
+    let place = place();
+    let dataset = publish(&place.store, &market(6, 140, 9)).await;
+    let k_fold = ValidationSpec::PurgedKFold(PurgedKFoldSpec { folds: 4, embargo_bars: 2 });
+    let combinatorial =
+        ValidationSpec::Combinatorial(CombinatorialSpec { folds: 5, test_folds: 2, embargo_bars: 2 });
+    for (validation, folds, path_count) in [(k_fold, 4_u64, 1), (combinatorial, 10, 4)] {
+        let spec = TrainSpec { validation, ..spec(&["0.001", "0.1"]) };
+        let (trained, outcome, selected) = run(&place, &dataset, &spec, 1, 2).await.unwrap();
+        assert_eq!(trained[0].computed, 2 * folds);
+        let files = files(&place.store, &selected).await;
+        assert_eq!(files.keys().collect::<Vec<_>>(), ["card.json", "model.json", "test_predictions.parquet"]);
+        let table = read_predictions(&files["test_predictions.parquet"]).unwrap();
+        let paths = paths(&table);
+        // All 137 labelled sessions are tested once on each path, by six tickers.
+        assert_eq!(paths.iter().map(Vec::len).collect::<Vec<_>>(), vec![6 * 137_usize; path_count]);
+
+        let of_paths: Vec<_> = paths.iter().map(|path| by_hand::figures(path, 2)).collect();
+        let names: Vec<&str> = values(&of_paths[0]).into_iter().map(|(name, _)| name).collect();
+        for (place, name) in names.into_iter().enumerate() {
+            let of_paths: Option<Vec<f64>> = of_paths.iter().map(|path| values(path)[place].1).collect();
+            // A return has neither accuracy nor log loss, and a status no ratio a period.
+            if let (Some(of_paths), Some(found)) = (of_paths, outcome.figures.get(name)) {
+                close(found.unwrap(), mean(&of_paths));
+            }
+        }
+        assert!(outcome.figures["turnover"].is_some() && outcome.figures["icir"].is_some());
+
+        let card: Card = serde_json::from_slice(&files["card.json"]).unwrap();
+        assert_eq!(card.paths.len(), if path_count == 1 { 0 } else { path_count });
+        // Of two trials: the quantile of 1 - 1/2 is 0.
+        let ratios: Vec<f64> =
+            card.trials.iter().map(|trial| trial.figures.sharpe_per_period.unwrap()).collect();
+        let benchmark =
+            deviation(&ratios) * 0.577_215_664_901_532_9 * normal::quantile(1.0 - 0.5 / std::f64::consts::E);
+        close(card.expected_best_sharpe.unwrap(), benchmark);
+        let deflated: Vec<f64> =
+            paths.iter().map(|path| probabilistic_sharpe(&spreads(path, 2), benchmark)).collect();
+        close(outcome.figures["deflatedSharpe"].unwrap(), mean(&deflated));
+    }
 }
 
 /// Eight on one fold, four on two, two on four, one on all six: 18 units of 48.

@@ -6,6 +6,7 @@ use ats_calendar::{Calendar, Session};
 use ats_crds::model::{Calibration, FeatureScaling, LabelEntry, LabelScaling, SampleWeights};
 use ats_model_training::dataset::{Matrix, TickerRows};
 use ats_model_training::label::{Label, LabelBars, LabelKind};
+use ats_model_training::metric::Figures;
 use ats_model_training::random::SplitMix64;
 use ats_model_training::train::Plan;
 use ats_model_training::validation::{Scheme, WalkForward};
@@ -14,6 +15,40 @@ use serde::de::DeserializeOwned;
 /// Equal but for rounding.
 pub(crate) fn close(found: f64, expected: f64) {
     assert!((found - expected).abs() <= 1e-12 * expected.abs().max(1.0), "{found} is not {expected}");
+}
+
+/// Figures that are equal but for rounding; the counts are equal.
+pub(crate) fn same_figures(found: &Figures, expected: &Figures) {
+    let counts = |f: &Figures| {
+        (f.rows, f.dates, f.dates_with_few_names, f.dates_undefined, f.periods, f.constant_prediction)
+    };
+    assert_eq!(counts(found), counts(expected));
+    for ((name, found), (_, expected)) in values(found).into_iter().zip(values(expected)) {
+        match (found, expected) {
+            (Some(found), Some(expected)) => {
+                let bound = 1e-11 * expected.abs().max(1.0);
+                assert!((found - expected).abs() <= bound, "{name}: {found} is not {expected}");
+            }
+            _ => assert_eq!(found, expected, "{name}"),
+        }
+    }
+}
+
+/// All figures that are no counts.
+pub(crate) fn values(figures: &Figures) -> [(&'static str, Option<f64>); 11] {
+    [
+        ("rankIc", figures.rank_ic),
+        ("ic", figures.ic),
+        ("icir", figures.icir),
+        ("hitRate", figures.hit_rate),
+        ("meanSquaredError", figures.mean_squared_error),
+        ("accuracy", figures.accuracy),
+        ("logLoss", figures.log_loss),
+        ("sharpePerPeriod", figures.sharpe_per_period),
+        ("sharpe", figures.sharpe),
+        ("probabilisticSharpe", figures.probabilistic_sharpe),
+        ("turnover", figures.turnover),
+    ]
 }
 
 /// A fixture by name.

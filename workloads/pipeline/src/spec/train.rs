@@ -14,8 +14,9 @@ use super::{AlgorithmSpec, PruningSpec, Rung, is_default};
 /// Raised when the stage may give another output for the same spec.
 ///
 /// 2: units are named by the trial's parameters, not by its place in the grid. 3: the depth of a forest's trees counts
-/// splits. 4: forests and boosting learn from columns in bins; sums of linear models run in another order.
-pub const REVISION: u32 = 4;
+/// splits. 4: forests and boosting learn from columns in bins; sums of linear models run in another order. 5: figures
+/// have a turnover.
+pub const REVISION: u32 = 5;
 
 /// What decides all predictions of all trials.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
