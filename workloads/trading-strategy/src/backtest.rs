@@ -247,6 +247,7 @@ pub(crate) fn finish(
         closes: &closes,
         trades: &record.results(),
         benchmark: &benchmark,
+        rates: spec.rates.into(),
         traded_value: record
             .fills()
             .map(|fill| fill.price.value_of(fill.quantity).map(crate::engine::Money::to_f64))
@@ -258,7 +259,7 @@ pub(crate) fn finish(
     });
     if let Some(searched) = &searched {
         let ratios: Vec<_> = searched.trials.iter().map(|trial| trial.sharpe_per_session).collect();
-        statistics.deflate(&statistics::returns(initial_cash, &closes), &ratios);
+        statistics.deflate(&statistics::returns(initial_cash, &closes), &ratios, spec.rates.into());
     }
     let mut warnings = warnings(spec, outline, &record, &engine, to);
     if let Some(ticker) = spec.benchmark.as_ref().filter(|_| benchmark.is_empty()) {
