@@ -4,7 +4,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{DateString, GateOperator, GateValue, PositiveDecimal};
+use crate::{DateString, GateOperator, GateValue, PositiveDecimal, UnitFraction};
 
 /// The backtest's span, money and gates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
@@ -27,6 +27,14 @@ pub struct Backtest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 15))]
     pub benchmark: Option<String>,
+    /// Return a year without a risk, as a fraction: `"0.02"` is 2%; left out: 0. Sharpe ratios and alpha are of the
+    /// returns above it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub risk_free_rate: Option<UnitFraction>,
+    /// The least acceptable return a year, as a fraction: `"0.05"` is 5%; left out: 0. The Sortino and omega ratios
+    /// measure gains and losses from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum_acceptable_return: Option<UnitFraction>,
     /// What the backtest must reach.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 10))]

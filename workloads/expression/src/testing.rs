@@ -26,13 +26,18 @@ impl Default for Generator {
     }
 }
 
-/// The sources of one depth: pure numbers, adjusted prices, booleans.
+/// The sources of one depth: pure numbers, adjusted prices, adjusted volumes, booleans.
 #[derive(Clone)]
 struct Level {
     plain: BoxedStrategy<String>,
     price: BoxedStrategy<String>,
+    volume: BoxedStrategy<String>,
     boolean: BoxedStrategy<String>,
 }
+
+/// What gives the unit of its input, in which nothing is arbitrary but the scale.
+const SAME: [&str; 10] =
+    ["delay", "delta", "mean", "sum", "median", "lowest", "highest", "sma", "ema", "wma"];
 
 impl Generator {
     /// Expressions of kind number that are no adjusted prices or volumes.
@@ -45,6 +50,11 @@ impl Generator {
         self.level().price
     }
 
+    /// Expressions of kind number whose unit is the adjusted volume.
+    pub fn volume(&self) -> BoxedStrategy<String> {
+        self.level().volume
+    }
+
     /// Expressions of kind boolean.
     pub fn boolean(&self) -> BoxedStrategy<String> {
         self.level().boolean
@@ -53,7 +63,7 @@ impl Generator {
     /// Expressions of any type.
     pub fn any(&self) -> BoxedStrategy<String> {
         let level = self.level();
-        prop_oneof![level.plain, level.price, level.boolean].boxed()
+        prop_oneof![2 => level.plain, 2 => level.price, 1 => level.volume, 2 => level.boolean].boxed()
     }
 
     fn level(&self) -> Level {
@@ -90,33 +100,33 @@ impl Generator {
         let price =
             prop_oneof![4 => column, 1 => coarse, 1 => self.call("atr", 1), 1 => self.call("vwap", 1), 1 => self.call("roll_spread", 2)]
                 .boxed();
-        let boolean =
-            (price.clone(), compare(), price.clone()).prop_map(|(a, op, b)| format!("{a} {op} {b}")).boxed();
-        Level { plain, price, boolean }
+        let coarse = prop::sample::select(vec!["volume@1w", "volume@1d"]).prop_map(str::to_owned);
+        let balance = prop::sample::select(vec!["obv", "obv()"]).prop_map(str::to_owned);
+        let volume = prop_oneof![2 => Just("volume".to_owned()), 2 => balance, 1 => coarse].boxed();
+        let boolean = prop_oneof![3 => compared(&price, &price), 1 => compared(&volume, &volume)].boxed();
+        Level { plain, price, volume, boolean }
     }
 
     fn above(&self, below: &Level) -> Level {
-        let Level { plain, price, boolean } = below.clone();
-        let number = prop_oneof![plain.clone(), price.clone()].boxed();
-        let of = |names: &[&'static str], least: u32, input: &BoxedStrategy<String>| {
-            let names = names.to_vec();
-            (prop::sample::select(names), input.clone(), self.period(least))
-                .prop_map(|(name, input, n)| format!("{name}({input}, {n})"))
-                .boxed()
-        };
-        let same = ["delay", "delta", "mean", "sum", "median", "lowest", "highest", "sma", "ema", "wma"];
+        let Level { plain, price, volume, boolean } = below.clone();
+        let adjusted = prop_oneof![3 => price.clone(), 1 => volume.clone()].boxed();
+        let number = prop_oneof![3 => plain.clone(), 4 => adjusted.clone()].boxed();
         let pure = vec![
             plain.clone(),
             (plain.clone(), prop::sample::select(vec!["+", "-", "*", "/"]), plain.clone())
                 .prop_map(|(a, op, b)| format!("({a}) {op} ({b})"))
                 .boxed(),
             (price.clone(), price.clone()).prop_map(|(a, b)| format!("({a}) / ({b})")).boxed(),
+            (volume.clone(), volume.clone()).prop_map(|(a, b)| format!("({a}) / ({b})")).boxed(),
             plain.clone().prop_map(|a| format!("-({a})")).boxed(),
             (prop::sample::select(vec!["log", "exp", "abs", "sign", "sqrt"]), plain.clone())
                 .prop_map(|(f, a)| format!("{f}({a})"))
                 .boxed(),
-            price.clone().prop_map(|a| format!("sign({a})")).boxed(),
-            (price.clone(), self.period(1)).prop_map(|(a, n)| format!("delta(log({a}), {n})")).boxed(),
+            adjusted.clone().prop_map(|a| format!("sign({a})")).boxed(),
+            (adjusted, self.period(1)).prop_map(|(a, n)| format!("delta(log({a}), {n})")).boxed(),
+            (price.clone(), volume.clone(), self.period(2))
+                .prop_map(|(a, b, n)| format!("correlation({a}, {b}, {n})"))
+                .boxed(),
             (plain.clone(), literal(), literal())
                 .prop_map(|(a, low, high)| format!("clip({a}, {low}, {low} + {high})"))
                 .boxed(),
@@ -126,13 +136,13 @@ impl Generator {
             (boolean.clone(), plain.clone(), plain.clone())
                 .prop_map(|(c, a, b)| format!("if({c}, {a}, {b})"))
                 .boxed(),
-            of(&same, 1, &plain),
-            of(&["std", "var", "slope"], 2, &plain),
-            of(&["returns", "roc"], 1, &number),
-            of(&["rsi"], 2, &number),
-            of(&["skew", "autocorrelation"], 3, &number),
-            of(&["kurtosis"], 4, &number),
-            of(&["count"], 1, &boolean),
+            self.of(&SAME, 1, &plain),
+            self.of(&["std", "var", "slope"], 2, &plain),
+            self.of(&["returns", "roc"], 1, &number),
+            self.of(&["rsi"], 2, &number),
+            self.of(&["skew", "autocorrelation"], 3, &number),
+            self.of(&["kurtosis"], 4, &number),
+            self.of(&["count"], 1, &boolean),
             (plain.clone(), 0..=100_u32, self.period(1))
                 .prop_map(|(a, q, n)| format!("quantile({a}, {}, {n})", f64::from(q) / 100.0))
                 .boxed(),
@@ -157,33 +167,14 @@ impl Generator {
                     .boxed(),
             );
         }
-        let prices = vec![
-            price.clone(),
-            (price.clone(), prop::sample::select(vec!["+", "-"]), price.clone())
-                .prop_map(|(a, op, b)| format!("({a}) {op} ({b})"))
-                .boxed(),
-            (price.clone(), prop::sample::select(vec!["*", "/"]), literal())
-                .prop_map(|(a, op, b)| format!("({a}) {op} {b}"))
-                .boxed(),
-            price.clone().prop_map(|a| format!("-({a})")).boxed(),
-            price.clone().prop_map(|a| format!("abs({a})")).boxed(),
-            (prop::sample::select(vec!["min", "max"]), price.clone(), price.clone())
-                .prop_map(|(f, a, b)| format!("{f}({a}, {b})"))
-                .boxed(),
-            (boolean.clone(), price.clone(), price.clone())
-                .prop_map(|(c, a, b)| format!("if({c}, {a}, {b})"))
-                .boxed(),
-            of(&same, 1, &price),
-            of(&["std", "slope"], 2, &price),
-            (price.clone(), self.period(2)).prop_map(|(a, n)| format!("sqrt(var({a}, {n}))")).boxed(),
-            self.macd(&price),
-            self.bollinger(&price),
-        ];
+        let (prices, volumes) = (self.adjusted(&price, &boolean), self.adjusted(&volume, &boolean));
         let booleans = vec![
             boolean.clone(),
-            (plain.clone(), compare(), plain).prop_map(|(a, op, b)| format!("{a} {op} {b}")).boxed(),
-            (price.clone(), compare(), price.clone()).prop_map(|(a, op, b)| format!("{a} {op} {b}")).boxed(),
+            compared(&plain, &plain),
+            compared(&price, &price),
+            compared(&volume, &volume),
             (price.clone(), compare()).prop_map(|(a, op)| format!("{a} {op} 0")).boxed(),
+            (volume, compare()).prop_map(|(a, op)| format!("{a} {op} 0")).boxed(),
             (boolean.clone(), prop::sample::select(vec!["and", "or"]), boolean.clone())
                 .prop_map(|(a, op, b)| format!("({a}) {op} ({b})"))
                 .boxed(),
@@ -195,7 +186,45 @@ impl Generator {
                 .prop_map(|(f, a, b)| format!("{f}({a}, {b})"))
                 .boxed(),
         ];
-        Level { plain: union(pure), price: union(prices), boolean: union(booleans) }
+        Level { plain: union(pure), price: union(prices), volume: union(volumes), boolean: union(booleans) }
+    }
+
+    /// Numbers of the unit of an adjusted one.
+    fn adjusted(
+        &self,
+        level: &BoxedStrategy<String>,
+        boolean: &BoxedStrategy<String>,
+    ) -> Vec<BoxedStrategy<String>> {
+        let level = level.clone();
+        vec![
+            level.clone(),
+            (level.clone(), prop::sample::select(vec!["+", "-"]), level.clone())
+                .prop_map(|(a, op, b)| format!("({a}) {op} ({b})"))
+                .boxed(),
+            (level.clone(), prop::sample::select(vec!["*", "/"]), literal())
+                .prop_map(|(a, op, b)| format!("({a}) {op} {b}"))
+                .boxed(),
+            level.clone().prop_map(|a| format!("-({a})")).boxed(),
+            level.clone().prop_map(|a| format!("abs({a})")).boxed(),
+            (prop::sample::select(vec!["min", "max"]), level.clone(), level.clone())
+                .prop_map(|(f, a, b)| format!("{f}({a}, {b})"))
+                .boxed(),
+            (boolean.clone(), level.clone(), level.clone())
+                .prop_map(|(c, a, b)| format!("if({c}, {a}, {b})"))
+                .boxed(),
+            self.of(&SAME, 1, &level),
+            self.of(&["std", "slope"], 2, &level),
+            (level.clone(), self.period(2)).prop_map(|(a, n)| format!("sqrt(var({a}, {n}))")).boxed(),
+            self.macd(&level),
+            self.bollinger(&level),
+        ]
+    }
+
+    /// A function of these names over a window.
+    fn of(&self, names: &[&'static str], least: u32, input: &BoxedStrategy<String>) -> BoxedStrategy<String> {
+        (prop::sample::select(names.to_vec()), input.clone(), self.period(least))
+            .prop_map(|(name, input, n)| format!("{name}({input}, {n})"))
+            .boxed()
     }
 
     fn period(&self, least: u32) -> BoxedStrategy<u32> {
@@ -256,6 +285,10 @@ fn literal() -> BoxedStrategy<String> {
         Just("2.5e17".to_owned()),
     ]
     .boxed()
+}
+
+fn compared(left: &BoxedStrategy<String>, right: &BoxedStrategy<String>) -> BoxedStrategy<String> {
+    (left.clone(), compare(), right.clone()).prop_map(|(a, op, b)| format!("{a} {op} {b}")).boxed()
 }
 
 fn compare() -> BoxedStrategy<&'static str> {

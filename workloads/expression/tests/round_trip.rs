@@ -29,12 +29,14 @@ proptest! {
     fn generators_keep_their_promise(
         plain in Generator::default().plain(),
         price in Generator::default().price(),
+        volume in Generator::default().volume(),
         boolean in Generator::default().boolean(),
     ) {
-        prop_assume!(fits(&plain) && fits(&price) && fits(&boolean));
+        prop_assume!(fits(&plain) && fits(&price) && fits(&volume) && fits(&boolean));
         prop_assert_eq!(typed(&plain).kind(), Kind::Number);
         prop_assert!(!typed(&plain).unit().is_adjusted());
         prop_assert_eq!(typed(&price).unit(), Unit::ADJUSTED_PRICE);
+        prop_assert_eq!(typed(&volume).unit(), Unit::ADJUSTED_VOLUME);
         prop_assert_eq!(typed(&boolean).kind(), Kind::Boolean);
     }
 

@@ -247,6 +247,7 @@ pub(crate) fn finish(
         closes: &closes,
         trades: &record.results(),
         benchmark: &benchmark,
+        rates: spec.rates.into(),
         traded_value: record
             .fills()
             .map(|fill| fill.price.value_of(fill.quantity).map(crate::engine::Money::to_f64))
@@ -258,7 +259,7 @@ pub(crate) fn finish(
     });
     if let Some(searched) = &searched {
         let ratios: Vec<_> = searched.trials.iter().map(|trial| trial.sharpe_per_session).collect();
-        statistics.deflate(&statistics::returns(initial_cash, &closes), &ratios);
+        statistics.deflate(&statistics::returns(initial_cash, &closes), &ratios, spec.rates.into());
     }
     let mut warnings = warnings(spec, outline, &record, &engine, to);
     if let Some(ticker) = spec.benchmark.as_ref().filter(|_| benchmark.is_empty()) {
@@ -492,4 +493,106 @@ fn files(
         files.push(OutputFile { name: search::FILE, bytes: json, rows: None });
     }
     Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use ats_calendar::Session;
+    use ats_columns::BarColumns;
+    use jiff::civil::date;
+
+    use super::*;
+
+    /// Five sessions: 2, 3, 4, 5 and 8 January 2024.
+    fn sessions() -> &'static [Session] {
+        Calendar::xnys().sessions(date(2024, 1, 2), date(2024, 1, 8))
+    }
+
+    /// Bars of which each is a session's place, a close, and the products of splits and of dividends up to it.
+    fn bars(ticker: &str, rows: &[(usize, f64, f64, f64)]) -> Bars {
+        let mut columns = BarColumns::default();
+        for (row, (place, close, splits, dividends)) in rows.iter().enumerate() {
+            columns.session.push(sessions()[*place]);
+            columns.timestamp.push(row as i64);
+            for prices in [&mut columns.open, &mut columns.high, &mut columns.low, &mut columns.close] {
+                prices.push(*close);
+            }
+            columns.volume.push(1000.0);
+            columns.split_factor.push(*splits);
+            columns.dividend_factor.push(*dividends);
+        }
+        Bars::new(ticker, columns).unwrap()
+    }
+
+    /// A dividend of 6 where the close before was 54: what is bought for it at 48 makes 9/8 of the shares.
+    const PAID: f64 = 54.0 / 48.0;
+
+    /// One is split 2:1 and pays a dividend, one misses a session and ends early, one begins after the first session.
+    fn three() -> [Bars; 3] {
+        [
+            // A share for 100, at the close of the first session's last bar: 110, then 2 x 54, then 2.25 x 48 and 56.
+            bars(
+                "A",
+                &[
+                    (0, 90.0, 1.0, 1.0),
+                    (0, 100.0, 1.0, 1.0),
+                    (1, 110.0, 1.0, 1.0),
+                    (2, 54.0, 2.0, 1.0),
+                    (3, 48.0, 2.0, PAID),
+                    (4, 56.0, 2.0, PAID),
+                ],
+            ),
+            bars("B", &[(0, 50.0, 1.0, 1.0), (2, 40.0, 1.0, 1.0), (3, 60.0, 1.0, 1.0)]),
+            bars("C", &[(1, 10.0, 1.0, 1.0), (2, 90.0, 1.0, 1.0), (4, 70.0, 1.0, 1.0)]),
+        ]
+    }
+
+    fn near(found: &[f64], expected: &[f64]) {
+        assert_eq!(found.len(), expected.len());
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-9, "{found} for {expected}");
+        }
+    }
+
+    fn dates() -> Vec<Date> {
+        sessions().iter().map(|session| session.date()).collect()
+    }
+
+    /// 500 in each of the two tickers that are there: 500, 550, 540, 540, 630 and 500, 500, 400, 600, 600.
+    #[test]
+    fn buying_and_holding_by_hand() {
+        let mut held = BuyAndHold::default();
+        held.extend(three().iter(), &dates());
+        near(&held.worth(1000.0), &[1000.0, 1050.0, 940.0, 1140.0, 1230.0]);
+        // All of it in one ticker.
+        let mut held = BuyAndHold::default();
+        held.extend(three()[..1].iter(), &dates());
+        near(&held.worth(1000.0), &[1000.0, 1100.0, 1080.0, 1080.0, 1260.0]);
+        // In one that was not there.
+        let mut held = BuyAndHold::default();
+        held.extend(three()[2..].iter(), &dates());
+        near(&held.worth(1000.0), &[]);
+    }
+
+    /// Part by part of the sessions, each with its own bars or with all of them, it is the same to the last bit.
+    #[test]
+    fn buying_and_holding_goes_on_from_part_to_part() {
+        let (three, dates) = (three(), dates());
+        let mut whole = BuyAndHold::default();
+        whole.extend(three.iter(), &dates);
+        for cut in 1..dates.len() {
+            let (mut of_parts, mut of_all) = (BuyAndHold::default(), BuyAndHold::default());
+            for dates in [&dates[..cut], &dates[cut..]] {
+                let (first, last) = (dates[0], dates[dates.len() - 1]);
+                let part = three.each_ref().map(|bars| {
+                    let until = |date: Date| bars.session().partition_point(|session| session.date() < date);
+                    bars.rows(until(first)..until(last.tomorrow().unwrap()))
+                });
+                of_parts.extend(part.iter(), dates);
+                of_all.extend(three.iter(), dates);
+            }
+            assert_eq!(of_parts.worth(1000.0), whole.worth(1000.0), "cut at {cut}");
+            assert_eq!(of_all.worth(1000.0), whole.worth(1000.0), "cut at {cut}");
+        }
+    }
 }

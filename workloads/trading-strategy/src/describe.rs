@@ -220,5 +220,11 @@ pub(crate) fn settings(spec: &BacktestSpec, last: Option<(&Choice, &StrategyCore
         },
     );
     row("Initial cash", format!("${}", core.initial_cash));
+    if !spec.rates.risk_free.is_zero() {
+        row("Risk-free rate", format!("{} a year", percent(spec.rates.risk_free)));
+    }
+    if !spec.rates.minimum_acceptable.is_zero() {
+        row("Least acceptable return", format!("{} a year", percent(spec.rates.minimum_acceptable)));
+    }
     rows
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use ats_calendar::Calendar;
 use ats_columns::{Adjustment, Bars, Inputs, evaluate, evaluate_all};
-use ats_expression::{Name, Scope, Typed, check, parse};
+use ats_expression::{Name, Scope, Ticker, Typed, check, parse};
 use serde::Serialize;
 
 use super::pipeline::{FEATURES, Pipeline, prepare};
@@ -17,6 +17,10 @@ use crate::statistics::{Sample, Summary, interleaved, spread};
 use crate::{Result, say};
 
 const LIBRARIES: [&str; 3] = ["talib", "pandas", "polars"];
+/// Those that have every feature of the set.
+const OF_ALL: [&str; 2] = ["pandas", "polars"];
+/// The other ticker, of `beta`.
+const OTHER: &str = "OTHER";
 /// Sessions of ten years.
 const YEARS: usize = 2_520;
 /// Rows after which a library that begins a smoothing elsewhere has forgotten where: 0.9 to the power of 2,000.
@@ -35,7 +39,7 @@ struct Figures {
     ratios: Vec<(String, Option<Summary>)>,
 }
 
-/// Measures every expression that a rival has, then the set of features beside pandas.
+/// Measures every expression that a rival has, then the set of features beside pandas and Polars.
 ///
 /// # Errors
 /// When a rival gives other values, or a process fails.
@@ -56,13 +60,16 @@ pub async fn measure(size: &Size, rounds: usize) -> Result<(Section, serde_json:
         write_column(folder.path(), name, values)?;
     }
     let mut rivals = Rivals::start(folder.path())?;
+    let other = other(bars)?;
+    let ticker = Ticker::new(OTHER).ok_or("the other ticker has no name")?;
     let inputs = Inputs::new(bars, Adjustment::None, Calendar::xnys())?;
+    let inputs = inputs.with_benchmark(ticker, &other, Adjustment::None);
     let mut all = Vec::new();
     for (expression, libraries) in rivals.hello.offered.clone() {
         let ours = typed(&expression)?;
         let found = evaluate(&ours, &inputs)?.to_floats();
         for library in &libraries {
-            equal(library, &expression, &found, &rivals.values(library, &expression)?)?;
+            equal(library, &expression, &found, &rivals.values(library, &[&expression])?)?;
         }
         say(&format!("functions: {expression}"));
         let libraries: Vec<&str> = libraries.iter().map(String::as_str).collect();
@@ -83,6 +90,13 @@ pub async fn measure(size: &Size, rounds: usize) -> Result<(Section, serde_json:
             Ok((Name::new(name).map_err(|error| error.to_string())?, typed(expression)?))
         })
         .collect::<Result<_>>()?;
+    // Each was compared by itself; the last one tells whether a query of all of them is the same.
+    if let (Some((_, ours)), Some(last)) = (named.last(), set.last()) {
+        let found = evaluate(ours, &inputs)?.to_floats();
+        for library in OF_ALL {
+            equal(library, last, &found, &rivals.values(library, &set)?)?;
+        }
+    }
     // As one long history, and as those of many tickers, which is what a universe is.
     for rows in [None, Some(YEARS.min(bars.len()))] {
         let parts: Vec<Bars> = match rows {
@@ -112,9 +126,16 @@ pub async fn measure(size: &Size, rounds: usize) -> Result<(Section, serde_json:
         };
         say(&format!("functions: {title}"));
         let work = Work { title: &title, bars: bars.len(), expressions: &set, rows };
-        all.push(turns(&work, rounds, &["pandas"], &mut rivals, once)?);
+        all.push(turns(&work, rounds, &OF_ALL, &mut rivals, once)?);
     }
     Ok((section(size, rounds, &rivals, &all), serde_json::to_value(&all)?))
+}
+
+/// A ticker whose closes are the opens of these bars: the rivals need no further column for it.
+fn other(bars: &Bars) -> Result<Bars> {
+    let mut columns = bars.columns().clone();
+    columns.close.clone_from(&columns.open);
+    Ok(Bars::new(OTHER, columns)?)
 }
 
 fn typed(expression: &str) -> Result<Typed> {
@@ -211,6 +232,9 @@ fn section(size: &Size, rounds: usize, rivals: &Rivals, all: &[Figures]) -> Sect
         ),
         format!(
             "Values are compared before anything is timed, from row {WARM} on: libraries begin their smoothing in ways of their own."
+        ),
+        format!(
+            "Polars computes the features together as one lazy query, which does what they share once. `{OTHER}` has the ticker's opens for closes."
         ),
     ];
     section

@@ -52,8 +52,8 @@ impl Rivals {
         Ok(Self { process, output: columns.join("output"), hello })
     }
 
-    /// Seconds that a library takes for expressions, one after the other; with `rows` for each of many tickers of as many
-    /// rows, which the columns are cut into.
+    /// Seconds that a library takes for expressions, one after the other, or in one query of Polars; with `rows` for
+    /// each of many tickers of as many rows, which the columns are cut into.
     ///
     /// # Errors
     /// When the process ends.
@@ -62,12 +62,12 @@ impl Rivals {
         Ok(answer.seconds)
     }
 
-    /// The values that a library gives.
+    /// The values that a library gives of the last of these expressions.
     ///
     /// # Errors
     /// When the process ends.
-    pub fn values(&mut self, library: &str, expression: &str) -> Result<Vec<f64>> {
-        let request = Request { library, expressions: &[expression], rows: None, output: Some(&self.output) };
+    pub fn values(&mut self, library: &str, expressions: &[&str]) -> Result<Vec<f64>> {
+        let request = Request { library, expressions, rows: None, output: Some(&self.output) };
         let _: Answer = self.process.ask(&request)?;
         read_column(&self.output)
     }

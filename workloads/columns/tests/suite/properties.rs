@@ -1,6 +1,6 @@
 //! Properties of every expression: no look-ahead to the bit, gaps and nulls start anew, sharing changes nothing.
 
-use crate::support::{bits, inputs, numbers, sessions, walk};
+use crate::support::{bits, inputs, numbers, sessions, walk, with_actions};
 use ats_calendar::Session;
 use ats_columns::evaluate::Column;
 use ats_columns::{Adjustment, Bars, evaluate, evaluate_all};
@@ -23,11 +23,12 @@ fn holes() -> Vec<Session> {
     kept
 }
 
+/// Both with splits and dividends, before the division and behind it.
 fn history(seed: u64) -> (Bars, Bars) {
     let own = holes();
     let mut benchmark = sessions(ROWS + 20);
     benchmark.remove(60);
-    (walk("IBM", &own, seed), walk("SPY", &benchmark, seed + 1))
+    (with_actions(walk("IBM", &own, seed)), with_actions(walk("SPY", &benchmark, seed + 1)))
 }
 
 fn column(typed: &Typed, bars: &Bars, benchmark: &Bars) -> Vec<Option<u64>> {
@@ -172,6 +173,27 @@ proptest! {
         prop_assert!(found[at].is_nan());
         for (found, fresh) in found[at + 1..].iter().zip(&fresh) {
             prop_assert!((found.is_nan() && fresh.is_nan()) || (found - fresh).abs() <= 1e-9 * fresh.abs().max(1e-3));
+        }
+    }
+}
+
+/// What random histories are made of: both segments have actions, and a cut may lie on either side of each.
+#[test]
+fn histories_have_splits_and_dividends() {
+    let (bars, benchmark) = history(3);
+    let changes = |factors: &[f64]| -> Vec<usize> {
+        (1..factors.len()).filter(|row| factors[*row] != factors[row - 1]).collect()
+    };
+    assert_eq!(
+        (changes(bars.split_factor()), changes(bars.dividend_factor())),
+        (vec![53, 120], vec![32, 106])
+    );
+    assert_eq!((changes(benchmark.split_factor()).len(), changes(benchmark.dividend_factor()).len()), (2, 2));
+    // What they are adjusted to is the walk that they were made of.
+    let plain = walk("IBM", &holes(), 3);
+    for (column, values) in [("close", plain.close()), ("volume", plain.volume())] {
+        for (found, expected) in numbers(column, &inputs(&bars)).iter().zip(values) {
+            assert!((found - expected).abs() <= 1e-12 * expected.abs(), "{column}: {found} for {expected}");
         }
     }
 }

@@ -248,14 +248,16 @@ async fn a_faulty_membership_table_is_told() {
     assert!(error.message.contains(words), "{}", error.message);
 }
 
-fn with_columns(tickers: &[&str], source: &Path, store: &Path) -> StageFile {
+/// With these columns of a table, whose names there begin with a capital.
+fn with_columns(tickers: &[&str], table: &str, names: &[&str], source: &Path, store: &Path) -> StageFile {
     let mut file = stage(tickers, january(), source, store, 1);
     if let StageSpec::Acquire(spec) = &mut file.spec {
-        spec.columns = vec![ats_pipeline::spec::OwnColumnSpec {
-            name: "mood".to_owned(),
-            file: "news.csv".to_owned(),
-            column: "Mood".to_owned(),
-        }];
+        let column = |name: &&str| ats_pipeline::spec::OwnColumnSpec {
+            name: name.to_lowercase(),
+            file: table.to_owned(),
+            column: (*name).to_owned(),
+        };
+        spec.columns = names.iter().map(column).collect();
         file.key = StageKey::new(StageName::Acquire, REVISION, spec, &[], 0, None).unwrap();
     }
     file
@@ -273,7 +275,7 @@ AAA,2024-01-01T12:00:00Z,
 ZZZ,2024-01-01T12:00:00Z,9
 ";
     write(&source, "news.csv", table);
-    let file = with_columns(&["AAA", "BBB"], source.path(), store.path());
+    let file = with_columns(&["AAA", "BBB"], "news.csv", &["Mood"], source.path(), store.path());
     let first = run_here(&file, 0).await.unwrap();
     assert_eq!((first.computed, first.failures.len()), (2, 0));
     // A row that no bar of the history can see, and one of another ticker, change nothing.
@@ -308,6 +310,109 @@ ZZZ,2024-01-01T12:00:00Z,9
         assert_eq!(error.category, Category::DataRefused);
         assert!(error.message.contains(words), "{}", error.message);
     }
+}
+
+/// A ticker's columns as the stage kept them.
+async fn columns_of(file: &StageFile, digest: ats_pipeline::Digest, ticker: &str) -> Vec<u8> {
+    let opened = Store::open(&file.store, &Settings::new()).unwrap();
+    let input = StageInput { stage: StageName::Acquire, key: file.key, digest };
+    let dataset = opened.dataset(&input).await.unwrap();
+    let (folder, stored) = opened.unit_of(&dataset, ticker).await.unwrap().unwrap();
+    folder.named(&stored.manifest, "columns.parquet").await.unwrap().to_vec()
+}
+
+/// A table of the user's own is the same output as CSV and as Parquet, whether the instants in it are instants or
+/// texts, and its numbers whole or not.
+#[tokio::test]
+async fn a_table_of_own_columns_may_be_parquet() {
+    use ats_columns::Column;
+    use ats_columns::column::{
+        dates_column, floats_column, frame, integers_column, strings_column, timestamps_column,
+    };
+    let (source, store) = (source(), tempfile::tempdir().unwrap());
+    write(&source, "bars/AAA.csv", GOOD);
+    // In no order; with a value that is missing, a ticker that is not acquired and a row after the history.
+    let table = "known_at,Count,ticker,Mood
+2024-01-02T21:00:00Z,3,AAA,0.25
+2024-01-01T12:00:00Z,9,ZZZ,9.5
+2024-01-01T12:00:00Z,2,AAA,
+2024-02-01T00:00:00Z,7,AAA,1.5
+";
+    write(&source, "news.csv", table);
+    let instants =
+        ["2024-01-02T21:00:00Z", "2024-01-01T12:00:00Z", "2024-01-01T12:00:00Z", "2024-02-01T00:00:00Z"];
+    let micros = instants.map(|text| text.parse::<jiff::Timestamp>().unwrap().as_microsecond());
+    let tickers = || strings_column("ticker", &["AAA", "ZZZ", "AAA", "AAA"]);
+    let mood = || floats_column("Mood", &[0.25, 9.5, f64::NAN, 1.5]);
+    let known_at = || timestamps_column("known_at", &micros);
+    let parquet = |name: &str, columns: Vec<Column>| {
+        let table = frame("news", columns).unwrap();
+        fs::write(source.path().join(name), ats_columns::write_parquet(&table).unwrap()).unwrap();
+    };
+    let counts = || integers_column("Count", &[3, 9, 2, 7]);
+    parquet("instants.parquet", vec![tickers(), known_at(), mood(), counts()]);
+    let texts = strings_column("known_at", &instants);
+    let fractions = floats_column("Count", &[3.0, 9.0, 2.0, 7.0]);
+    // A column that nothing asks for may be of any type.
+    let more = strings_column("Headline", &["up", "down", "up", "down"]);
+    parquet("texts.parquet", vec![fractions, more, mood(), texts, tickers()]);
+
+    let mut kept = Vec::new();
+    for name in ["news.csv", "instants.parquet", "texts.parquet"] {
+        let file = with_columns(&["AAA"], name, &["Mood", "Count"], source.path(), store.path());
+        let outcome = run_here(&file, 0).await.unwrap();
+        kept.push(columns_of(&file, outcome.digest.unwrap(), "AAA").await);
+    }
+    assert_eq!(kept[0], kept[1]);
+    assert_eq!(kept[0], kept[2]);
+    let found = ats_columns::own::from_parquet("AAA", &kept[1]).unwrap();
+    let names: Vec<&str> = found.iter().map(|column| column.name.as_str()).collect();
+    assert_eq!(names, ["count", "mood"]);
+    assert_eq!(
+        (&found[0].known_at[..], &found[0].values[..]),
+        (&[micros[2], micros[0]][..], &[2.0, 3.0][..])
+    );
+    assert!(found[1].values[0].is_nan() && found[1].values[1] == 0.25, "{found:?}");
+
+    let once = |text: &str| strings_column("known_at", &[text]);
+    let aaa = || strings_column("ticker", &["AAA"]);
+    let one = || floats_column("Mood", &[1.0]);
+    let twice = vec![
+        strings_column("ticker", &["AAA", "AAA"]),
+        timestamps_column("known_at", &micros[1..3]),
+        floats_column("Mood", &[1.0, 2.0]),
+    ];
+    for (columns, words) in [
+        (
+            vec![aaa(), once("2024-01-02T21:00:00Z")],
+            "there is no column `Mood`; the columns are: ticker, known_at",
+        ),
+        (vec![aaa(), one()], "there is no column `known_at`"),
+        (vec![aaa(), once("2024-01-02"), one()], "row 1: `2024-01-02` is not an instant"),
+        (
+            vec![aaa(), dates_column("known_at", &[date(2024, 1, 2)]), one()],
+            "column `known_at` is date, not an instant",
+        ),
+        (
+            vec![aaa(), once("2024-01-02T21:00:00Z"), strings_column("Mood", &["good"])],
+            "column `Mood` is str, not a number",
+        ),
+        (
+            vec![Column::new("ticker".into(), [None::<&str>]), once("2024-01-02T21:00:00Z"), one()],
+            "row 1: `ticker` is null",
+        ),
+        (twice, "lines 1 and 2: AAA has two rows that became known at 2024-01-01T12:00:00Z"),
+    ] {
+        parquet("news.parquet", columns);
+        let file = with_columns(&["AAA"], "news.parquet", &["Mood"], source.path(), store.path());
+        let error = run_here(&file, 0).await.unwrap_err();
+        assert_eq!(error.category, Category::DataRefused);
+        assert!(error.message.contains(words), "{words}: {}", error.message);
+    }
+    write(&source, "news.parquet", table);
+    let file = with_columns(&["AAA"], "news.parquet", &["Mood"], source.path(), store.path());
+    let error = run_here(&file, 0).await.unwrap_err();
+    assert!(error.message.contains("is it a Parquet file?"), "{}", error.message);
 }
 
 /// The same table in three forms is the same output.

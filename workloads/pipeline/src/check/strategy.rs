@@ -2,8 +2,8 @@
 
 use ats_calendar::Interval;
 use ats_crds::{
-    StrategySpec,
-    strategy::{Direction, FillTiming, Mode, Sizing, Stop, StrategyMetric, TakeProfit},
+    StrategySpec, UnitFraction,
+    strategy::{Backtest, Direction, FillTiming, Mode, Sizing, Stop, StrategyMetric, TakeProfit},
 };
 use ats_expression::{Facts, Kind, Scope, Typed};
 use jiff::civil::Date;
@@ -13,7 +13,7 @@ use super::{CheckedUniverse, Problem, Problems, bound, entry, expression, search
 use crate::{
     gate::Gate,
     spec::{
-        BacktestSpec, SignalSpec, SizingSpec, StopSpec, StrategyCore, TakeProfitSpec, TradeSpec,
+        BacktestSpec, RatesSpec, SignalSpec, SizingSpec, StopSpec, StrategyCore, TakeProfitSpec, TradeSpec,
         backtest::CostsSpec,
     },
 };
@@ -61,6 +61,7 @@ pub fn strategy(spec: &StrategySpec, universe: &CheckedUniverse) -> Result<Check
     if let Some(ticker) = &spec.backtest.benchmark {
         acquired(&mut problems, "spec.backtest.benchmark", ticker, universe);
     }
+    let rates = rates(&mut problems, &spec.backtest);
     let mut gates = Vec::new();
     for (index, gate) in spec.backtest.gates.iter().enumerate() {
         if gate.metric == StrategyMetric::DeflatedSharpe && spec.search.is_none() {
@@ -100,6 +101,7 @@ pub fn strategy(spec: &StrategySpec, universe: &CheckedUniverse) -> Result<Check
                 end,
                 prices: spec.backtest.prices,
                 benchmark: spec.backtest.benchmark.clone(),
+                rates,
                 search: searched,
             },
             trade,
@@ -148,6 +150,18 @@ fn span(problems: &mut Problems, universe: &CheckedUniverse, start: Option<Date>
             "spec.backtest.start",
             format!("{start} lies after the universe's history, which ends {last}"),
         );
+    }
+}
+
+/// What returns are measured against; 0 where nothing is said.
+fn rates(problems: &mut Problems, backtest: &Backtest) -> RatesSpec {
+    let mut rate = |name: &str, text: Option<&UnitFraction>| {
+        let value = text.map(UnitFraction::decimal);
+        optional(problems, &format!("spec.backtest.{name}"), value).unwrap_or_default()
+    };
+    RatesSpec {
+        risk_free: rate("riskFreeRate", backtest.risk_free_rate.as_ref()),
+        minimum_acceptable: rate("minimumAcceptableReturn", backtest.minimum_acceptable_return.as_ref()),
     }
 }
 

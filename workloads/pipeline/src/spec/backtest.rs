@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::SearchSpec;
+use super::{SearchSpec, is_default};
 
 /// Raised when stage `backtest` may give another output for the same spec.
 pub const REVISION: u32 = 6;
@@ -32,9 +32,24 @@ pub struct BacktestSpec {
     /// The ticker that the result is compared with; none: equal parts of all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub benchmark: Option<String>,
+    /// What returns are measured against.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub rates: RatesSpec,
     /// Parameters that are searched; the core is the first trial's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub search: Option<SearchSpec>,
+}
+
+/// What the statistics measure returns against.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RatesSpec {
+    /// Return without a risk, a fraction a year.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub risk_free: Decimal,
+    /// The least acceptable return, a fraction a year.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub minimum_acceptable: Decimal,
 }
 
 /// Paper trading.

@@ -20,8 +20,8 @@ use serde::{Deserialize, Serialize};
 pub use acquire::{AcquireSpec, AcquireUnitSpec, OwnColumnSpec, SourceSpec};
 pub use algorithm::AlgorithmSpec;
 pub use backtest::{
-    BacktestSpec, DistanceSpec, EntrySpec, SignalSpec, SizingSpec, StopSpec, StrategyCore, TakeProfitSpec,
-    TradeSpec,
+    BacktestSpec, DistanceSpec, EntrySpec, RatesSpec, SignalSpec, SizingSpec, StopSpec, StrategyCore,
+    TakeProfitSpec, TradeSpec,
 };
 pub use features::{FeaturesSpec, NamedExpression};
 pub use pruning::{PruningSpec, Rung};

@@ -105,6 +105,10 @@ fn problems_of_a_rules_strategy() {
             "costs that are no decimals",
             json!({"costs": {"commissionRate": "0", "priceImpact": "1.5", "borrowRate": "three"}, "risk": {"takeProfit": {"percent": "-1"}}}),
         ),
+        (
+            "rates that are no fractions",
+            json!({"backtest": {"riskFreeRate": "2%", "minimumAcceptableReturn": "-0.05"}}),
+        ),
     ];
     let base = spec("strategies", "dip-buyer");
     insta::assert_snapshot!(report(&base, &cases, |spec: &StrategySpec| check::strategy(spec, &universe)));
@@ -207,4 +211,23 @@ fn parts_of_shares_are_part_of_the_key_and_whole_ones_are_not() {
     assert!(!serde_json::to_string(&plain).unwrap().contains("\"shares\""), "keys of before stand");
     assert_eq!(core("Fractional").shares, Shares::Fractional);
     assert!(serde_json::to_string(&core("Fractional")).unwrap().contains("\"shares\":\"Fractional\""));
+}
+
+#[test]
+fn rates_are_part_of_the_key_where_they_are_not_0() {
+    use ats_pipeline::spec::RatesSpec;
+    let base = spec("strategies", "dip-buyer");
+    let backtest =
+        |rates: serde_json::Value| checked_strategy(&with(&base, &json!({"backtest": rates}))).backtest;
+    let plain = checked_strategy(&base).backtest;
+    assert_eq!(plain.rates, RatesSpec::default());
+    assert_eq!(backtest(json!({"riskFreeRate": "0", "minimumAcceptableReturn": "0.00"})), plain);
+    assert!(!serde_json::to_string(&plain).unwrap().contains("\"rates\""), "keys of before stand");
+    let given = backtest(json!({"riskFreeRate": "0.020", "minimumAcceptableReturn": "0.05"}));
+    let rates = RatesSpec { risk_free: "0.02".parse().unwrap(), minimum_acceptable: "0.05".parse().unwrap() };
+    assert_eq!(given.rates, rates);
+    let written = serde_json::to_string(&given).unwrap();
+    assert!(written.contains(r#""rates":{"riskFree":"0.02","minimumAcceptable":"0.05"}"#), "{written}");
+    let one = serde_json::to_string(&backtest(json!({"riskFreeRate": "0.02"}))).unwrap();
+    assert!(one.contains(r#""rates":{"riskFree":"0.02"}"#), "{one}");
 }

@@ -63,6 +63,7 @@ fn page_beside(benchmark: f64, closes: &[Close], trades: &[Trade]) -> String {
         closes,
         trades: &results,
         benchmark: &benchmark,
+        rates: crate::statistics::Rates::default(),
         borrowing: 0.0,
         traded_value: 10_000.0,
         commission: 4.0,

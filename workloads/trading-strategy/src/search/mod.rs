@@ -21,7 +21,7 @@ use crate::convert::{ConvertError, engine_config};
 use crate::engine::{Control, Engine, Event};
 use crate::market::Market;
 use crate::slices::Slices;
-use crate::statistics::{self, Close};
+use crate::statistics::{self, Close, Rates};
 use window::Window;
 
 /// The file of a backtest's output that [`Searched`] is.
@@ -90,7 +90,7 @@ pub struct Trial {
     pub before: Option<f64>,
     /// The metric over the sessions of all windows.
     pub tested: Option<f64>,
-    /// Sharpe ratio a session over the sessions of all windows.
+    /// Sharpe ratio a session over the sessions of all windows, of what is above the risk-free return.
     pub sharpe_per_session: Option<f64>,
     /// Equity at the end.
     pub final_equity: f64,
@@ -190,8 +190,9 @@ pub fn run(
         .into_par_iter()
         .map(|trial| account(spec, &core_of(search, &spec.core, trial)?, market, calendar, span))
         .collect::<Result<_, _>>()?;
+    let rates = Rates::from(spec.rates);
     let score = |account: &Account, from: usize, to: usize| {
-        account.returns.get(from..to).and_then(|returns| statistics::figure(search.metric, returns))
+        account.returns.get(from..to).and_then(|returns| statistics::figure(search.metric, returns, rates))
     };
     let choose = |from: usize, to: usize| {
         let scores: Vec<Option<f64>> = accounts.iter().map(|account| score(account, from, to)).collect();
@@ -230,7 +231,10 @@ pub fn run(
             out_of_sample: windows.iter().map(|window| score(account, window.start, window.end)).collect(),
             before: score(account, 0, first),
             tested: score(account, first, sessions.len()),
-            sharpe_per_session: account.returns.get(first..).and_then(statistics::sharpe_per_session),
+            sharpe_per_session: account
+                .returns
+                .get(first..)
+                .and_then(|returns| statistics::sharpe_per_session(returns, rates)),
             final_equity: account.closes.last().map_or(f64::NAN, |close| close.equity),
             trades: account.trades,
         })

@@ -1,7 +1,7 @@
 //! The strategy against a benchmark, session by session. Formulas are those of empyrical.
 
 use super::moments::{correlation, covariance, deviation, mean, moment};
-use super::{NO_DEVIATION, Numbers, SESSIONS_A_YEAR};
+use super::{NO_DEVIATION, Numbers, Rates, SESSIONS_A_YEAR};
 
 /// Covariance with the benchmark over its variance; not a number where it does not vary.
 pub(super) fn beta(returns: &[f64], market: &[f64]) -> f64 {
@@ -28,10 +28,12 @@ fn capture(returns: &[f64], market: &[f64], counts: fn(f64) -> bool) -> f64 {
 }
 
 /// Everything about two series of one length.
-pub(super) fn put(returns: &[f64], market: &[f64], numbers: &mut Numbers) {
+pub(super) fn put(returns: &[f64], market: &[f64], rates: Rates, numbers: &mut Numbers) {
     let year = SESSIONS_A_YEAR.sqrt();
     let beta = beta(returns, market);
-    let alpha = returns.iter().zip(market).map(|(ours, theirs)| ours - beta * theirs).collect::<Vec<_>>();
+    let free = rates.risk_free_a_session();
+    let alpha: Vec<f64> =
+        returns.iter().zip(market).map(|(ours, theirs)| ours - free - beta * (theirs - free)).collect();
     let active = returns.iter().zip(market).map(|(ours, theirs)| ours - theirs).collect::<Vec<_>>();
     let error = deviation(&active);
     numbers.put(
@@ -42,11 +44,7 @@ pub(super) fn put(returns: &[f64], market: &[f64], numbers: &mut Numbers) {
     numbers.put("benchmarkCagr", growth_a_year(market.iter().copied()), "(product of (1 + b))^(252 / n) - 1");
     numbers.put("benchmarkVolatility", deviation(market) * year, "sample std(b) x sqrt(252)");
     numbers.put("beta", beta, "cov(r, b) / var(b)");
-    numbers.put(
-        "alpha",
-        libm::pow(1.0 + mean(&alpha), SESSIONS_A_YEAR) - 1.0,
-        "(1 + mean(r - beta b))^252 - 1",
-    );
+    numbers.put("alpha", libm::pow(1.0 + mean(&alpha), SESSIONS_A_YEAR) - 1.0, rates.alpha_formula());
     numbers.put("correlation", correlation(returns, market), "Pearson correlation of r and b");
     numbers.put("trackingError", error * year, "sample std(r - b) x sqrt(252)");
     numbers.put(

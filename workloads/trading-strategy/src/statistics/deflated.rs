@@ -1,15 +1,16 @@
 //! The deflated Sharpe ratio: how much of a ratio the best of many trials would show without skill.
 
 use super::moments::deviation;
-use super::{SESSIONS_A_YEAR, Statistics, normal, probabilistic_sharpe};
+use super::{Rates, SESSIONS_A_YEAR, Statistics, normal, probabilistic_sharpe};
 
 /// The Euler-Mascheroni constant.
 const EULER_MASCHERONI: f64 = 0.577_215_664_901_532_9;
 
 impl Statistics {
     /// Adds the numbers of a search: `returns` are those of the account, `ratios` the trials' Sharpe ratios a session
-    /// over the same sessions. Several trials of which fewer than two have a ratio leave them undefined.
-    pub fn deflate(&mut self, returns: &[f64], ratios: &[Option<f64>]) {
+    /// over the same sessions, all of what is above the risk-free return. Several trials of which fewer than two have a
+    /// ratio leave them undefined.
+    pub fn deflate(&mut self, returns: &[f64], ratios: &[Option<f64>], rates: Rates) {
         let defined: Vec<f64> = ratios.iter().copied().flatten().collect();
         let spread = if ratios.len() == 1 { 0.0 } else { deviation(&defined) };
         let chance = expected_best(spread, ratios.len());
@@ -17,12 +18,16 @@ impl Statistics {
         self.put(
             "expectedBestSharpe",
             chance * SESSIONS_A_YEAR.sqrt(),
-            "SR* x sqrt(252), SR* = s ((1 - g) PhiInv(1 - 1 / N) + g PhiInv(1 - 1 / (N e))), s: sample std of the trials' SR per session, g: Euler-Mascheroni; 0 for N = 1",
+            rates.of_excess(
+                "SR* x sqrt(252), SR* = s ((1 - g) PhiInv(1 - 1 / N) + g PhiInv(1 - 1 / (N e))), s: sample std of the trials' SR per session, g: Euler-Mascheroni; 0 for N = 1",
+            ),
         );
         self.put(
             "deflatedSharpe",
-            probabilistic_sharpe(returns, chance),
-            "Phi((SR - SR*) sqrt(n - 1) / sqrt(1 - g3 SR + (g4 - 1) / 4 SR^2)), SR per session, g3 and g4 over n, SR* of the trials",
+            probabilistic_sharpe(returns, rates.risk_free_a_session(), chance),
+            rates.of_excess(
+                "Phi((SR - SR*) sqrt(n - 1) / sqrt(1 - g3 SR + (g4 - 1) / 4 SR^2)), SR per session, g3 and g4 over n, SR* of the trials",
+            ),
         );
     }
 }

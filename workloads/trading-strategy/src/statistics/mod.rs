@@ -1,17 +1,19 @@
 //! Performance statistics of a backtest, each beside the name of its formula.
 //!
 //! Returns are those between session closes, the first from the initial cash, idle sessions included; a year has
-//! 252 sessions; the risk-free rate and the minimum acceptable return are 0. Formulas are those of empyrical
-//! (`stats.py`) and, for the probabilistic Sharpe ratio, of Bailey and Lopez de Prado (2012). A number that is
-//! not defined is `None`, in JSON null, and fails a gate.
+//! 252 sessions; the risk-free rate and the minimum acceptable return are 0 where the strategy gives none. Formulas
+//! are those of empyrical (`stats.py`) and, for the probabilistic Sharpe ratio, of Bailey and Lopez de Prado (2012).
+//! A number that is not defined is `None`, in JSON null, and fails a gate.
 
 mod benchmark;
 mod deflated;
 mod drawdowns;
 mod moments;
+mod rates;
 mod rolling;
 mod trades;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use ats_crds::strategy::StrategySearchMetric;
@@ -21,6 +23,7 @@ use serde::Serialize;
 use moments::{deviation, mean, moment, quantile};
 
 pub use drawdowns::{Drawdown, drawdowns};
+pub use rates::Rates;
 pub use rolling::{ROLLING_SESSIONS, RollingPoint};
 pub use trades::Group;
 
@@ -33,7 +36,7 @@ pub struct Statistic {
     /// The number; none where it is not defined.
     pub value: Option<f64>,
     /// How it was computed.
-    pub formula: &'static str,
+    pub formula: Cow<'static, str>,
 }
 
 /// A calendar year.
@@ -50,7 +53,7 @@ pub struct Year {
     pub benchmark_return: Option<f64>,
     /// Sample deviation of its returns, a year.
     pub volatility: Option<f64>,
-    /// Mean over sample deviation of its returns, a year.
+    /// Mean of its returns above the risk-free one over their sample deviation, a year.
     pub sharpe: Option<f64>,
     /// Deepest fall from a peak within it.
     pub max_drawdown: Option<f64>,
@@ -106,6 +109,8 @@ pub struct Record<'a> {
     pub trades: &'a [TradeResult],
     /// What the initial cash would have become in the benchmark, at each close; empty without one.
     pub benchmark: &'a [f64],
+    /// What returns are measured against.
+    pub rates: Rates,
     /// Absolute dollars of all fills.
     pub traded_value: f64,
     /// Dollars of commission.
@@ -151,8 +156,8 @@ impl Statistics {
         self.numbers.get(name).and_then(|number| number.value)
     }
 
-    fn put(&mut self, name: &'static str, value: f64, formula: &'static str) {
-        self.numbers.insert(name, Statistic { value: defined(value + 0.0), formula });
+    fn put(&mut self, name: &'static str, value: f64, formula: impl Into<Cow<'static, str>>) {
+        self.numbers.insert(name, Statistic { value: defined(value + 0.0), formula: formula.into() });
     }
 
     /// All numbers by name, as gates read them.
@@ -185,40 +190,44 @@ fn returns_of(start: f64, worth: &[f64]) -> Vec<f64> {
 /// round alike.
 const NO_DEVIATION: f64 = 1e-12;
 
-/// Mean over sample deviation, a period.
-fn sharpe_a_period(returns: &[f64]) -> f64 {
+/// Mean less the risk-free return of a period over sample deviation, a period.
+fn sharpe_a_period(returns: &[f64], risk_free: f64) -> f64 {
     let spread = deviation(returns);
-    if spread.is_nan() || spread <= NO_DEVIATION { f64::NAN } else { mean(returns) / spread }
+    if spread.is_nan() || spread <= NO_DEVIATION { f64::NAN } else { (mean(returns) - risk_free) / spread }
 }
 
-fn sortino(returns: &[f64]) -> f64 {
+/// `least` is the minimum acceptable return of a session.
+fn sortino(returns: &[f64], least: f64) -> f64 {
     if returns.len() < 2 {
         return f64::NAN;
     }
-    let below = (returns.iter().map(|value| value.min(0.0) * value.min(0.0)).sum::<f64>()
+    let short = |value: f64| (value - least).min(0.0);
+    let below = (returns.iter().map(|value| short(*value) * short(*value)).sum::<f64>()
         / returns.len() as f64)
         .sqrt()
         * SESSIONS_A_YEAR.sqrt();
-    if below == 0.0 { f64::NAN } else { mean(returns) * SESSIONS_A_YEAR / below }
+    if below == 0.0 { f64::NAN } else { (mean(returns) - least) * SESSIONS_A_YEAR / below }
 }
 
-/// Mean over sample deviation, a session; none where it is not defined.
+/// Mean of the returns above the risk-free one over sample deviation, a session; none where it is not defined.
 #[must_use]
-pub fn sharpe_per_session(returns: &[f64]) -> Option<f64> {
-    defined(sharpe_a_period(returns))
+pub fn sharpe_per_session(returns: &[f64], rates: Rates) -> Option<f64> {
+    defined(sharpe_a_period(returns, rates.risk_free_a_session()))
 }
 
 /// A figure by which trials are compared; none where it is not defined. Its formula is that of the number of the same
 /// name, over these returns.
 #[must_use]
-pub fn figure(metric: StrategySearchMetric, returns: &[f64]) -> Option<f64> {
+pub fn figure(metric: StrategySearchMetric, returns: &[f64], rates: Rates) -> Option<f64> {
     let growth = || {
         let growth = returns.iter().fold(1.0, |growth, value| growth * (1.0 + value));
         if returns.is_empty() { f64::NAN } else { annual_growth(growth, returns.len() as f64) }
     };
     defined(match metric {
-        StrategySearchMetric::Sharpe => sharpe_a_period(returns) * SESSIONS_A_YEAR.sqrt(),
-        StrategySearchMetric::Sortino => sortino(returns),
+        StrategySearchMetric::Sharpe => {
+            sharpe_a_period(returns, rates.risk_free_a_session()) * SESSIONS_A_YEAR.sqrt()
+        }
+        StrategySearchMetric::Sortino => sortino(returns, rates.minimum_acceptable_a_session()),
         StrategySearchMetric::Cagr => growth(),
         StrategySearchMetric::Calmar => {
             let deepest = drawdowns(returns).iter().copied().fold(0.0_f64, f64::min);
@@ -248,8 +257,9 @@ fn normal(x: f64) -> f64 {
 }
 
 /// Phi((SR - SR*) sqrt(n-1) / sqrt(1 - g3 SR + (g4-1)/4 SR^2)) with SR and SR* (`against`) a period, moments over n.
-fn probabilistic_sharpe(returns: &[f64], against: f64) -> f64 {
-    let sharpe = sharpe_a_period(returns);
+/// SR is of the returns above the risk-free one, which moves none of the central moments.
+fn probabilistic_sharpe(returns: &[f64], risk_free: f64, against: f64) -> f64 {
+    let sharpe = sharpe_a_period(returns, risk_free);
     let variance = moment(returns, 2);
     let skew = moment(returns, 3) / (variance * variance.sqrt());
     let kurtosis = moment(returns, 4) / (variance * variance);
@@ -279,7 +289,8 @@ fn defined(value: f64) -> Option<f64> {
 /// Computes everything.
 #[must_use]
 pub fn compute(record: &Record<'_>) -> Statistics {
-    let Record { initial_cash, closes, trades, .. } = *record;
+    let Record { initial_cash, closes, trades, rates, .. } = *record;
+    let (risk_free, least) = (rates.risk_free_a_session(), rates.minimum_acceptable_a_session());
     let returns = returns(initial_cash, closes);
     let n = returns.len() as f64;
     let last = closes.last().map_or(initial_cash, |close| close.equity);
@@ -300,30 +311,19 @@ pub fn compute(record: &Record<'_>) -> Statistics {
         .collect();
 
     let mut numbers = Numbers::default();
-    let mut put = |name, value: f64, formula| numbers.put(name, value, formula);
+    let mut put = |name, value: f64, formula: &'static str| numbers.put(name, value, formula);
     put("sessions", n, "number of session closes n");
     put("initialCash", initial_cash, "E_0");
     put("finalEquity", last, "E_T");
     put("totalReturn", last / initial_cash - 1.0, "E_T / E_0 - 1");
     put("cagr", growth, "(E_T / E_0)^(252 / n) - 1");
     put("volatility", deviation(&returns) * year, "sample std(r) x sqrt(252)");
-    put("sharpe", sharpe_a_period(&returns) * year, "mean(r - rf) / sample std(r) x sqrt(252), rf = 0");
-    put(
-        "sortino",
-        sortino(&returns),
-        "mean(r - MAR) x 252 / (sqrt(mean(min(r - MAR, 0)^2)) x sqrt(252)), MAR = 0",
-    );
     put("maxDrawdown", deepest, "min(W / cummax(W) - 1), W_0 = 1");
     put("calmar", if deepest == 0.0 { f64::NAN } else { growth / deepest.abs() }, "CAGR / |max drawdown|");
     put(
         "longestDrawdown",
         if broken { f64::NAN } else { longest_below(&falls) },
         "most consecutive session closes below the peak",
-    );
-    put(
-        "probabilisticSharpe",
-        probabilistic_sharpe(&returns, 0.0),
-        "Phi((SR - SR*) sqrt(n - 1) / sqrt(1 - g3 SR + (g4 - 1) / 4 SR^2)), SR per session, g3 and g4 over n, SR* = 0",
     );
     put("bestSession", extreme(f64::max), "max(r)");
     put("worstSession", extreme(f64::min), "min(r)");
@@ -351,7 +351,6 @@ pub fn compute(record: &Record<'_>) -> Statistics {
         moments::lowest_mean(&returns, 0.05),
         "mean of the lowest floor(0.05 (n - 1)) + 1 of r",
     );
-    put("omega", omega(&returns), "sum of r above 0 / |sum of r below 0|");
     put("stability", stability(&returns), "R^2 of a line through the cumulative ln(1 + r)");
     put("commission", record.commission, "sum of commissions");
     put("slippage", record.slippage, "sum of |fill price - price without slippage| x quantity");
@@ -370,21 +369,42 @@ pub fn compute(record: &Record<'_>) -> Statistics {
         "costs / (E_T - E_0 + costs), where that is above 0",
     );
     put("dividends", record.dividends, "sum of dividends received less paid");
+    numbers.put(
+        "sharpe",
+        sharpe_a_period(&returns, risk_free) * year,
+        format!("mean(r - rf) / sample std(r) x sqrt(252), rf = {}", rates.risk_free_words()),
+    );
+    numbers.put(
+        "sortino",
+        sortino(&returns, least),
+        format!(
+            "mean(r - MAR) x 252 / (sqrt(mean(min(r - MAR, 0)^2)) x sqrt(252)), MAR = {}",
+            rates.minimum_acceptable_words()
+        ),
+    );
+    numbers.put(
+        "probabilisticSharpe",
+        probabilistic_sharpe(&returns, risk_free, 0.0),
+        rates.of_excess(
+            "Phi((SR - SR*) sqrt(n - 1) / sqrt(1 - g3 SR + (g4 - 1) / 4 SR^2)), SR per session, g3 and g4 over n, SR* = 0",
+        ),
+    );
+    numbers.put("omega", omega(&returns, least), rates.omega_formula());
     trades::put(trades, &mut numbers);
     let market = self::returns_of(initial_cash, record.benchmark);
     if market.len() == returns.len() && !market.is_empty() {
-        benchmark::put(&returns, &market, &mut numbers);
+        benchmark::put(&returns, &market, rates, &mut numbers);
     }
 
     Statistics {
         numbers: numbers.0,
         monthly: by_period(&returns, closes, |date| format!("{:04}-{:02}", date.year(), date.month())),
         yearly: by_period(&returns, closes, |date| format!("{:04}", date.year())),
-        years: years(&returns, &market, closes),
+        years: years(&returns, &market, closes, risk_free),
         drawdowns: if broken { Vec::new() } else { drawdowns::deepest(&returns, closes) },
         tickers: trades::groups(trades, |trade| &trade.ticker),
         exits: trades::groups(trades, |trade| &trade.reason),
-        rolling: rolling::points(&returns, &market, closes),
+        rolling: rolling::points(&returns, &market, closes, risk_free),
     }
 }
 
@@ -393,16 +413,16 @@ pub fn compute(record: &Record<'_>) -> Statistics {
 struct Numbers(BTreeMap<&'static str, Statistic>);
 
 impl Numbers {
-    fn put(&mut self, name: &'static str, value: f64, formula: &'static str) {
+    fn put(&mut self, name: &'static str, value: f64, formula: impl Into<Cow<'static, str>>) {
         // `+ 0.0`: a sum of nothing is no negative zero.
-        self.0.insert(name, Statistic { value: defined(value + 0.0), formula });
+        self.0.insert(name, Statistic { value: defined(value + 0.0), formula: formula.into() });
     }
 }
 
-/// Sum of gains over sum of losses.
-fn omega(returns: &[f64]) -> f64 {
-    let gains: f64 = returns.iter().map(|value| value.max(0.0)).sum();
-    let losses: f64 = returns.iter().map(|value| value.min(0.0)).sum();
+/// Sum of gains over sum of losses, both counted from the minimum acceptable return of a session.
+fn omega(returns: &[f64], least: f64) -> f64 {
+    let gains: f64 = returns.iter().map(|value| (value - least).max(0.0)).sum();
+    let losses: f64 = returns.iter().map(|value| (value - least).min(0.0)).sum();
     if returns.len() < 2 || losses == 0.0 || returns.iter().any(|value| value.is_nan()) {
         f64::NAN
     } else {
@@ -429,7 +449,7 @@ fn stability(returns: &[f64]) -> f64 {
 }
 
 /// Calendar years, in order.
-fn years(returns: &[f64], market: &[f64], closes: &[Close]) -> Vec<Year> {
+fn years(returns: &[f64], market: &[f64], closes: &[Close], risk_free: f64) -> Vec<Year> {
     let mut years = Vec::new();
     let mut from = 0;
     while let Some(first) = closes.get(from) {
@@ -447,7 +467,7 @@ fn years(returns: &[f64], market: &[f64], closes: &[Close]) -> Vec<Year> {
             total_return: growth(part),
             benchmark_return: market.get(from..to).and_then(growth),
             volatility: defined(deviation(part) * SESSIONS_A_YEAR.sqrt()),
-            sharpe: defined(sharpe_a_period(part) * SESSIONS_A_YEAR.sqrt()),
+            sharpe: defined(sharpe_a_period(part, risk_free) * SESSIONS_A_YEAR.sqrt()),
             max_drawdown: if broken { None } else { Some(deepest) },
         });
         from = to;

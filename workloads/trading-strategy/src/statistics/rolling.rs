@@ -12,20 +12,20 @@ pub const ROLLING_SESSIONS: usize = 126;
 pub struct RollingPoint {
     /// The exchange's date.
     pub session: Date,
-    /// Sharpe ratio, a year.
+    /// Sharpe ratio of the returns above the risk-free one, a year.
     pub sharpe: Option<f64>,
     /// Beta to the benchmark.
     pub beta: Option<f64>,
 }
 
 /// A point for each session that closes a whole window.
-pub(super) fn points(returns: &[f64], market: &[f64], closes: &[Close]) -> Vec<RollingPoint> {
+pub(super) fn points(returns: &[f64], market: &[f64], closes: &[Close], risk_free: f64) -> Vec<RollingPoint> {
     let windows = returns.windows(ROLLING_SESSIONS).enumerate();
     windows
         .zip(closes.iter().skip(ROLLING_SESSIONS - 1))
         .map(|((from, window), close)| RollingPoint {
             session: close.session,
-            sharpe: defined(sharpe_a_period(window) * SESSIONS_A_YEAR.sqrt()),
+            sharpe: defined(sharpe_a_period(window, risk_free) * SESSIONS_A_YEAR.sqrt()),
             beta: market
                 .get(from..from + ROLLING_SESSIONS)
                 .and_then(|market| defined(benchmark::beta(window, market))),

@@ -11,9 +11,12 @@ struct Reference {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Case {
     name: String,
     start: String,
+    risk_free_rate: f64,
+    minimum_acceptable_return: f64,
     returns: Vec<f64>,
     expected: BTreeMap<String, Option<f64>>,
     /// The benchmark's returns, and what is said of the two.
@@ -61,6 +64,7 @@ fn record<'a>(closes: &'a [Close], trades: &'a [TradeResult]) -> Record<'a> {
         closes,
         trades,
         benchmark: &[],
+        rates: Rates::default(),
         borrowing: 0.0,
         traded_value: 0.0,
         commission: 0.0,
@@ -88,7 +92,8 @@ fn near(a: f64, b: f64) -> bool {
 fn equals_empyrical() {
     let reference = reference();
     assert!(reference.reference.contains("empyrical"), "{}", reference.reference);
-    assert!(reference.cases.len() >= 4);
+    assert!(reference.cases.iter().any(|case| case.risk_free_rate > 0.0));
+    assert!(reference.cases.iter().any(|case| case.minimum_acceptable_return > 0.0));
     for case in reference.cases {
         let closes = closes(&case.start, &case.returns);
         let mut worth = 100_000.0;
@@ -100,7 +105,9 @@ fn equals_empyrical() {
                 worth
             })
             .collect();
-        let ours = compute(&Record { benchmark: &benchmark, ..record(&closes, &[]) });
+        let rates =
+            Rates { risk_free: case.risk_free_rate, minimum_acceptable: case.minimum_acceptable_return };
+        let ours = compute(&Record { benchmark: &benchmark, rates, ..record(&closes, &[]) });
         for (name, expected) in case.expected.iter().chain(&case.against) {
             match (ours.value(name), expected) {
                 (Some(ours), Some(expected)) => {
@@ -233,4 +240,90 @@ fn costs_by_hand() {
     assert!(near(ours.value("costsOfProfit").unwrap(), 8.0 / 1008.0));
     // Nothing is compared with nothing.
     assert_eq!((ours.value("beta"), ours.years[0].benchmark_return), (None, None));
+}
+
+/// Equity of 100, 200, 200 and 300 with notionals of half, one and a half, nothing and half of it; fills of 1,600 are
+/// 800 bought and sold, 4 times the mean equity in 4 sessions of 252.
+#[test]
+fn activity_by_hand() {
+    let made = |equity: f64, gross: f64, positions: u32| Close {
+        equity,
+        gross,
+        positions,
+        ..closes("2020-01-02", &[0.0])[0]
+    };
+    let four = [made(100.0, 50.0, 1), made(200.0, 300.0, 2), made(200.0, 0.0, 0), made(300.0, 150.0, 1)];
+    let ours = compute(&Record { initial_cash: 100.0, traded_value: 1600.0, ..record(&four, &[]) });
+    assert_eq!(ours.value("exposure"), Some(0.625));
+    assert_eq!(ours.value("timeInMarket"), Some(0.75));
+    assert_eq!(ours.value("turnover"), Some(252.0));
+    // Of what is not there nothing can be a share.
+    let lost = [four[0], made(0.0, 10.0, 1)];
+    let ours = compute(&Record { initial_cash: 100.0, traded_value: 100.0, ..record(&lost, &[]) });
+    assert_eq!((ours.value("exposure"), ours.value("timeInMarket")), (None, Some(1.0)));
+    assert_eq!(ours.value("turnover"), Some(126.0), "50 over a mean equity of 50, in 2 sessions of 252");
+    let nothing = of(&[], &[]);
+    for name in ["exposure", "timeInMarket", "turnover"] {
+        assert_eq!(nothing.value(name), None, "{name}");
+    }
+}
+
+/// Returns of 0.004, -0.002 and 0.01 deviate by 0.006 from their mean of 0.004. Above 0.001 a session they are 0.003,
+/// -0.003 and 0.009: a mean of 0.003, 0.012 gained and 0.003 lost.
+#[test]
+fn rates_by_hand() {
+    let returns = [0.004, -0.002, 0.01];
+    // What 0.001 a session compounds to.
+    let rate = 1.001_f64.powi(252) - 1.0;
+    let closes = closes("2020-01-02", &returns);
+    let year = 252.0_f64.sqrt();
+    let with = |rates: Rates| compute(&Record { rates, ..record(&closes, &[]) });
+    let plain = with(Rates::default());
+    assert!(near(plain.value("sharpe").unwrap(), 4.0 / 6.0 * year));
+
+    let free = Rates { risk_free: rate, minimum_acceptable: 0.0 };
+    let mut ours = with(free);
+    assert!(near(ours.value("sharpe").unwrap(), 0.5 * year));
+    assert!(near(ours.years[0].sharpe.unwrap(), 0.5 * year));
+    assert!(near(sharpe_per_session(&returns, free).unwrap(), 0.5));
+    assert!(near(figure(StrategySearchMetric::Sharpe, &returns, free).unwrap(), 0.5 * year));
+    for name in ["sortino", "omega", "volatility", "cagr"] {
+        assert_eq!(ours.numbers.get(name), plain.numbers.get(name), "{name}");
+    }
+    // One trial: nothing to deflate by.
+    ours.deflate(&self::returns(100_000.0, &closes), &[Some(0.5)], free);
+    assert_eq!(ours.value("deflatedSharpe"), ours.value("probabilisticSharpe"));
+    assert!(ours.value("probabilisticSharpe") < plain.value("probabilisticSharpe"));
+
+    let least = Rates { risk_free: 0.0, minimum_acceptable: rate };
+    let ours = with(least);
+    assert!(near(ours.value("sortino").unwrap(), 3.0_f64.sqrt() * year));
+    assert!(near(figure(StrategySearchMetric::Sortino, &returns, least).unwrap(), 3.0_f64.sqrt() * year));
+    assert!(near(ours.value("omega").unwrap(), 4.0));
+    assert_eq!(ours.numbers.get("sharpe"), plain.numbers.get("sharpe"));
+}
+
+/// A formula says which rate its number is of; without one it is as it was before there was a choice.
+#[test]
+fn formulas_name_the_rates() {
+    let closes = closes("2020-01-02", &[0.004, -0.002, 0.01]);
+    let market = [100_100.0, 100_000.0, 100_300.0];
+    let formulas = |rates: Rates| {
+        let mut ours = compute(&Record { benchmark: &market, rates, ..record(&closes, &[]) });
+        ours.deflate(&returns(100_000.0, &closes), &[Some(0.5), Some(0.4)], rates);
+        ["sharpe", "sortino", "omega", "alpha", "probabilisticSharpe", "deflatedSharpe", "expectedBestSharpe"]
+            .map(|name| ours.numbers[name].formula.clone().into_owned())
+    };
+    for formula in formulas(Rates::default()) {
+        assert!(!formula.contains("^(1 / 252)"), "{formula}");
+    }
+    let [sharpe, sortino, omega, alpha, others @ ..] =
+        formulas(Rates { risk_free: 0.02, minimum_acceptable: 0.05 });
+    assert_eq!(sharpe, "mean(r - rf) / sample std(r) x sqrt(252), rf = (1 + 0.02)^(1 / 252) - 1");
+    assert!(sortino.ends_with(", MAR = (1 + 0.05)^(1 / 252) - 1"), "{sortino}");
+    assert_eq!(omega, "sum of r - MAR above 0 / |sum of r - MAR below 0|, MAR = (1 + 0.05)^(1 / 252) - 1");
+    assert_eq!(alpha, "(1 + mean(r - rf - beta (b - rf)))^252 - 1, rf = (1 + 0.02)^(1 / 252) - 1");
+    for formula in others {
+        assert!(formula.ends_with("; every SR of r - rf, rf = (1 + 0.02)^(1 / 252) - 1"), "{formula}");
+    }
 }

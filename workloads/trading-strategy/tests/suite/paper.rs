@@ -6,7 +6,7 @@ use ats_calendar::Calendar;
 use ats_columns::Actions;
 use ats_crds::strategy::{HaltAction, TradedPrices};
 use ats_ledger::{Ledger, OrderFilter, StrategyIdentity};
-use ats_pipeline::spec::{BacktestSpec, StrategyCore, TradeSpec};
+use ats_pipeline::spec::{BacktestSpec, RatesSpec, StrategyCore, TradeSpec};
 use ats_trading_strategy::backtest;
 use ats_trading_strategy::market::Market;
 use ats_trading_strategy::search::Part;
@@ -66,6 +66,7 @@ async fn the_backtest_and_the_paper_run_are_one() {
         end: Some(end),
         prices: TradedPrices::Raw,
         benchmark: None,
+        rates: RatesSpec::default(),
         search: None,
     };
     let lineage = [("publish".to_owned(), "0".repeat(64))];

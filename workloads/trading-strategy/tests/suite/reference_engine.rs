@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use ats_calendar::Calendar;
 use ats_columns::{Actions, BarColumns, Bars};
 use ats_crds::strategy::{FillTiming, TradedPrices};
-use ats_pipeline::spec::{BacktestSpec, SizingSpec, StopSpec};
+use ats_pipeline::spec::{BacktestSpec, RatesSpec, SizingSpec, StopSpec};
 use ats_trading_strategy::backtest::run;
 use ats_trading_strategy::market::{Market, TickerHistory};
 use jiff::civil::date;
@@ -93,6 +93,7 @@ fn equals_backtesting_py() {
             end: None,
             prices: TradedPrices::Raw,
             benchmark: None,
+            rates: RatesSpec::default(),
             search: None,
         };
         let output = run(&spec, &market, Calendar::xnys(), "x", &[]).unwrap();

@@ -7,7 +7,9 @@ use crate::common::{decimal, whole};
 use ats_calendar::Calendar;
 use ats_columns::{Actions, BarColumns, Bars};
 use ats_crds::strategy::{Direction, TradedPrices};
-use ats_pipeline::spec::{BacktestSpec, DistanceSpec, EntrySpec, SignalSpec, SizingSpec, StrategyCore};
+use ats_pipeline::spec::{
+    BacktestSpec, DistanceSpec, EntrySpec, RatesSpec, SignalSpec, SizingSpec, StrategyCore,
+};
 use ats_trading_strategy::backtest::run;
 use ats_trading_strategy::engine::CutReason;
 use ats_trading_strategy::market::{Market, TickerHistory};
@@ -110,6 +112,7 @@ fn same(core: &StrategyCore, runs: &[Run]) {
             end: None,
             prices: TradedPrices::Raw,
             benchmark: None,
+            rates: RatesSpec::default(),
             search: None,
         };
         let output = run(&spec, &market, Calendar::xnys(), "x", &[]).unwrap();

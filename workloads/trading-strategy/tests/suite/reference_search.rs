@@ -5,7 +5,7 @@ use crate::common::{decimal, one_position, whole};
 use ats_calendar::Calendar;
 use ats_crds::Rebalance;
 use ats_crds::strategy::TradedPrices;
-use ats_pipeline::spec::{BacktestSpec, SizingSpec, StrategyCore};
+use ats_pipeline::spec::{BacktestSpec, RatesSpec, SizingSpec, StrategyCore};
 use ats_trading_strategy::backtest::run;
 use ats_trading_strategy::search::Parameters;
 use jiff::civil::Date;
@@ -98,6 +98,7 @@ fn a_search_equals_another_optimiser() {
             end: None,
             prices: TradedPrices::Adjusted,
             benchmark: None,
+            rates: RatesSpec::default(),
             search: Some(search),
         };
         let output = run(&spec, &market, Calendar::xnys(), "x", &[]).unwrap();

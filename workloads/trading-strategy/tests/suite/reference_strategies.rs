@@ -8,7 +8,7 @@ use crate::common::{decimal, one_position, whole};
 use ats_calendar::Calendar;
 use ats_crds::Rebalance;
 use ats_crds::strategy::{FillTiming, Shares, TradedPrices};
-use ats_pipeline::spec::{BacktestSpec, SignalSpec, SizingSpec, StopSpec, StrategyCore};
+use ats_pipeline::spec::{BacktestSpec, RatesSpec, SignalSpec, SizingSpec, StopSpec, StrategyCore};
 use ats_trading_strategy::backtest::run;
 use ats_trading_strategy::engine::Fill;
 use ats_trading_strategy::market::Market;
@@ -111,6 +111,7 @@ fn five_strategies_on_real_bars_equal_other_engines() {
             end: None,
             prices: TradedPrices::Adjusted,
             benchmark: None,
+            rates: RatesSpec::default(),
             search: None,
         };
         let output = run(&spec, &market, Calendar::xnys(), "x", &[]).unwrap();

@@ -8,7 +8,7 @@ use ats_calendar::Calendar;
 use ats_columns::{BarColumns, Bars};
 use ats_crds::strategy::{HaltAction, TradedPrices};
 use ats_ledger::{Ledger, OrderFilter, StrategyIdentity};
-use ats_pipeline::spec::{BacktestSpec, SearchSpec, StrategyCore, TradeSpec};
+use ats_pipeline::spec::{BacktestSpec, RatesSpec, SearchSpec, StrategyCore, TradeSpec};
 use ats_trading_strategy::backtest::{BacktestError, BacktestOutput, run};
 use ats_trading_strategy::engine::Shares;
 use ats_trading_strategy::explain::{ExplainError, explain};
@@ -59,6 +59,7 @@ fn of((core, search): (StrategyCore, SearchSpec)) -> BacktestSpec {
         end: None,
         prices: TradedPrices::Raw,
         benchmark: None,
+        rates: RatesSpec::default(),
         search: Some(search),
     }
 }
@@ -133,6 +134,23 @@ fn more_trials_keep_the_numbers_of_those_before() {
     for trial in &few.trials {
         let found = all.trials.iter().find(|other| other.parameters == trial.parameters);
         assert_eq!(found, Some(trial));
+    }
+}
+
+/// Trials are compared by what they earn above the risk-free rate, which lowers each one's ratio by its own deviation.
+#[test]
+fn a_risk_free_rate_is_taken_from_every_trial() {
+    let market = market();
+    let plain = spec((3, 120, None));
+    let rates = RatesSpec { risk_free: crate::common::decimal("0.1"), ..RatesSpec::default() };
+    let given = searched(&BacktestSpec { rates, ..plain.clone() }, &market);
+    let plain = searched(&plain, &market);
+    assert_eq!(given.trials.len(), plain.trials.len());
+    for (given, plain) in given.trials.iter().zip(&plain.trials) {
+        assert_eq!((&given.parameters, given.final_equity), (&plain.parameters, plain.final_equity));
+        assert!(given.sharpe_per_session < plain.sharpe_per_session);
+        // By which the windows' parameters are chosen.
+        assert!(given.before < plain.before && given.tested < plain.tested);
     }
 }
 

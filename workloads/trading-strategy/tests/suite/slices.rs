@@ -7,7 +7,7 @@ use ats_columns::{Action, ActionKind, Actions, BarColumns, Bars};
 use ats_crds::Rebalance;
 use ats_crds::strategy::TradedPrices;
 use ats_pipeline::Digest;
-use ats_pipeline::spec::{BacktestSpec, SizingSpec, StopSpec, StrategyCore};
+use ats_pipeline::spec::{BacktestSpec, RatesSpec, SizingSpec, StopSpec, StrategyCore};
 use ats_trading_strategy::backtest::{BacktestOutput, run};
 use ats_trading_strategy::engine::{Control, Event, Intent, Price, Slice};
 use ats_trading_strategy::explain::explain;
@@ -101,6 +101,7 @@ fn hours_make_sessions() {
         end: Some(to),
         prices: TradedPrices::Raw,
         benchmark: None,
+        rates: RatesSpec::default(),
         search: None,
     };
     let output = run(&spec, &market, Calendar::xnys(), "x", &[]).unwrap();
@@ -146,12 +147,55 @@ fn adjusted_prices_hold_the_actions() {
         end: None,
         prices: TradedPrices::Adjusted,
         benchmark: None,
+        rates: RatesSpec::default(),
         search: None,
     };
     let output = run(&spec, &market, Calendar::xnys(), "x", &[]).unwrap();
     let report = output.files.iter().find(|file| file.name == "report.html").unwrap();
     assert!(std::str::from_utf8(&report.bytes).unwrap().contains("Adjusted prices"));
     assert_eq!(output.record.dividends.micros(), 0);
+}
+
+/// The strategy's rates are what its numbers are measured against, and the report names them; they change no order.
+#[test]
+fn rates_are_those_of_the_strategy() {
+    let (from, split, to) = (date(2021, 1, 4), date(2021, 2, 16), date(2021, 3, 31));
+    let market = market(Interval::D1, from, to, split, wave);
+    let with = |rates: RatesSpec| {
+        let spec = BacktestSpec {
+            core: core(),
+            start: from,
+            end: None,
+            prices: TradedPrices::Raw,
+            benchmark: None,
+            rates,
+            search: None,
+        };
+        run(&spec, &market, Calendar::xnys(), "x", &[]).unwrap()
+    };
+    let text = |output: &BacktestOutput, name: &str| {
+        let file = output.files.iter().find(|file| file.name == name).unwrap();
+        String::from_utf8(file.bytes.clone()).unwrap()
+    };
+    let plain = with(RatesSpec::default());
+    let rates = RatesSpec {
+        risk_free: crate::common::decimal("0.03"),
+        minimum_acceptable: crate::common::decimal("0.08"),
+    };
+    let ours = with(rates);
+    assert_eq!(ours.record, plain.record);
+    for name in ["sharpe", "sortino", "probabilisticSharpe", "omega", "alpha"] {
+        let (ours, plain) = (ours.statistics.value(name), plain.statistics.value(name));
+        assert!(ours.is_some() && plain.is_some() && ours != plain, "{name}: {ours:?} and {plain:?}");
+    }
+    for name in ["cagr", "volatility", "calmar", "beta", "informationRatio"] {
+        assert_eq!(ours.statistics.numbers.get(name), plain.statistics.numbers.get(name), "{name}");
+    }
+    assert!(text(&ours, "statistics.json").contains("rf = (1 + 0.03)^(1 / 252) - 1"));
+    for row in ["Risk-free rate", "3% a year", "Least acceptable return", "8% a year"] {
+        assert!(text(&ours, "report.html").contains(row), "{row}");
+        assert!(!text(&plain, "report.html").contains(row), "{row}");
+    }
 }
 
 /// A decision is told with what was decided by: the values of the rule's parts as the language gives them, the orders
@@ -166,6 +210,7 @@ fn a_decision_is_explained() {
         end: None,
         prices: TradedPrices::Raw,
         benchmark: None,
+        rates: RatesSpec::default(),
         search: None,
     };
     let calendar = Calendar::xnys();
@@ -223,6 +268,7 @@ fn artifacts_change_only_with_the_revision() {
         end: None,
         prices: TradedPrices::Raw,
         benchmark: None,
+        rates: RatesSpec::default(),
         search: None,
     };
     let lineage = [("publish".to_owned(), "0".repeat(64))];

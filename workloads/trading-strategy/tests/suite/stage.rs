@@ -10,7 +10,7 @@ use ats_columns::{Action, ActionKind, Actions, BarColumns, Bars, Column, write_p
 use ats_crds::strategy::TradedPrices;
 use ats_pipeline::contract::{Owner, StageInput, VERSION};
 use ats_pipeline::manifest::UnitEntry;
-use ats_pipeline::spec::{BacktestSpec, NamedExpression, SignalSpec, SizingSpec, StrategyCore};
+use ats_pipeline::spec::{BacktestSpec, NamedExpression, RatesSpec, SignalSpec, SizingSpec, StrategyCore};
 use ats_pipeline::{
     Category, DatasetManifest, StageFile, StageKey, StageName, StageSpec, StoreLocation, UnitManifest,
 };
@@ -205,6 +205,7 @@ impl World {
             end: None,
             prices: TradedPrices::Raw,
             benchmark: None,
+            rates: RatesSpec::default(),
             search: None,
         };
         let digests: Vec<_> = inputs.iter().map(|input| input.digest).collect();

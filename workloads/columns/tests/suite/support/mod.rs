@@ -68,6 +68,33 @@ pub fn walk(ticker: &str, sessions: &[Session], seed: u64) -> Bars {
     bars(ticker, sessions, columns)
 }
 
+/// The same shares with a split 2:1 after a third of the bars, one of 1:4 after three quarters, and dividends of a
+/// hundredth of the close before after a fifth and two thirds: raw prices and volumes jump where the factors do.
+pub fn with_actions(bars: Bars) -> Bars {
+    let ticker = bars.ticker().to_owned();
+    let mut columns = bars.into_columns();
+    let rows = columns.session.len();
+    let (mut splits, mut dividends) = (1.0, 1.0);
+    for row in 0..rows {
+        if row == rows / 3 {
+            splits *= 2.0;
+        }
+        if row == rows * 3 / 4 {
+            splits /= 4.0;
+        }
+        if row == rows / 5 || row == rows * 2 / 3 {
+            dividends /= 1.0 - 0.01;
+        }
+        for prices in [&mut columns.open, &mut columns.high, &mut columns.low, &mut columns.close] {
+            prices[row] /= splits * dividends;
+        }
+        columns.volume[row] *= splits;
+        columns.split_factor[row] = splits;
+        columns.dividend_factor[row] = dividends;
+    }
+    Bars::new(ticker, columns).unwrap()
+}
+
 pub fn inputs(bars: &Bars) -> Inputs<'_> {
     Inputs::new(bars, Adjustment::SplitsAndDividends, Calendar::xnys())
         .unwrap()
