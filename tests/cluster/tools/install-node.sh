@@ -2,6 +2,7 @@
 # Installs the Debian packages that a whole node needs, those that are missing.
 #
 #   install-node.sh              install
+#   install-node.sh jq skopeo    install those of them alone
 #   install-node.sh --check      say what is missing; exit status 1 if anything is
 #
 # The harness runs its own containerd and PostgreSQL with their own folders, so
@@ -30,10 +31,21 @@ needs=(
   postgresql='/usr/lib/postgresql/*/bin/postgres' # the ledger of the system tests
 )
 
+check=false
+if [[ ${1:-} == --check ]]; then
+  check=true
+  shift
+fi
+for name in "$@"; do
+  [[ " ${needs[*]%%=*} " == *" $name "* ]] || { echo "install-node.sh: '$name' is not in this script" >&2; exit 2; }
+done
+wanted=" $* "
+
 missing=()
 for need in "${needs[@]}"; do
   package=${need%%=*}
   shown_by=${need#*=}
+  [[ $# -eq 0 || $wanted == *" $package "* ]] || continue
   compgen -G "$shown_by" >/dev/null || command -v "$shown_by" >/dev/null || missing+=("$package")
 done
 
@@ -42,14 +54,14 @@ if [[ ${#missing[@]} -eq 0 ]]; then
   exit 0
 fi
 
-if [[ ${1:-} == --check ]]; then
+if $check; then
   echo "install-node.sh: missing: ${missing[*]}" >&2
   exit 1
 fi
 
 if [[ $EUID -ne 0 ]]; then
   # On a machine of a CI service the user may become root without a password.
-  sudo --non-interactive true 2>/dev/null && exec sudo --non-interactive "$0"
+  sudo --non-interactive true 2>/dev/null && exec sudo --non-interactive "$0" "$@"
   echo "install-node.sh: root is needed to install: ${missing[*]}" >&2
   exit 1
 fi
