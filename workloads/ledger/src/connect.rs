@@ -1,15 +1,12 @@
 //! Opening the ledger: the pool, its bounds, the migrations, and errors without secrets.
 
-use crate::{Ledger, LedgerError};
+use crate::{Ledger, LedgerError, migrations::MIGRATIONS};
 use sqlx::{
-    AnyConnection, AnyPool, Connection as _, Executor as _, Row as _,
-    any::AnyPoolOptions,
-    migrate::{MigrateError, Migrator},
+    AnyConnection, AnyPool, Connection as _, Executor as _, Row as _, any::AnyPoolOptions,
+    migrate::MigrateError,
 };
 use std::{path::PathBuf, time::Duration};
 use url::Url;
-
-static MIGRATIONS: Migrator = sqlx::migrate!();
 
 /// Bounds of the connection pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

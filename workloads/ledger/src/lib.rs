@@ -25,6 +25,7 @@ mod fill;
 mod halt;
 mod id;
 mod lease;
+mod migrations;
 mod movement;
 mod observe;
 mod order;

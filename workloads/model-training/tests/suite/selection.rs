@@ -242,11 +242,13 @@ fn features_scaled_by_a_billionth_give_the_same_model() {
                     let trials = std::slice::from_ref(trial);
                     run(&matrix, &plan, trials, SearchMetric::RankIc).unwrap().predictions.prediction
                 };
+                // The dual's solver stops where the conditions are violated by 1e-4.
+                let near = if matches!(trial, AlgorithmSpec::SupportVector { .. }) { 1e-3 } else { 1e-5 };
                 let (one, tiny) = (predictions(1.0), predictions(1e-9));
                 assert!(one.iter().any(|value| *value != one[0]));
                 for (found, expected) in tiny.iter().zip(&one) {
                     assert!(
-                        (found - expected).abs() < 1e-5,
+                        (found - expected).abs() < near,
                         "{trial:?} of {:?}, {scaling:?}: {found} is not {expected}",
                         label.kind
                     );
