@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 pub const FORMULAS: [(&str, &str); 29] = [
     (
         "accuracy",
-        "rows where P(up) >= 0.5 (of margins: margin >= 0) is as true as outcome > 0 / rows; classifiers only",
+        "rows where (P(up) >= 0.5, of margins margin >= 0) = (outcome > 0) / rows; classifiers only",
     ),
     (
         "averageUniqueness",
