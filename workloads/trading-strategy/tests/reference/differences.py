@@ -1,10 +1,10 @@
-"""Writes differences.json: where backtesting.py and backtrader fill a stop or a profit elsewhere than the project does,
-and what makes them fill it there.
+"""Writes differences.json: where backtesting.py and backtrader fill an order elsewhere than the project does, and what
+makes them fill it there.
 
     pip install -r requirements-engines.txt && python differences.py > differences.json
 
-A few bars each, made for the difference. Bought is at the open after the first close of 100; the stop lies 5 below the
-fill, the profit 5 above. Of each fill its bar, signed size and price: as the engine does it by itself, and by the setting.
+A few bars each, made for the difference. Bought is at the open after a close of 100; the stop lies 5 below the fill,
+the profit 5 above. Of each fill its bar, signed size and price: as the engine does it by itself, and by the setting.
 """
 
 import json
@@ -23,8 +23,7 @@ SIZE, DISTANCE = 900, 5
 
 def frame(bars):
     index = pd.bdate_range("2015-01-05", periods=len(bars))
-    data = pd.DataFrame(bars, index=index, columns=["Open", "High", "Low", "Close"], dtype=float)
-    return data.assign(Volume=1_000_000.0)
+    return pd.DataFrame(bars, index=index, columns=["Open", "High", "Low", "Close", "Volume"], dtype=float)
 
 
 # --- backtesting.py -------------------------------------------------------------------------------------------------
@@ -32,8 +31,8 @@ def frame(bars):
 
 class Bracket(Strategy):
     """Stop and profit are prices that an order has before its fill is known, so the script reads the next open from the
-    data. With `peek` it takes the stop away for a bar whose open lies beyond the profit. The engine asks a strategy from
-    the second bar on, so the bars begin with one more."""
+    data. With `peek` it takes the stop away for a bar whose open lies beyond the profit. The engine asks a strategy
+    from the second bar on, so the bars begin with one more."""
 
     peek = False
     opens = None
@@ -102,26 +101,42 @@ def backtrader(bars, beside):
 
 # --- What differs ---------------------------------------------------------------------------------------------------
 
-FIRST = [100, 101, 99, 100]
+
+def traded(engine):
+    """The engine over all bars, or over those with a volume; a bar keeps its place."""
+
+    def run(bars, drop):
+        kept = [place for place, bar in enumerate(bars) if bar[4] > 0 or not drop]
+        return [[kept[bar], size, price] for bar, size, price in engine([bars[place] for place in kept], False)]
+
+    run.__name__ = engine.__name__
+    return run
+
+
+VOLUME = 1_000_000
+FIRST = [100, 101, 99, 100, VOLUME]
+HALTED = [FIRST, [100, 100, 100, 100, 0], [102, 103, 101, 102, VOLUME], [104, 108, 103, 105, VOLUME]]
 CASES = [
     (
         "an open beyond the profit, then a low at the stop",
         backtesting,
         "the stop taken away where the next open lies beyond the profit",
-        [FIRST, [100, 102, 98, 101], [107, 108, 94, 96], [96, 97, 95.5, 96]],
+        [FIRST, [100, 102, 98, 101, VOLUME], [107, 108, 94, 96, VOLUME], [96, 97, 95.5, 96, VOLUME]],
     ),
     (
         "the stop in the bar of the entry",
         backtrader,
         "stop and profit beside the purchase, each off when the other fills",
-        [FIRST, [100, 101, 94, 96], [96, 97, 94.5, 96], [96, 97, 95.5, 96]],
+        [FIRST, [100, 101, 94, 96, VOLUME], [96, 97, 94.5, 96, VOLUME], [96, 97, 95.5, 96, VOLUME]],
     ),
     (
         "the profit in the bar of the entry",
         backtrader,
         "stop and profit beside the purchase, each off when the other fills",
-        [FIRST, [100, 106, 99, 103], [103, 105.5, 102, 104], [104, 104.5, 103, 104]],
+        [FIRST, [100, 106, 99, 103, VOLUME], [103, 105.5, 102, 104, VOLUME], [104, 104.5, 103, 104, VOLUME]],
     ),
+    ("a bar without volume", traded(backtesting), "bars without volume left out", HALTED),
+    ("a bar without volume", traded(backtrader), "bars without volume left out", HALTED),
 ]
 
 

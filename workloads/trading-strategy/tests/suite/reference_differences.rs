@@ -1,5 +1,5 @@
-//! Where backtesting.py and backtrader fill a stop or a profit elsewhere (`tests/reference/differences.py`), and the
-//! setting by which they fill it where we do: each on a few bars that are made for the difference.
+//! Where backtesting.py and backtrader fill an order elsewhere (`tests/reference/differences.py`), and the setting by
+//! which they fill it where we do: each on a few bars that are made for the difference.
 
 use std::collections::BTreeMap;
 
@@ -26,12 +26,12 @@ struct Case {
     name: String,
     engine: String,
     setting: String,
-    bars: Vec<[f64; 4]>,
+    bars: Vec<[f64; 5]>,
     by_itself: Vec<(usize, i64, f64)>,
     by_the_setting: Vec<(usize, i64, f64)>,
 }
 
-fn market(bars: &[[f64; 4]]) -> Market {
+fn market(bars: &[[f64; 5]]) -> Market {
     let calendar = Calendar::xnys();
     let sessions = &calendar.sessions(date(2015, 1, 5), date(2015, 12, 31))[..bars.len()];
     let column = |place: usize| bars.iter().map(|bar| bar[place]).collect();
@@ -42,7 +42,7 @@ fn market(bars: &[[f64; 4]]) -> Market {
         high: column(1),
         low: column(2),
         close: column(3),
-        volume: vec![1e6; bars.len()],
+        volume: column(4),
         split_factor: vec![1.0; bars.len()],
         dividend_factor: vec![1.0; bars.len()],
     };
@@ -57,7 +57,7 @@ fn market(bars: &[[f64; 4]]) -> Market {
 }
 
 /// Our fills: 90% of equity at the open after a close of 100, stop and profit 5% of that close from the fill.
-fn fills(bars: &[[f64; 4]]) -> Vec<(usize, i64, f64)> {
+fn fills(bars: &[[f64; 5]]) -> Vec<(usize, i64, f64)> {
     let market = market(bars);
     let sessions: Vec<_> = market.tickers["X"].bars.session().iter().map(|session| session.date()).collect();
     let mut core = one_position("raw_close > 99.9 and raw_close < 100.1", "raw_close < 1");
@@ -89,7 +89,7 @@ fn fills(bars: &[[f64; 4]]) -> Vec<(usize, i64, f64)> {
 fn a_setting_makes_other_engines_fill_as_we_do() {
     let reference: Reference = serde_json::from_str(include_str!("../reference/differences.json")).unwrap();
     assert!(reference.reference.starts_with("backtesting 0."), "{}", reference.reference);
-    assert_eq!(reference.cases.len(), 3);
+    assert_eq!(reference.cases.len(), 5);
     for Case { name, engine, setting, bars, by_itself, by_the_setting } in &reference.cases {
         let ours = fills(bars);
         assert_ne!(ours, *by_itself, "{name}, {engine}: no difference");
