@@ -89,6 +89,9 @@ pub struct Card {
     pub converged: bool,
     /// What a reader should know about these figures.
     pub notes: Vec<String>,
+    /// The formula of each number, by its name ([`crate::formula`]).
+    #[serde(default)]
+    pub formulas: BTreeMap<String, String>,
 }
 
 /// A specification that was tried.

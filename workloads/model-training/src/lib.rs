@@ -10,6 +10,7 @@
 //! | [`calibration`] | what is a score's probability |
 //! | [`model`] | what was learned, as a file |
 //! | [`metric`], [`importance`] | how good is it, and on what does it rest |
+//! | [`formula`] | what does a number of the card mean |
 //! | [`drift`] | do features still look like those learned from |
 //! | [`audit`] | does a feature know what it should not |
 //! | [`search`] | which specifications are tried, and which wins |
@@ -27,6 +28,7 @@ pub mod dataset;
 pub mod drift;
 pub mod error;
 mod evidence;
+pub mod formula;
 pub mod importance;
 pub mod label;
 pub mod metric;

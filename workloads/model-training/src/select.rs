@@ -9,6 +9,7 @@ use crate::dataset::{Matrix, pick};
 use crate::drift::Drift;
 use crate::error::TrainingError;
 use crate::evidence::{LastFold, years};
+use crate::formula;
 use crate::label::{Label, LabelKind};
 use crate::metric::sharpe;
 use crate::metric::{Figures, Score, Scored, deviation, mean};
@@ -141,6 +142,7 @@ pub fn select(
         specification: request.trials[winners.overall].clone(),
         training: training.clone(),
         converged,
+        formulas: formula::all(),
     };
     let model = Model {
         kind: KIND.to_owned(),

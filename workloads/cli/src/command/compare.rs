@@ -94,11 +94,14 @@ pub(super) fn compare(arguments: &CompareArguments) -> Result<ExitCode, Failure>
     let header = |first: &str| -> Vec<String> {
         std::iter::once(first.to_owned()).chain(compared.iter().map(|one| one.name.to_uppercase())).collect()
     };
+    // Last, so that the longest of them moves no number.
+    let mut with_formulas = header("NUMBER");
+    with_formulas.push("FORMULA".to_owned());
     let mut text = output::rows(
-        &header("NUMBER"),
+        &with_formulas,
         names.iter().map(|name| {
             let cells = compared.iter().map(|one| shown(&one.statistics[name]["value"]));
-            std::iter::once(name.clone()).chain(cells).collect()
+            std::iter::once(name.clone()).chain(cells).chain([formula(&compared, name)]).collect()
         }),
     );
     if !differing.is_empty() {
@@ -124,6 +127,23 @@ async fn read(state: &State, store: &Store, name: &str) -> Result<Compared, Fail
     flatten("", &object["spec"], &mut settings);
     let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or(name).to_owned();
     Ok(Compared { name, statistics, settings })
+}
+
+/// The formula of a number: one, or that of each strategy where they differ, as by a rate.
+fn formula(compared: &[Compared], number: &str) -> String {
+    let formulas: Vec<(&str, &str)> = compared
+        .iter()
+        .filter_map(|one| Some((one.name.as_str(), one.statistics[number]["formula"].as_str()?)))
+        .collect();
+    match formulas.first() {
+        None => String::new(),
+        Some((_, first)) if formulas.iter().all(|(_, formula)| formula == first) => (*first).to_owned(),
+        Some(_) => {
+            let each: Vec<String> =
+                formulas.iter().map(|(name, formula)| format!("{name}: {formula}")).collect();
+            each.join("; ")
+        }
+    }
 }
 
 /// Names of what has a value and a formula.
@@ -158,5 +178,27 @@ fn shown(value: &Value) -> String {
             let text = format!("{value:.6}");
             text.trim_end_matches('0').trim_end_matches('.').to_owned()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn compared(name: &str, statistics: Value) -> Compared {
+        Compared { name: name.to_owned(), statistics, settings: BTreeMap::new() }
+    }
+
+    #[test]
+    fn a_formula_is_told_once_or_for_each() {
+        let free = compared("a", json!({"sharpe": {"value": 1, "formula": "mean(r) / std(r)"}}));
+        let other = compared("b", json!({"sharpe": {"value": 1, "formula": "mean(r - rf) / std(r)"}}));
+        let none = compared("c", json!({}));
+        let both = [free, none];
+        assert_eq!(formula(&both, "sharpe"), "mean(r) / std(r)");
+        assert_eq!(formula(&both, "alpha"), "");
+        let [free, none] = both;
+        let told = formula(&[free, other, none], "sharpe");
+        assert_eq!(told, "a: mean(r) / std(r); b: mean(r - rf) / std(r)");
     }
 }

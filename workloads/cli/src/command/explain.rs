@@ -167,7 +167,7 @@ fn terms(order: &Order) -> Option<String> {
 
 /// Why a bar did not fill an order.
 fn untouched(order_type: OrderType, range: Option<(impl Display, impl Display)>) -> String {
-    let Some((low, high)) = range else { return "the ticker has no bar".to_owned() };
+    let Some((low, high)) = range else { return "the ticker was not traded".to_owned() };
     let waits = match order_type {
         OrderType::Limit { limit } | OrderType::StopLimit { limit, triggered: true, .. } => {
             format!("for its limit {limit}")
@@ -203,7 +203,7 @@ fn event_words(event: &Event) -> String {
         Event::Untouched { session, order_type, range, bars_left, .. } => {
             format!("{session}: not filled: {}; bars left: {bars_left}", untouched(*order_type, *range))
         }
-        Event::Waiting { .. } => "the order waits for the next bar".to_owned(),
+        Event::Waiting { .. } => "the order waits until the ticker is traded".to_owned(),
         Event::Ordered(order) => format!("{:?} touched at {}", order.reason, order.reference),
         Event::Split { before, after, cash, .. } => {
             // Parts of shares leave no rest.

@@ -531,6 +531,9 @@ fn a_search_goes_from_the_grid_to_paper_trading() {
     let compared = desk.ats(&["compare", "cross", "dip-buyer"]);
     let compared = String::from_utf8(compared.stdout).unwrap();
     assert!(compared.contains("deflatedSharpe") && compared.contains("search.grid.fast"), "{compared}");
+    let cagr = compared.lines().find(|line| line.starts_with("cagr ")).unwrap();
+    assert!(cagr.ends_with("  (E_T / E_0)^(252 / n) - 1"), "{compared}");
+    assert!(compared.lines().next().unwrap().ends_with(" FORMULA"), "{compared}");
 
     let (_, again, errors) = desk.run(&files);
     let cross = named(&again, "cross");

@@ -7,6 +7,7 @@
 )]
 
 mod frame;
+mod halts;
 mod known;
 mod market_data;
 mod properties;

@@ -141,6 +141,18 @@ fn a_session_without_trading_is_flagged() {
     let checked = run(&rows);
     assert_eq!(checked.bars.len(), 21);
     assert_eq!(checked.quality.flagged[&Flagged::ZeroVolume].count, 1);
+    // It is a bar: no session lacks.
+    assert_eq!(checked.quality.flagged.len(), 1);
+}
+
+#[test]
+fn a_bar_that_stands_still_is_one_like_any_other() {
+    let mut rows = every_session(&january());
+    let row = &mut rows[7];
+    (row.open, row.high, row.low) = (row.close, row.close, row.close);
+    let checked = run(&rows);
+    assert_eq!(checked.bars.len(), 21);
+    assert!(checked.quality.flagged.is_empty() && checked.quality.dropped.is_empty());
 }
 
 /// Prices that halve from the tenth bar on.

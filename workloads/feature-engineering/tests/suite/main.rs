@@ -6,6 +6,7 @@
 )]
 
 mod golden;
+mod halts;
 mod look_ahead;
 mod membership;
 mod publish;

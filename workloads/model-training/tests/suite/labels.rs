@@ -78,6 +78,27 @@ fn a_long_gap_inside_the_span_makes_a_label_null() {
     assert!(!labels.value[1].is_nan() && !labels.value[3].is_nan());
 }
 
+/// Three sessions without a bar behind the third one: the same values, which end where the bars are.
+#[test]
+fn a_horizon_counts_bars() {
+    let label = Label { kind: LabelKind::ForwardReturn, horizon: 2, entry: LabelEntry::NextOpen };
+    let whole = compute(label, &[0..6], None);
+    let all = sessions(40);
+    let halted = [0, 1, 2, 6, 7, 8].map(|place| all[place]);
+    let bars = LabelBars {
+        session: &halted,
+        segments: &[0..6],
+        open: &OPEN,
+        high: &CLOSE,
+        low: &OPEN,
+        close: &CLOSE,
+        delisting_known: None,
+    };
+    let labels = label.compute(&bars).unwrap();
+    assert_values(&labels.value, &whole.value);
+    assert_eq!(places(&labels.end)[..3], [6, 7, 8]);
+}
+
 #[test]
 fn a_delisting_is_a_terminal_return_known_later() {
     let label = Label { kind: LabelKind::ForwardReturn, horizon: 2, entry: LabelEntry::NextOpen };

@@ -15,6 +15,7 @@ mod audit;
 mod by_hand;
 mod calibration;
 mod evidence;
+mod formulas;
 mod importance;
 mod labels;
 mod market_data;

@@ -21,7 +21,7 @@ pub(crate) fn nets(penalties: &[&str]) -> Vec<AlgorithmSpec> {
     penalties.iter().map(net).collect()
 }
 
-fn forests() -> Vec<AlgorithmSpec> {
+pub(crate) fn forests() -> Vec<AlgorithmSpec> {
     [3, 5].map(|max_depth| AlgorithmSpec::RandomForest { trees: 20, max_depth, min_samples_leaf: 5 }).to_vec()
 }
 

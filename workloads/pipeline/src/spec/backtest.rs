@@ -13,9 +13,13 @@ use serde::{Deserialize, Serialize};
 use super::{SearchSpec, is_default};
 
 /// Raised when stage `backtest` may give another output for the same spec.
-pub const REVISION: u32 = 6;
+///
+/// 7: nothing fills in a bar without volume.
+pub const REVISION: u32 = 7;
 /// Raised when stage `trade` may decide otherwise for the same spec.
-pub const TRADE_REVISION: u32 = 4;
+///
+/// 5: nothing fills in a bar without volume.
+pub const TRADE_REVISION: u32 = 5;
 
 /// A backtest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

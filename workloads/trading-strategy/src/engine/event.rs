@@ -136,7 +136,7 @@ pub enum CutReason {
     NoAverageVolume,
     /// The volatility is not known on the signal bar, or is 0.
     NoVolatility,
-    /// The ticker had no bar to fill in.
+    /// The ticker had no bar to fill in, or one in which nothing was traded.
     NoBar,
     /// An opposite or equal position is still open.
     PositionOpen,
@@ -394,7 +394,7 @@ pub enum Event {
         /// Why.
         reason: CutReason,
     },
-    /// An order waits for its ticker's next bar.
+    /// An order waits for the next bar in which its ticker is traded.
     Waiting {
         /// The order.
         order: ClientOrderId,
@@ -407,7 +407,7 @@ pub enum Event {
         session: Date,
         /// What it waits for, as it is after the bar.
         order_type: OrderType,
-        /// Lowest and highest price; none where the ticker has no bar.
+        /// Lowest and highest price; none where the ticker was not traded.
         range: Option<(Price, Price)>,
         /// Bars in which it may still fill.
         bars_left: u32,

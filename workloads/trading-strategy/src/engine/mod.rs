@@ -17,8 +17,9 @@
 //! in it: nothing is copied or allocated for a bar without orders.
 //!
 //! Choices where a market leaves room:
-//! - An exit whose ticker has no bar waits for its next one; everything else is cancelled. A position without a
-//!   bar is marked at its last close.
+//! - An exit whose ticker has no bar waits for its next one; a market order that opens or resizes is cancelled. A
+//!   position without a bar is marked at its last close.
+//! - In a bar without volume nothing fills, as if it were not there; marks, signals and counts of bars take it as one.
 //! - A stop that a bar's volume takes in part stays where it is for the rest.
 //! - An entry inside a bar comes before the bar's stops and take-profit prices: what they free is not there yet.
 //! - An entry that waits for a price holds its place, cash, exposure and heat. It is off when its bars are over, when

@@ -30,7 +30,7 @@ impl Engine {
             std::mem::take(&mut state.pending).into_iter().partition(|order| order.intent == Intent::Exit);
         let mut waiting = Vec::new();
         for order in exits {
-            match slice.bar(&order.ticker) {
+            match slice.traded(&order.ticker) {
                 Some(bar) => fill(config, state, slice, &order, (bar.open, Slip::Free), bar, events)?,
                 // An exit stands until its ticker trades again.
                 None => {
@@ -44,7 +44,7 @@ impl Engine {
         let mut working = Vec::new();
         for mut order in others {
             let waits = order.order_type != OrderType::Market;
-            let off = match slice.bar(&order.ticker) {
+            let off = match slice.traded(&order.ticker) {
                 _ if stopped.contains(&order.ticker) => CutReason::StoppedOut,
                 None if !waits => CutReason::NoBar,
                 bar => match (blocked, bar) {
@@ -67,7 +67,7 @@ impl Engine {
         let mut inside = BTreeMap::new();
         let mut closing = Vec::new();
         for mut order in working {
-            let bar = slice.bar(&order.ticker);
+            let bar = slice.traded(&order.ticker);
             if order.order_type == OrderType::MarketOnClose {
                 closing.push(order);
             } else if let Some(bar) = bar
@@ -107,7 +107,7 @@ impl Engine {
             }
         }
         for order in closing {
-            match slice.bar(&order.ticker) {
+            match slice.traded(&order.ticker) {
                 _ if !slice.session_close => waiting.push(order),
                 Some(bar) => fill(config, state, slice, &order, (bar.close, Slip::Free), bar, events)?,
                 None => events.push(Event::Cancelled {
@@ -177,7 +177,7 @@ impl Engine {
     ) -> Checked<()> {
         let mut waiting = Vec::new();
         for order in std::mem::take(&mut state.pending) {
-            match slice.bar(&order.ticker) {
+            match slice.traded(&order.ticker) {
                 Some(bar) => fill(config, state, slice, &order, (bar.close, Slip::Free), bar, events)?,
                 None if order.intent == Intent::Exit => waiting.push(order),
                 None => events.push(Event::Cancelled {
@@ -252,7 +252,7 @@ fn terms(
         if !position.has_terms() || stopped.contains(ticker) {
             continue;
         }
-        let Some(bar) = places.bar(ticker) else { continue };
+        let Some(bar) = places.bar(ticker).filter(|bar| bar.is_traded()) else { continue };
         // The open was before what came in later.
         let (low, high, open) = match pass {
             Pass::Open => (bar.open, bar.open, Some(bar.open)),

@@ -68,9 +68,10 @@ pub struct Bar {
 }
 
 impl Bar {
-    /// From a file's numbers; the volume is rounded down.
+    /// From a file's numbers; the volume is rounded down, but a part of a share is one.
     pub fn from_f64(open: f64, high: f64, low: f64, close: f64, volume: f64) -> Checked<Self> {
-        let volume = if volume.is_finite() && volume > 0.0 { volume.min(9e15).floor() as i64 } else { 0 };
+        let is_traded = volume.is_finite() && volume > 0.0;
+        let volume = if is_traded { volume.min(9e15).floor().max(1.0) as i64 } else { 0 };
         Ok(Self {
             open: Price::from_f64(open)?,
             high: Price::from_f64(high)?,
@@ -78,6 +79,12 @@ impl Bar {
             close: Price::from_f64(close)?,
             volume,
         })
+    }
+
+    /// Whether anything was traded in it. In a bar without volume, as files have it for a halt, nothing fills.
+    #[must_use]
+    pub const fn is_traded(&self) -> bool {
+        self.volume > 0
     }
 }
 
@@ -121,7 +128,7 @@ pub struct Signal {
 pub struct TickerSlice {
     /// Which.
     pub ticker: Ticker,
-    /// Its bar; none where it did not trade.
+    /// Its bar; none where there is none.
     pub bar: Option<Bar>,
     /// Whether it is among the universe's active tickers.
     pub active: bool,
@@ -193,6 +200,12 @@ impl Slice {
     #[must_use]
     pub fn bar(&self, ticker: &Ticker) -> Option<&Bar> {
         self.get(ticker).and_then(|part| part.bar.as_ref())
+    }
+
+    /// A ticker's bar if anything was traded in it: what orders, stops and take-profit prices may fill in.
+    #[must_use]
+    pub fn traded(&self, ticker: &Ticker) -> Option<&Bar> {
+        self.bar(ticker).filter(|bar| bar.is_traded())
     }
 
     /// For look-ups of many tickers, each after the one before.

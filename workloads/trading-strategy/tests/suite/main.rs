@@ -9,6 +9,7 @@
 mod backtest;
 mod common;
 mod paper;
+mod reference_differences;
 mod reference_engine;
 mod reference_engines;
 mod reference_entries;

@@ -110,6 +110,32 @@ fn hours_make_sessions() {
     assert!(output.record.fills().count() > 0);
 }
 
+/// A file without volumes says that nothing was ever traded, and the report says what came of it.
+#[test]
+fn bars_without_volumes_fill_nothing() {
+    let (from, split, to) = (date(2021, 1, 4), date(2021, 2, 16), date(2021, 3, 31));
+    let mut market = market(Interval::D1, from, to, split, wave);
+    for history in market.tickers.values_mut() {
+        let mut columns = history.bars.clone().into_columns();
+        columns.volume.fill(0.0);
+        history.bars = Bars::new("X", columns).unwrap();
+    }
+    let spec = BacktestSpec {
+        core: core(),
+        start: from,
+        end: None,
+        prices: TradedPrices::Raw,
+        benchmark: None,
+        rates: RatesSpec::default(),
+        search: None,
+    };
+    let output = run(&spec, &market, Calendar::xnys(), "x", &[]).unwrap();
+    assert!(output.record.orders.len() > 3);
+    assert_eq!(output.record.fills().count(), 0);
+    let report = output.files.iter().find(|file| file.name == "report.html").unwrap();
+    assert!(String::from_utf8_lossy(&report.bytes).contains("Nothing was filled: "));
+}
+
 /// Adjusted prices end at the raw ones, hold the actions, and give them to nobody again. The stop's ATR and the
 /// average volume are in the same dollars and shares as the bars.
 #[test]

@@ -24,7 +24,7 @@ struct Day {
 fn day() -> impl Strategy<Value = Day> {
     (
         prop::option::weighted(0.9, (500..5000_i64, 0..300_i64, 0..300_i64, -200..200_i64)),
-        0..20_000_i64,
+        prop_oneof![1 => Just(0_i64), 9 => 0..20_000_i64],
         any::<u8>(),
         -5..6_i8,
         prop::option::weighted(
@@ -309,6 +309,7 @@ proptest! {
                         }
                         // Inside a bar, whatever filled was a price of the bar, but for slippage.
                         if let Some(bar) = slice.bar(&fill.ticker) {
+                            prop_assert!(bar.is_traded());
                             let paid = fill.price.micros();
                             // What it cost in all is rounded, so what it cost a share is not known better.
                             let slipped = ((i128::from(fill.slippage.micros()) + 1) * 1_000_000

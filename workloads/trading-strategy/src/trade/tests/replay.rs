@@ -63,6 +63,34 @@ async fn entries_by_price_are_the_same_too() {
     }
 }
 
+/// Bars without volume, in which nothing fills.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn halts_are_the_same_too() {
+    let mut days = bars(150, 7);
+    for (number, day) in days.iter_mut().enumerate() {
+        for (place, part) in day.slice.tickers.iter_mut().enumerate() {
+            if let Some(bar) = &mut part.bar
+                && (number + place).is_multiple_of(9)
+            {
+                bar.volume = 0;
+            }
+        }
+    }
+    let events = same(with_every_term(), &days).await;
+    let mut waited = 0;
+    for (day, events) in events.split_inclusive(|event| matches!(event, Event::Equity(_))).enumerate() {
+        let slice = &days[day].slice;
+        waited += events.iter().filter(|event| matches!(event, Event::Waiting { .. })).count();
+        for event in events {
+            if let Event::Filled(fill) = event {
+                let is_settled = fill.reason == OrderReason::Delisted;
+                assert!(is_settled || slice.traded(&fill.ticker).is_some(), "{fill:?}");
+            }
+        }
+    }
+    assert!(waited > 0);
+}
+
 /// Parts of shares: the books of the ledger and the broker are to the micro-dollar those of the engine.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn parts_of_shares_are_the_same_too() {
