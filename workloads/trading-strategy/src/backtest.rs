@@ -10,9 +10,9 @@ use jiff::civil::Date;
 
 use crate::convert::{ConvertError, engine_config};
 use crate::describe;
-use crate::engine::{Control, CutReason, Engine, EngineError, NumberError, OrderReason, Trade, Unit};
+use crate::engine::{Control, Engine, EngineError, NumberError, OrderReason, Trade, Unit};
 use crate::market::{Market, Outline};
-use crate::record::{OrderRow, Record};
+use crate::record::Record;
 use crate::report::{self, ReportInput};
 use crate::search::{self, Part, Searched};
 use crate::slices::{SliceError, Slices};
@@ -458,13 +458,6 @@ fn warnings(
                 position.marked
             ));
         }
-    }
-    let is_untraded = |row: &&OrderRow| row.cancelled.iter().any(|(_, reason)| *reason == CutReason::NoBar);
-    let untraded = record.orders.iter().filter(is_untraded).count();
-    if untraded > 0 && record.fills().next().is_none() {
-        warnings.push(format!(
-            "Nothing was filled: {untraded} orders were cancelled because their tickers were not traded, without a bar or with a volume of 0. Bars without volumes cannot be traded on."
-        ));
     }
     if record.trades.len() < 30 {
         warnings.push(format!(

@@ -46,13 +46,15 @@ pub struct Line<'a> {
     history: Cow<'a, TickerHistory>,
     signals: Signals,
     scales: Scales,
+    /// The first row with a volume. Before it a volume of 0 is one that the file does not know.
+    first_volume: usize,
 }
 
 impl<'a> Line<'a> {
     /// A whole history.
     fn whole(name: &str, history: &'a TickerHistory, signals: Signals, prices: TradedPrices) -> Self {
-        let scales = Scales::new(&history.bars, prices);
-        Self { ticker: Ticker::new(name), history: Cow::Borrowed(history), signals, scales }
+        let (scales, first_volume) = (Scales::new(&history.bars, prices), first_volume(&history.bars));
+        Self { ticker: Ticker::new(name), history: Cow::Borrowed(history), signals, scales, first_volume }
     }
 
     /// Computes the signals of a ticker, and keeps those from `from` to `to` with their bars. `market` has the bars
@@ -85,6 +87,7 @@ impl<'a> Line<'a> {
             history: Cow::Owned(part),
             signals: signals.rows(&rows),
             scales: Scales::new(&history.bars, prices),
+            first_volume: first_volume(&history.bars).saturating_sub(rows.start),
         })
     }
 
@@ -277,6 +280,11 @@ impl Walk<'_, '_> {
     }
 }
 
+/// The first row with a volume; behind the last one where there is none.
+fn first_volume(bars: &Bars) -> usize {
+    bars.volume().iter().position(|volume| *volume > 0.0).unwrap_or(bars.len())
+}
+
 /// A ticker without a bar.
 fn nothing(ticker: Ticker) -> TickerSlice {
     TickerSlice {
@@ -323,13 +331,15 @@ impl Line<'_> {
     fn bar(&self, session: Date, row: usize) -> Result<Bar, SliceError> {
         let bars = &self.history.bars;
         let price = self.scales.price(bars, row);
-        Bar::from_f64(
+        let bar = Bar::from_f64(
             bars.open()[row] * price,
             bars.high()[row] * price,
             bars.low()[row] * price,
             bars.close()[row] * price,
             bars.volume()[row] * self.scales.volume(bars, row),
-        )
-        .map_err(|source| SliceError::Number { ticker: self.ticker.to_string(), session, source })
+        );
+        let bar =
+            bar.map_err(|source| SliceError::Number { ticker: self.ticker.to_string(), session, source })?;
+        Ok(Bar { halted: bar.halted && row >= self.first_volume, ..bar })
     }
 }

@@ -63,12 +63,15 @@ pub struct Bar {
     pub low: Price,
     /// Last price.
     pub close: Price,
-    /// Shares traded, whole ones.
+    /// Shares traded, whole ones; 0 also where the file does not know.
     pub volume: i64,
+    /// Whether nothing was traded, as files have it for a halt: prices of the bar count, and nothing fills in it.
+    #[serde(default)]
+    pub halted: bool,
 }
 
 impl Bar {
-    /// From a file's numbers; the volume is rounded down, but a part of a share is one.
+    /// From a file's numbers; the volume is rounded down, but a part of a share is one. Without volume it is a halt.
     pub fn from_f64(open: f64, high: f64, low: f64, close: f64, volume: f64) -> Checked<Self> {
         let is_traded = volume.is_finite() && volume > 0.0;
         let volume = if is_traded { volume.min(9e15).floor().max(1.0) as i64 } else { 0 };
@@ -78,13 +81,8 @@ impl Bar {
             low: Price::from_f64(low)?,
             close: Price::from_f64(close)?,
             volume,
+            halted: !is_traded,
         })
-    }
-
-    /// Whether anything was traded in it. In a bar without volume, as files have it for a halt, nothing fills.
-    #[must_use]
-    pub const fn is_traded(&self) -> bool {
-        self.volume > 0
     }
 }
 
@@ -205,7 +203,7 @@ impl Slice {
     /// A ticker's bar if anything was traded in it: what orders, stops and take-profit prices may fill in.
     #[must_use]
     pub fn traded(&self, ticker: &Ticker) -> Option<&Bar> {
-        self.bar(ticker).filter(|bar| bar.is_traded())
+        self.bar(ticker).filter(|bar| !bar.halted)
     }
 
     /// For look-ups of many tickers, each after the one before.

@@ -110,30 +110,38 @@ fn hours_make_sessions() {
     assert!(output.record.fills().count() > 0);
 }
 
-/// A file without volumes says that nothing was ever traded, and the report says what came of it.
+/// A file without volumes does not know them, and its bars are traded on. Where there were some, 0 is a halt.
 #[test]
-fn bars_without_volumes_fill_nothing() {
+fn a_volume_of_zero_is_a_halt_where_there_were_volumes() {
     let (from, split, to) = (date(2021, 1, 4), date(2021, 2, 16), date(2021, 3, 31));
-    let mut market = market(Interval::D1, from, to, split, wave);
-    for history in market.tickers.values_mut() {
-        let mut columns = history.bars.clone().into_columns();
-        columns.volume.fill(0.0);
-        history.bars = Bars::new("X", columns).unwrap();
-    }
-    let spec = BacktestSpec {
-        core: core(),
-        start: from,
-        end: None,
-        prices: TradedPrices::Raw,
-        benchmark: None,
-        rates: RatesSpec::default(),
-        search: None,
+    let fills_of = |known: std::ops::Range<usize>| {
+        let mut market = market(Interval::D1, from, to, split, wave);
+        for history in market.tickers.values_mut() {
+            let mut columns = history.bars.clone().into_columns();
+            let count = columns.volume.len();
+            columns.volume[..known.start.min(count)].fill(0.0);
+            columns.volume[known.end.min(count)..].fill(0.0);
+            history.bars = Bars::new("X", columns).unwrap();
+        }
+        let spec = BacktestSpec {
+            core: core(),
+            start: from,
+            end: None,
+            prices: TradedPrices::Raw,
+            benchmark: None,
+            rates: RatesSpec::default(),
+            search: None,
+        };
+        let output = run(&spec, &market, Calendar::xnys(), "x", &[]).unwrap();
+        output.record.fills().map(|fill| (fill.session, fill.quantity)).collect::<Vec<_>>()
     };
-    let output = run(&spec, &market, Calendar::xnys(), "x", &[]).unwrap();
-    assert!(output.record.orders.len() > 3);
-    assert_eq!(output.record.fills().count(), 0);
-    let report = output.files.iter().find(|file| file.name == "report.html").unwrap();
-    assert!(String::from_utf8_lossy(&report.bytes).contains("Nothing was filled: "));
+    let all = fills_of(0..usize::MAX);
+    assert!(all.len() > 3);
+    assert_eq!(fills_of(0..0), all);
+    // The first session's volume is known, those behind it are 0.
+    assert!(fills_of(0..1).is_empty());
+    // From the middle on.
+    assert_eq!(fills_of(30..usize::MAX), all);
 }
 
 /// Adjusted prices end at the raw ones, hold the actions, and give them to nobody again. The stop's ATR and the

@@ -54,7 +54,8 @@ pub(super) fn config() -> EngineConfig {
 }
 
 pub(super) fn bar(open: &str, high: &str, low: &str, close: &str) -> Bar {
-    Bar { open: price(open), high: price(high), low: price(low), close: price(close), volume: 1_000_000 }
+    let [open, high, low, close] = [open, high, low, close].map(price);
+    Bar { open, high, low, close, volume: 1_000_000, halted: false }
 }
 
 /// A bar that stands still.

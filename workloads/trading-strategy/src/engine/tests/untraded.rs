@@ -6,7 +6,7 @@ use crate::engine::*;
 
 /// A row as some files have it for a halt: all prices are the last one, nothing was traded.
 fn still(at: &str) -> Bar {
-    Bar { volume: 0, ..flat(at) }
+    Bar { volume: 0, halted: true, ..flat(at) }
 }
 
 /// Both forms of a halt.
@@ -203,5 +203,5 @@ fn actions_reach_a_halted_position() {
 fn a_volume_below_one_share_is_a_trade() {
     let volume = |volume: f64| Bar::from_f64(1.0, 1.0, 1.0, 1.0, volume).unwrap();
     assert_eq!([0.0, 0.4, 1.9].map(|v| volume(v).volume), [0, 1, 1]);
-    assert_eq!([0.0, 0.4].map(|v| volume(v).is_traded()), [false, true]);
+    assert_eq!([0.0, 0.4].map(|v| volume(v).halted), [true, false]);
 }

@@ -129,6 +129,7 @@ pub(super) fn bars(days: i64, seed: u64) -> Vec<FeedBar> {
                     close: Price::from_micros(close),
                     // Some bars are too thin for a whole order.
                     volume: if n.below(6) == 0 { 2_000 } else { 1_000_000 },
+                    halted: false,
                 };
                 let signal = Signal {
                     entry: n.below(5) == 0,

@@ -72,7 +72,7 @@ async fn halts_are_the_same_too() {
             if let Some(bar) = &mut part.bar
                 && (number + place).is_multiple_of(9)
             {
-                bar.volume = 0;
+                (bar.volume, bar.halted) = (0, true);
             }
         }
     }
