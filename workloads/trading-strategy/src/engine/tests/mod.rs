@@ -9,3 +9,4 @@ mod properties;
 mod selection;
 mod sizing;
 mod terms;
+mod weights;
