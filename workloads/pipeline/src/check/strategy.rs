@@ -329,6 +329,7 @@ fn target_weight(
         }
         _ => {
             problems.add("spec.portfolio.sizing.targetWeight", "set exactly one of weight and expression");
+            buffer(problems);
             None
         }
     }
