@@ -145,7 +145,7 @@ pub(crate) fn settings(spec: &BacktestSpec, last: Option<(&Choice, &StrategyCore
                 format!("{} of equity, {} left in cash", percent(*weight), percent(*cash_buffer))
             }
             SizingSpec::TickerWeight { expression, cash_buffer } => {
-                format!("{expression} of equity, {} left in cash", percent(*cash_buffer))
+                format!("{expression} as the share of equity, {} left in cash", percent(*cash_buffer))
             }
             SizingSpec::EqualWeight => "equal weights".to_owned(),
             SizingSpec::VolatilityTarget { annual, window } => {
