@@ -60,11 +60,11 @@ def at_ends(weights, ends):
     return weights[ends].reindex(weights.index)
 
 
-def told(name, engine, rows, tickers, rebalance, selection, fills, equity, **more):
+def told(name, engine, rows, tickers, rebalance, selection, fills, equity):
     return {
         "name": name, "engine": engine, "rows": rows, "tickers": [int(ticker) for ticker in tickers],
         "rebalance": rebalance, "selection": selection, "fills": fills,
-        "equity": [round(float(value), 4) for value in equity], **more,
+        "equity": [round(float(value), 4) for value in equity],
     }  # fmt: skip
 
 
@@ -132,8 +132,10 @@ def main():
     weights = as_known(rows, five, index)
     runs.append(told("monthly", "vectorbt", rows, five, "Monthly", "scores", *vectorbt(at_ends(weights, ends))))
     runs.append(told("monthly", "bt", rows, five, "Monthly", "scores", *by_bt(weights[ends].dropna(how="all"))))
+    # Before its first row a weight is not a number: not above 0.
     run = engines.backtrader("", Table, five, lambda b: b.setcommission(commission=FEE), weights=weights)
-    runs.append(told("monthly", "backtrader", rows, five, "Monthly", "scores", run["fills"], run["equity"]))
+    fills = [fill[:3] for fill in run["fills"]]
+    runs.append(told("monthly", "backtrader", rows, five, "Monthly", "scores", fills, run["equity"]))
     rows = table(2, three, 20, 95)
     weights = as_known(rows, three, index)
     runs.append(told("daily", "vectorbt", rows, three, "Daily", "scores", *vectorbt(weights)))
