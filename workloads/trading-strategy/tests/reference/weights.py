@@ -32,7 +32,7 @@ CASH, FEE = 100_000.0, 0.001
 
 
 def table(seed, tickers, every, most, shorts=False, nulls=False):
-    """Rows of ticker, bar, late and weight: about every so many bars new ones, in hundredths, at most so much in all."""
+    """Rows of ticker, bar, late, weight: new ones about every so many bars, in hundredths, at most so much in all."""
     n, rows = Numbers(seed), []
     for bar in range(5, SESSIONS):
         if n.below(every):

@@ -60,7 +60,7 @@ fn prediction(ticker: &str, row: usize) -> f64 {
 /// A share of equity: of A nothing, 0.3 and 0.5 in turn, of B none at first, then 0.4, then one of a short.
 fn weight(ticker: &str, row: usize) -> f64 {
     match (ticker, row) {
-        ("A", _) => [0.0, 0.3, 0.5][row / 20 % 3],
+        ("A", _) => [0.0, 0.3, 0.5][row / 10 % 3],
         ("B", 150..250) => 0.4,
         ("B", 250..) => -0.2,
         _ => f64::NAN,
@@ -228,7 +228,7 @@ impl World {
                 "prediction",
                 &["A", "B"]
                     .iter()
-                    .flat_map(|ticker| (FIRST..ROWS).map(|row| prediction(ticker, row)))
+                    .flat_map(|ticker| (FIRST..ROWS).map(move |row| prediction(ticker, row)))
                     .collect::<Vec<_>>(),
             ),
         ]);
