@@ -13,7 +13,7 @@ pub struct Portfolio {
     /// Whether shorts are allowed.
     #[serde(default)]
     pub direction: Direction,
-    /// When a model's ranking is read, and when weights are restored.
+    /// When a ranking by scores is read, and when weights are restored.
     #[serde(default)]
     pub rebalance: Rebalance,
     /// How many positions are held at most.
@@ -73,7 +73,7 @@ pub struct Sizing {
     /// `riskPercentage` of equity is lost if the stop is hit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub risk_per_trade: Option<RiskPerTrade>,
-    /// A fixed share of equity.
+    /// A share of equity, the same for each position or of an expression.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_weight: Option<TargetWeight>,
     /// Gross exposure over the positions selected.
@@ -88,12 +88,19 @@ pub struct Sizing {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RiskPerTrade {}
 
-/// A fixed share of equity for each position.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// A share of equity for each position: a fixed one, or that of an expression; exactly one of the two is set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.weight) != has(self.expression)").message("set exactly one of weight and expression"))]
 pub struct TargetWeight {
     /// Share of equity.
-    pub weight: PositiveFraction,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<PositiveFraction>,
+    /// A number for each ticker, evaluated at every close: its share of equity, below 0 for a short. Null: it cannot be
+    /// sized. At 0, or on the other side of 0, a position is closed at the next rebalance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = MAX_EXPRESSION_LENGTH))]
+    pub expression: Option<String>,
     /// Share of equity that is left in cash.
     #[serde(default = "no_buffer")]
     pub cash_buffer: UnitFraction,

@@ -13,7 +13,7 @@ use crate::AnyDecimal;
 #[serde(rename_all = "camelCase")]
 pub struct StrategySearch {
     /// A parameter to the values it takes; every combination is a trial. A name such as `fast` stands as `$fast` in the
-    /// rules and in `portfolio.rankBy`; a number of `signal.model`, `portfolio` or `risk` is named by its field, such as
+    /// expressions of `signal` and `portfolio`; a number of `signal`, `portfolio` or `risk` is named by its field, such as
     /// `risk.stop.atr.multiple`, whose own value the trials do without.
     #[schemars(extend("minProperties" = 1, "maxProperties" = 6))]
     pub grid: BTreeMap<String, ParameterValues>,

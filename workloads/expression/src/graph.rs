@@ -274,7 +274,7 @@ impl Builder {
             return Err(ExpressionError::new(source, Category::Cycle, whole, message)
                 .help("rank by columns, time-series functions and features of these"));
         }
-        typed.comparable_across_tickers(source)?;
+        typed.comparable_across_tickers("ranking", source)?;
         Ok(Some(typed))
     }
 }

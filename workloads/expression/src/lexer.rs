@@ -41,7 +41,7 @@ const FOREIGN: [(&str, &str); 14] = [
     ("^", "there is no power: multiply"),
     ("?", "write `if(condition, a, b)`"),
     ("[", "write `delay(x, n)` for the value n bars ago"),
-    ("$", "only the rules and the ranking of a strategy name parameters, which its search.grid lists"),
+    ("$", "only the expressions of a strategy name parameters, which its search.grid lists"),
 ];
 
 pub(crate) fn tokens(source: &str) -> Result<Vec<Lexeme>, ExpressionError> {

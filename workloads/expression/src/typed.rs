@@ -379,15 +379,16 @@ impl Typed {
         self.facts.unit
     }
 
-    /// That its values can be compared across tickers, as a ranking does. `source`: its text, for the error.
+    /// That its values can be compared across tickers, as a ranking does. `what` it is and `source`, its text, are for the
+    /// error.
     ///
     /// # Errors
     /// When they are levels of adjusted numbers, whose scale is each ticker's own.
-    pub fn comparable_across_tickers(&self, source: &str) -> Result<(), ExpressionError> {
+    pub fn comparable_across_tickers(&self, what: &str, source: &str) -> Result<(), ExpressionError> {
         if !self.unit().is_adjusted() {
             return Ok(());
         }
-        let message = format!("the ranking is {}, which cannot be compared across tickers", self.unit());
+        let message = format!("the {what} is {}, which cannot be compared across tickers", self.unit());
         Err(ExpressionError::new(source, Category::Unit, 0..source.len(), message)
             .help("use raw columns, as in `mean(raw_close * raw_volume, 21)`, or a ratio"))
     }

@@ -80,7 +80,8 @@ pub fn engine_config(core: &StrategyCore, identity: &str) -> Result<EngineConfig
         identity: identity.to_owned(),
         initial_cash: money("backtest.initialCash", core.initial_cash)?,
         selection: match &core.signal {
-            SignalSpec::Model { minimum_score, exit_rank } => Selection::Scores {
+            SignalSpec::Model { minimum_score, exit_rank }
+            | SignalSpec::Scores { minimum_score, exit_rank, .. } => Selection::Scores {
                 minimum: minimum_score.to_f64().unwrap_or(f64::NAN),
                 exit_rank: *exit_rank as usize,
             },
@@ -101,6 +102,9 @@ pub fn engine_config(core: &StrategyCore, identity: &str) -> Result<EngineConfig
             }
             SizingSpec::TargetWeight { weight, cash_buffer } => Sizing::TargetWeight {
                 weight: fraction("portfolio.sizing.targetWeight.weight", *weight)?,
+                cash_buffer: fraction("portfolio.sizing.targetWeight.cashBuffer", *cash_buffer)?,
+            },
+            SizingSpec::TickerWeight { cash_buffer, .. } => Sizing::TickerWeight {
                 cash_buffer: fraction("portfolio.sizing.targetWeight.cashBuffer", *cash_buffer)?,
             },
             SizingSpec::EqualWeight => Sizing::EqualWeight,

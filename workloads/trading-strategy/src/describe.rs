@@ -29,6 +29,7 @@ pub(crate) fn lead(spec: &BacktestSpec, outline: &Outline) -> String {
     let signal = match spec.core.signal {
         SignalSpec::Model { .. } => "A model's out-of-sample predictions",
         SignalSpec::Rules { .. } => "Rules",
+        SignalSpec::Scores { .. } => "Scores",
     };
     let tickers = match outline.tickers {
         1 => "1 ticker".to_owned(),
@@ -39,6 +40,11 @@ pub(crate) fn lead(spec: &BacktestSpec, outline: &Outline) -> String {
         count => format!("{count} positions"),
     };
     format!("{signal} over {tickers}, {}, at most {positions} at a time.", direction(spec.core.direction))
+}
+
+/// Which scores are held, and how long.
+fn held(minimum_score: Decimal, exit_rank: u32) -> String {
+    format!("scores above {minimum_score}, until the rank passes {exit_rank}")
 }
 
 fn distance(distance: &DistanceSpec) -> String {
@@ -106,7 +112,11 @@ pub(crate) fn settings(spec: &BacktestSpec, last: Option<(&Choice, &StrategyCore
     let mut row = |name: &str, text: String| rows.push((name.to_owned(), text));
     match &core.signal {
         SignalSpec::Model { minimum_score, exit_rank } => {
-            row("Held", format!("scores above {minimum_score}, until the rank passes {exit_rank}"));
+            row("Held", held(*minimum_score, *exit_rank));
+        }
+        SignalSpec::Scores { expression, minimum_score, exit_rank } => {
+            row("Score", expression.clone());
+            row("Held", held(*minimum_score, *exit_rank));
         }
         SignalSpec::Rules { entry, exit, short_entry, short_exit } => {
             row("Entry", entry.clone());
@@ -133,6 +143,9 @@ pub(crate) fn settings(spec: &BacktestSpec, last: Option<(&Choice, &StrategyCore
             }
             SizingSpec::TargetWeight { weight, cash_buffer } => {
                 format!("{} of equity, {} left in cash", percent(*weight), percent(*cash_buffer))
+            }
+            SizingSpec::TickerWeight { expression, cash_buffer } => {
+                format!("{expression} as the share of equity, {} left in cash", percent(*cash_buffer))
             }
             SizingSpec::EqualWeight => "equal weights".to_owned(),
             SizingSpec::VolatilityTarget { annual, window } => {

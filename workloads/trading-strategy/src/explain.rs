@@ -62,10 +62,10 @@ pub struct Value {
     pub value: String,
 }
 
-/// A rule with the values of its parts.
+/// A rule, a score or a weight with the values of its parts.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RuleValues {
-    /// `signal.rules.entry`.
+    /// `signal.rules.entry`, `signal.scores.expression`.
     pub field: &'static str,
     /// The rule.
     pub rule: Value,
@@ -89,9 +89,9 @@ pub struct Explanation {
     pub focus: bool,
     /// Whether the close ended a rebalance period.
     pub rebalance: bool,
-    /// Score, ranking, ATR, average volume and volatility, where the strategy has them.
+    /// Score, ranking, weight, ATR, average volume and volatility, where the strategy has them.
     pub values: Vec<Value>,
-    /// The rules.
+    /// The rules, and the expressions of the score and of the weight.
     pub rules: Vec<RuleValues>,
     /// The parameters in force and what they were chosen on, where parameters are searched.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -269,6 +269,7 @@ fn values(part: &TickerSlice) -> Vec<Value> {
     put("average true range", part.atr.map(|value| value.to_string()));
     put("average volume", part.average_volume.map(|value| value.to_string()));
     put("volatility a year", part.volatility.map(|value| value.to_f64().to_string()));
+    put("weight", part.weight.map(|value| value.to_f64().to_string()));
     values
 }
 
@@ -290,7 +291,7 @@ fn why_not(
     } else if held && by_rules {
         "it is held, no exit rule is true, and no weight is to be restored"
     } else if !by_rules && !slice.rebalance {
-        "a model's ranking is read at the end of a rebalance period only"
+        "a ranking is read at the end of a rebalance period only"
     } else if held {
         "it is held, keeps its rank, and no weight is to be restored"
     } else if !part.active {
@@ -311,7 +312,7 @@ fn why_not(
     words.to_owned()
 }
 
-/// The strategy's rules with the values of their parts on a bar.
+/// The strategy's rules, score and weight with the values of their parts on a bar.
 fn rules(
     core: &StrategyCore,
     market: &Market,
@@ -329,11 +330,16 @@ fn rules(
     })?;
     let scope = graph.scope();
     let mut told = Vec::new();
-    for (field, rule) in checked.named() {
+    for (field, rule) in checked.named().chain(checked.numbers()) {
         let mut texts = BTreeMap::new();
         match rule.node() {
             Node::Boolean(boolean) => boolean_parts(boolean, &mut texts),
-            Node::Number(_) => {}
+            Node::Number(_) => {
+                let features = rule.features().into_iter();
+                texts.extend(
+                    features.filter_map(|name| Some((name.to_string(), scope.get(name.as_str())?.kind))),
+                );
+            }
         }
         let mut parts: Vec<(usize, Value)> = Vec::new();
         let whole = rule.to_string();

@@ -30,7 +30,7 @@ pub struct TickerHistory {
     pub features: BTreeMap<Name, Column>,
     /// Intervals in which it is active, in order.
     pub membership: Vec<Membership>,
-    /// The model's score at each bar, not a number where there is none; empty without a model.
+    /// A model's score at each bar, not a number where there is none; empty without a model.
     pub scores: Vec<f64>,
 }
 

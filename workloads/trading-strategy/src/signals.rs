@@ -16,6 +16,10 @@ use crate::market::{Market, TickerHistory};
 
 /// Bars of the average volume that caps an order (definitions: ADV(21)).
 const VOLUME_BARS: u32 = 21;
+/// Field of the expression that ranks.
+const SCORE: &str = "signal.scores.expression";
+/// Field of the expression that sizes.
+const WEIGHT: &str = "portfolio.sizing.targetWeight.expression";
 
 /// Signals that cannot be computed.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +72,8 @@ pub struct Rules {
     atr: Option<Typed>,
     volume: Typed,
     volatility: Option<Typed>,
+    score: Option<Typed>,
+    weight: Option<Typed>,
     limit_atr: Option<Typed>,
     stop_atr: Option<Typed>,
     /// What the universe's features are.
@@ -94,6 +100,10 @@ pub struct Signals {
     pub average_volume: Vec<f64>,
     /// Annual volatility that sizes a position; not a number where undefined.
     pub volatility: Vec<f64>,
+    /// What the ticker is ranked by, where that is no model's; not a number where undefined.
+    pub score: Vec<f64>,
+    /// Its own share of equity, below 0 for a short; not a number where undefined.
+    pub weight: Vec<f64>,
     /// Average true range of an entry's limit; not a number where undefined.
     pub limit_atr: Vec<f64>,
     /// Average true range of an entry's stop; as above.
@@ -119,6 +129,8 @@ impl Signals {
             atr: of(&self.atr, rows),
             average_volume: of(&self.average_volume, rows),
             volatility: of(&self.volatility, rows),
+            score: of(&self.score, rows),
+            weight: of(&self.weight, rows),
             limit_atr: of(&self.limit_atr, rows),
             stop_atr: of(&self.stop_atr, rows),
         }
@@ -146,13 +158,27 @@ impl Rules {
             source.map(|source| checked(field, source, scope, Kind::Boolean)).transpose()
         };
         let (entry, exit, short_entry, short_exit) = match &core.signal {
-            SignalSpec::Model { .. } => (None, None, None, None),
+            SignalSpec::Model { .. } | SignalSpec::Scores { .. } => (None, None, None, None),
             SignalSpec::Rules { entry, exit, short_entry, short_exit } => (
                 rule("signal.rules.entry", Some(entry))?,
                 rule("signal.rules.exit", Some(exit))?,
                 rule("signal.rules.shortEntry", short_entry.as_ref())?,
                 rule("signal.rules.shortExit", short_exit.as_ref())?,
             ),
+        };
+        let number = |field, source: Option<&String>| {
+            source.map(|source| checked(field, source, scope, Kind::Number)).transpose()
+        };
+        let score = match &core.signal {
+            SignalSpec::Scores { expression, .. } => Some(expression),
+            SignalSpec::Model { .. } | SignalSpec::Rules { .. } => None,
+        };
+        let weight = match &core.sizing {
+            SizingSpec::TickerWeight { expression, .. } => Some(expression),
+            SizingSpec::RiskPerTrade
+            | SizingSpec::TargetWeight { .. }
+            | SizingSpec::EqualWeight
+            | SizingSpec::VolatilityTarget { .. } => None,
         };
         let nothing = Scope::new();
         let atr = |field, distance: Option<&DistanceSpec>| match distance {
@@ -172,11 +198,7 @@ impl Rules {
             exit,
             short_entry,
             short_exit,
-            rank_by: core
-                .rank_by
-                .as_ref()
-                .map(|source| checked("portfolio.rankBy", source, scope, Kind::Number))
-                .transpose()?,
+            rank_by: number("portfolio.rankBy", core.rank_by.as_ref())?,
             atr: match core.stop {
                 Some(StopSpec::Atr { period, .. }) => {
                     Some(checked("risk.stop.atr", &format!("atr({period})"), &nothing, Kind::Number)?)
@@ -198,20 +220,22 @@ impl Rules {
                 )?),
                 _ => None,
             },
+            score: number(SCORE, score)?,
+            weight: number(WEIGHT, weight)?,
             limit_atr: atr("execution.entry", limit)?,
             stop_atr: atr("execution.entry", stop)?,
             kinds: scope.iter().map(|(name, facts)| (name.clone(), facts.kind)).collect(),
         })
     }
 
-    /// Features that the rules and the ranking use by name.
+    /// Features that the strategy's expressions use by name.
     #[must_use]
     pub fn features(&self) -> BTreeMap<Name, Kind> {
         let names = self.expressions().flat_map(Typed::features);
         names.filter_map(|name| Some((name.clone(), self.kinds.get(&name).copied()?))).collect()
     }
 
-    /// Tickers whose bars the rules and the ranking read beside a ticker's own.
+    /// Tickers whose bars the strategy's expressions read beside a ticker's own.
     #[must_use]
     pub fn benchmarks(&self) -> BTreeSet<String> {
         self.expressions().flat_map(Typed::tickers).map(|ticker| ticker.as_str().to_owned()).collect()
@@ -229,9 +253,17 @@ impl Rules {
         .filter_map(|(field, rule)| Some((field, rule.as_ref()?)))
     }
 
-    /// The rules and the ranking.
+    /// The expressions of the score and of the weight, by their fields.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = (&'static str, &Typed)> {
+        [(SCORE, &self.score), (WEIGHT, &self.weight)]
+            .into_iter()
+            .filter_map(|(field, number)| Some((field, number.as_ref()?)))
+    }
+
+    /// All that the strategy says itself.
     fn expressions(&self) -> impl Iterator<Item = &Typed> {
-        [&self.entry, &self.exit, &self.short_entry, &self.short_exit, &self.rank_by].into_iter().flatten()
+        let others = self.rank_by.iter().chain(self.numbers().map(|(_, number)| number));
+        self.named().map(|(_, rule)| rule).chain(others)
     }
 
     /// Every ticker's signals.
@@ -252,7 +284,7 @@ impl Rules {
             .collect()
     }
 
-    /// The bars that the rules and the ranking read beside a ticker's own.
+    /// The bars that the strategy's expressions read beside a ticker's own.
     pub(crate) fn others<'a>(&self, market: &'a Market) -> Others<'a> {
         let named = self.benchmarks().into_iter();
         named.filter_map(|ticker| Some((Benchmark::new(&ticker)?, market.bars(&ticker)?))).collect()
@@ -324,6 +356,8 @@ impl Rules {
             atr: range("risk.stop.atr", self.atr.as_ref())?,
             average_volume,
             volatility: number("portfolio.sizing.volatilityTarget", self.volatility.as_ref(), adjusted)?,
+            score: number(SCORE, self.score.as_ref(), inputs)?,
+            weight: number(WEIGHT, self.weight.as_ref(), inputs)?,
             limit_atr: range("execution.entry", self.limit_atr.as_ref())?,
             stop_atr: range("execution.entry", self.stop_atr.as_ref())?,
         })

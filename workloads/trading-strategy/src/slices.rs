@@ -296,6 +296,7 @@ fn nothing(ticker: Ticker) -> TickerSlice {
         atr: None,
         average_volume: None,
         volatility: None,
+        weight: None,
         limit_atr: None,
         stop_atr: None,
     }
@@ -310,9 +311,10 @@ impl Line<'_> {
         let number = |values: &[f64]| values.get(row).copied().filter(|value| !value.is_nan());
         // A range of zero is known, and too small to size by.
         let range = |values: &[f64]| number(values).map(|atr| Price::from_f64(atr).unwrap_or_default());
+        let scores: &[f64] = if signals.score.is_empty() { &self.history.scores } else { &signals.score };
         part.bar = Some(self.bar(session, row)?);
         part.signal = Signal {
-            score: number(&self.history.scores),
+            score: number(scores),
             entry: is_true(&signals.entry),
             exit: is_true(&signals.exit),
             short_entry: is_true(&signals.short_entry),
@@ -325,6 +327,7 @@ impl Line<'_> {
         part.average_volume =
             number(&signals.average_volume).map(|volume| volume.clamp(0.0, 9e15).floor() as i64);
         part.volatility = number(&signals.volatility).and_then(Fraction::from_f64);
+        part.weight = number(&signals.weight).and_then(Fraction::nearest);
         Ok(())
     }
 

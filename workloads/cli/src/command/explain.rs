@@ -94,7 +94,8 @@ fn tell(told: &Explanation) -> Result<String, std::fmt::Error> {
         writeln!(out, "  value      {} = {}", value.text, value.value)?;
     }
     for rule in &told.rules {
-        writeln!(out, "  rule       {} = {}", rule.field, rule.rule.value)?;
+        let what = if rule.field.starts_with("signal.rules.") { "rule" } else { "expression" };
+        writeln!(out, "  {what:<10} {} = {}", rule.field, rule.rule.value)?;
         writeln!(out, "             {}", rule.rule.text)?;
         for part in rule.parts.iter().filter(|part| part.text != rule.rule.text) {
             writeln!(out, "               {} = {}", part.text, part.value)?;

@@ -471,6 +471,83 @@ fn a_column_of_ones_own_reaches_models_and_rules_and_is_audited() {
     assert_eq!(verdict(&desk), "Leak");
 }
 
+/// A strategy that holds what a table of weights says, and learns nothing.
+const TABLE: &str = r#"apiVersion: trading.ats.dev/v1alpha1
+kind: Strategy
+metadata:
+  name: table
+spec:
+  universeRef: {name: us-large-caps}
+  signal: {scores: {expression: "weight"}}
+  portfolio:
+    rebalance: Monthly
+    maxPositions: 4
+    sizing: {targetWeight: {expression: "weight"}}
+  risk: {}
+  mode: Backtest
+  backtest: {start: "2005-01-03", end: "2006-06-30"}
+"#;
+
+#[test]
+fn a_table_of_weights_is_traded_without_a_model() {
+    let desk = Desk::new();
+    let data = desk.path().join("data");
+    data_with_flow(&data, 0);
+    let rows = [
+        ("AAPL", "2005-01-31T18:00:00Z", 0.4),
+        ("IBM", "2005-01-31T18:00:00Z", 0.3),
+        ("IBM", "2005-04-29T18:00:00Z", 0.0),
+        ("MSFT", "2005-04-29T18:00:00Z", 0.35),
+        // After the month's last close: for the next month's.
+        ("AAPL", "2006-03-31T22:00:00Z", 0.0),
+    ];
+    let known_at = rows.map(|row| row.1.parse::<jiff::Timestamp>().unwrap().as_microsecond());
+    let columns = vec![
+        ats_columns::column::strings_column("ticker", &rows.map(|row| row.0)),
+        ats_columns::column::timestamps_column("known_at", &known_at),
+        ats_columns::column::floats_column("share", &rows.map(|row| row.2)),
+    ];
+    let table = ats_columns::column::frame("weights", columns).unwrap();
+    let table = ats_columns::write_parquet(&table).unwrap();
+    fs::write(data.join("us-large-caps/weights.parquet"), table).unwrap();
+    let column = "  columns: [{name: weight, file: weights.parquet, column: share}]\n  features:\n";
+    desk.change("universe.yaml", "  features:\n", column);
+    fs::write(desk.path().join("table.yaml"), TABLE).unwrap();
+    let paper = TABLE.replace("name: table", "name: table-paper").replace("mode: Backtest", "mode: Paper");
+    fs::write(desk.path().join("paper.yaml"), paper).unwrap();
+    let (code, objects, errors) = desk.run_on(&data, &["universe.yaml", "table.yaml", "paper.yaml"]);
+    assert_eq!(code, 0, "{errors}");
+    assert_eq!(objects.len(), 3);
+    for (name, stages) in [("table", vec!["backtest"]), ("table-paper", vec!["backtest", "trade"])] {
+        let strategy = named(&objects, name);
+        assert_eq!(condition(strategy, "Ready")["status"], "True", "{strategy:#}");
+        let there = strategy["status"]["stages"].as_array().unwrap();
+        assert_eq!(there.iter().map(|stage| stage["name"].clone()).collect::<Vec<_>>(), stages);
+    }
+
+    let orders = desk.ats(&["get", "orders", "table", "--output", "json"]);
+    let orders: Value = serde_json::from_slice(&orders.stdout).unwrap();
+    let of = |intent: &str| -> Vec<(String, String)> {
+        let orders = orders.as_array().unwrap().iter().filter(|order| order["intent"] == intent);
+        let text = |order: &Value, name: &str| order[name].as_str().unwrap().to_owned();
+        orders.map(|order| (text(order, "session"), text(order, "ticker"))).collect()
+    };
+    let pairs = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+        pairs.iter().map(|(session, ticker)| ((*session).to_owned(), (*ticker).to_owned())).collect()
+    };
+    let entries = [("2005-01-31", "AAPL"), ("2005-01-31", "IBM"), ("2005-04-29", "MSFT")];
+    assert_eq!(of("Entry"), pairs(&entries));
+    assert_eq!(of("Exit"), pairs(&[("2005-04-29", "IBM"), ("2006-04-28", "AAPL")]));
+
+    let explained = desk.ats(&["explain", "table", "AAPL", "2005-01-31"]);
+    let explained = String::from_utf8(explained.stdout).unwrap();
+    assert!(explained.contains("  expression signal.scores.expression = 0.4\n"), "{explained}");
+    assert!(
+        explained.contains("  expression portfolio.sizing.targetWeight.expression = 0.4\n"),
+        "{explained}"
+    );
+}
+
 /// A cross of averages whose periods are searched, on the sample universe.
 const SEARCHED: &str = r#"apiVersion: trading.ats.dev/v1alpha1
 kind: Strategy

@@ -70,7 +70,7 @@ fn documents_that_the_operator_stalls() {
 fn documents_without_errors() {
     let report = validate_paths(&[fixtures("valid")]);
     assert!(!report.has_errors(), "{}", report.to_text());
-    assert!(report.to_text().ends_with("22 objects, no errors\n"), "{}", report.to_text());
+    assert!(report.to_text().ends_with("23 objects, no errors\n"), "{}", report.to_text());
     let documents = report.into_documents();
     let made_up = documents.iter().find(|document| document["metadata"]["name"] == "made-up").unwrap();
     // Defaults are those of the schema.

@@ -8,6 +8,7 @@ mod entry;
 mod expression;
 mod model;
 mod search;
+mod signal;
 mod source;
 mod strategy;
 mod trials;

@@ -3,17 +3,18 @@
 use ats_calendar::Interval;
 use ats_crds::{
     StrategySpec, UnitFraction,
-    strategy::{Backtest, Direction, FillTiming, Mode, Sizing, Stop, StrategyMetric, TakeProfit},
+    strategy::{
+        Backtest, Direction, FillTiming, Mode, Sizing, Stop, StrategyMetric, TakeProfit, TargetWeight,
+    },
 };
-use ats_expression::{Facts, Kind, Scope, Typed};
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
-use super::{CheckedUniverse, Problem, Problems, bound, entry, expression, search, source};
+use super::{CheckedUniverse, Problem, Problems, bound, entry, search, signal, source};
 use crate::{
     gate::Gate,
     spec::{
-        BacktestSpec, RatesSpec, SignalSpec, SizingSpec, StopSpec, StrategyCore, TakeProfitSpec, TradeSpec,
+        BacktestSpec, RatesSpec, SizingSpec, StopSpec, StrategyCore, TakeProfitSpec, TradeSpec,
         backtest::CostsSpec,
     },
 };
@@ -59,7 +60,7 @@ pub fn strategy(spec: &StrategySpec, universe: &CheckedUniverse) -> Result<Check
         search::sessions(&mut problems, search, universe, start, end);
     }
     if let Some(ticker) = &spec.backtest.benchmark {
-        acquired(&mut problems, "spec.backtest.benchmark", ticker, universe);
+        signal::acquired(&mut problems, "spec.backtest.benchmark", ticker, universe);
     }
     let rates = rates(&mut problems, &spec.backtest);
     let mut gates = Vec::new();
@@ -171,12 +172,19 @@ pub(super) fn core(
     spec: &StrategySpec,
     universe: &CheckedUniverse,
 ) -> Option<StrategyCore> {
-    let signal = signal(problems, spec, universe);
-    let rank_by = spec.portfolio.rank_by.as_ref().and_then(|source| ranking(problems, source, universe));
-    if spec.portfolio.rank_by.is_some() && spec.signal.model.is_some() {
-        problems.add("spec.portfolio.rankBy", "a model's scores order its entries: remove rankBy");
+    let signal = signal::signal(problems, spec, universe);
+    let rank_by = spec.portfolio.rank_by.as_ref().and_then(|source| {
+        signal::comparable(problems, "spec.portfolio.rankBy", ("ranking", source.as_str()), universe)
+    });
+    if spec.portfolio.rank_by.is_some() {
+        if spec.signal.model.is_some() {
+            problems.add("spec.portfolio.rankBy", "a model's scores order its entries: remove rankBy");
+        }
+        if spec.signal.scores.is_some() {
+            problems.add("spec.portfolio.rankBy", "signal.scores orders the entries: remove rankBy");
+        }
     }
-    let sizing = sizing(problems, &spec.portfolio.sizing);
+    let sizing = sizing(problems, &spec.portfolio.sizing, universe);
     let risk = &spec.risk;
     let stop = risk.stop.as_ref().map(|stop| self::stop(problems, stop));
     if matches!(sizing, Some(SizingSpec::RiskPerTrade)) && stop.is_none() {
@@ -279,135 +287,10 @@ fn optional<E: std::fmt::Display>(
     value.and_then(|value| problems.take(path, value))
 }
 
-fn signal(problems: &mut Problems, spec: &StrategySpec, universe: &CheckedUniverse) -> Option<SignalSpec> {
-    match (&spec.signal.model, &spec.signal.rules) {
-        (Some(model), None) => {
-            let minimum_score =
-                problems.take("spec.signal.model.minimumScore", model.minimum_score.decimal())?;
-            let slots = problems.count("spec.portfolio.maxPositions", spec.portfolio.max_positions);
-            let exit_rank =
-                model.exit_rank.map_or(slots, |rank| problems.count("spec.signal.model.exitRank", rank));
-            let (held, what) = match spec.portfolio.direction {
-                Direction::LongOnly => (slots, "maxPositions"),
-                Direction::LongShort => (slots.div_ceil(2), "half of maxPositions"),
-            };
-            if exit_rank < held {
-                problems.add(
-                    "spec.signal.model.exitRank",
-                    format!("{exit_rank} is below {what} ({held}): what is bought would leave at once"),
-                );
-            }
-            Some(SignalSpec::Model { minimum_score, exit_rank })
-        }
-        (None, Some(rules)) => {
-            let path = |name: &str| format!("spec.signal.rules.{name}");
-            let entry = rule(problems, &path("entry"), &rules.entry, universe, Kind::Boolean);
-            let exit = rule(problems, &path("exit"), &rules.exit, universe, Kind::Boolean);
-            let mut short = |name: &str, source: &Option<String>| {
-                source.as_ref().map(|source| rule(problems, &path(name), source, universe, Kind::Boolean))
-            };
-            let (short_entry, short_exit) =
-                (short("shortEntry", &rules.short_entry), short("shortExit", &rules.short_exit));
-            if spec.portfolio.direction == Direction::LongShort
-                && (short_entry.is_none() || short_exit.is_none())
-            {
-                problems.add(
-                    "spec",
-                    "direction LongShort with rules needs signal.rules.shortEntry and shortExit",
-                );
-            }
-            if spec.portfolio.direction == Direction::LongOnly
-                && (short_entry.is_some() || short_exit.is_some())
-            {
-                problems
-                    .add("spec.signal.rules", "shortEntry and shortExit need portfolio.direction LongShort");
-            }
-            Some(SignalSpec::Rules {
-                entry: entry?,
-                exit: exit?,
-                short_entry: short_entry.flatten(),
-                short_exit: short_exit.flatten(),
-            })
-        }
-        _ => {
-            problems.add("spec.signal", "set exactly one of model and rules");
-            None
-        }
-    }
-}
-
-/// The expression that orders entries: a number that can be compared across tickers.
-fn ranking(problems: &mut Problems, source: &str, universe: &CheckedUniverse) -> Option<String> {
-    let path = "spec.portfolio.rankBy";
-    let typed = checked(problems, path, source, universe, Kind::Number)?;
-    if let Err(error) = typed.comparable_across_tickers(source) {
-        expression::add(problems, path, &error);
-    }
-    Some(typed.to_string())
-}
-
-/// A strategy's rule in canonical form.
-fn rule(
-    problems: &mut Problems,
-    path: &str,
-    source: &str,
-    universe: &CheckedUniverse,
-    kind: Kind,
-) -> Option<String> {
-    Some(checked(problems, path, source, universe, kind)?.to_string())
-}
-
-/// A strategy's expression: over bars and the universe's features, not across tickers by itself.
-fn checked(
-    problems: &mut Problems,
-    path: &str,
-    source: &str,
-    universe: &CheckedUniverse,
-    kind: Kind,
-) -> Option<Typed> {
-    let typed = expression::typed(problems, path, source, universe.graph.scope(), kind)?;
-    for ticker in typed.tickers() {
-        acquired(problems, path, ticker.as_str(), universe);
-    }
-    if compares_tickers_itself(source, universe) {
-        problems.add_as(
-            path,
-            ats_crds::Reason::InvalidExpression,
-            "functions across tickers (rank, zscore, demean, winsorize) belong to the universe's features: add one there and use it by name",
-        );
-    }
-    Some(typed)
-}
-
-/// Whether the universe has bars of a ticker.
-fn acquired(problems: &mut Problems, path: &str, name: &str, universe: &CheckedUniverse) {
-    let mut known = universe.tickers.iter().chain(&universe.benchmarks);
-    if !known.clone().any(|known| known == name) {
-        let near = ats_expression::did_you_mean(name, known.by_ref().map(String::as_str));
-        let near = near.map(|near| format!("{near} If not, ")).unwrap_or_default();
-        problems.add(path, format!("the universe does not acquire {name}: {near}add it to its tickers, or use it in one of its features"));
-    }
-}
-
-/// Whether the expression itself, not a feature that it uses, compares tickers.
-fn compares_tickers_itself(source: &str, universe: &CheckedUniverse) -> bool {
-    let mut scope = Scope::new();
-    for (name, facts) in universe.graph.scope().iter() {
-        scope.insert(name.clone(), Facts { cross_sectional: false, ..facts });
-    }
-    let typed = ats_expression::parse(source).and_then(|parsed| ats_expression::check(&parsed, &scope));
-    typed.is_ok_and(|typed| typed.is_cross_sectional())
-}
-
-fn sizing(problems: &mut Problems, sizing: &Sizing) -> Option<SizingSpec> {
+fn sizing(problems: &mut Problems, sizing: &Sizing, universe: &CheckedUniverse) -> Option<SizingSpec> {
     match (&sizing.risk_per_trade, &sizing.target_weight, &sizing.equal_weight, &sizing.volatility_target) {
         (Some(_), None, None, None) => Some(SizingSpec::RiskPerTrade),
-        (None, Some(target), None, None) => {
-            let weight = problems.take("spec.portfolio.sizing.targetWeight.weight", target.weight.decimal());
-            let cash_buffer =
-                problems.take("spec.portfolio.sizing.targetWeight.cashBuffer", target.cash_buffer.decimal());
-            Some(SizingSpec::TargetWeight { weight: weight?, cash_buffer: cash_buffer? })
-        }
+        (None, Some(target), None, None) => target_weight(problems, target, universe),
         (None, None, Some(_), None) => Some(SizingSpec::EqualWeight),
         (None, None, None, Some(target)) => Some(SizingSpec::VolatilityTarget {
             annual: problems
@@ -419,6 +302,34 @@ fn sizing(problems: &mut Problems, sizing: &Sizing) -> Option<SizingSpec> {
                 "spec.portfolio.sizing",
                 "set exactly one of riskPerTrade, targetWeight, equalWeight and volatilityTarget",
             );
+            None
+        }
+    }
+}
+
+/// A share of equity: a constant, or an expression's.
+fn target_weight(
+    problems: &mut Problems,
+    target: &TargetWeight,
+    universe: &CheckedUniverse,
+) -> Option<SizingSpec> {
+    let path = |name: &str| format!("spec.portfolio.sizing.targetWeight.{name}");
+    let buffer = |problems: &mut Problems| problems.take(&path("cashBuffer"), target.cash_buffer.decimal());
+    match (&target.weight, &target.expression) {
+        (Some(weight), None) => {
+            let weight = problems.take(&path("weight"), weight.decimal());
+            let cash_buffer = buffer(problems);
+            Some(SizingSpec::TargetWeight { weight: weight?, cash_buffer: cash_buffer? })
+        }
+        (None, Some(source)) => {
+            let source = ("weight", source.as_str());
+            let expression = signal::comparable(problems, &path("expression"), source, universe);
+            let cash_buffer = buffer(problems);
+            Some(SizingSpec::TickerWeight { expression: expression?, cash_buffer: cash_buffer? })
+        }
+        _ => {
+            problems.add("spec.portfolio.sizing.targetWeight", "set exactly one of weight and expression");
+            buffer(problems);
             None
         }
     }

@@ -155,6 +155,15 @@ pub enum SignalSpec {
         /// When to cover.
         short_exit: Option<String>,
     },
+    /// An expression's values, which rank as a model's predictions do.
+    Scores {
+        /// The expression in canonical form.
+        expression: String,
+        /// Only scores above it are held.
+        minimum_score: Decimal,
+        /// A holding leaves when its rank passes this.
+        exit_rank: u32,
+    },
 }
 
 /// Size of a position.
@@ -167,6 +176,13 @@ pub enum SizingSpec {
     TargetWeight {
         /// The share.
         weight: Decimal,
+        /// Share left in cash.
+        cash_buffer: Decimal,
+    },
+    /// A share of equity for each ticker and bar.
+    TickerWeight {
+        /// The expression of the share in canonical form.
+        expression: String,
         /// Share left in cash.
         cash_buffer: Decimal,
     },

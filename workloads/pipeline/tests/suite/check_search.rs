@@ -3,7 +3,7 @@
 use ats_crds::StrategySpec;
 use ats_pipeline::{
     check,
-    spec::{SignalSpec, StopSpec, StrategyTrial},
+    spec::{SignalSpec, SizingSpec, StopSpec, StrategyTrial},
 };
 use serde_json::{Value, json};
 
@@ -94,6 +94,36 @@ fn a_search_is_part_of_the_key_only_where_there_is_one() {
     assert!(!serde_json::to_string(&plain).unwrap().contains("search"), "keys of before stand");
     let paper = checked_strategy(&with(&cross(), &json!({"mode": "Paper"})));
     assert_eq!(paper.trade.unwrap().search, paper.backtest.search);
+}
+
+#[test]
+fn parameters_stand_in_scores_and_weights() {
+    let document = with(
+        &spec("strategies", "net-weekly"),
+        &json!({
+            "signal": {"model": null, "scores": {"expression": "rsi_14 - $middle"}},
+            "portfolio": {"sizing": {"equalWeight": null, "targetWeight": {"expression": "$share * rsi_14"}}},
+            "search": {
+                "grid": {"middle": ["40", "50"], "share": ["0.005"], "signal.scores.minimumScore": ["1"]},
+                "walkForward": {"folds": 2, "testSessions": 252},
+            },
+        }),
+    );
+    let checked = checked_strategy(&document);
+    let search = checked.backtest.search.unwrap();
+    let cores: Vec<_> =
+        search.trials.iter().map(|trial| trial.core(&checked.backtest.core).unwrap()).collect();
+    let expected = ["rsi_14 - 40", "rsi_14 - 50"].map(|expression| SignalSpec::Scores {
+        expression: expression.to_owned(),
+        minimum_score: "1".parse().unwrap(),
+        exit_rank: 2,
+    });
+    assert_eq!(cores.iter().map(|core| core.signal.clone()).collect::<Vec<_>>(), expected);
+    let sizing = SizingSpec::TickerWeight {
+        expression: "0.005 * rsi_14".to_owned(),
+        cash_buffer: "0".parse().unwrap(),
+    };
+    assert!(cores.iter().all(|core| core.sizing == sizing), "{cores:?}");
 }
 
 #[test]

@@ -135,6 +135,69 @@ fn problems_of_a_models_strategy() {
 }
 
 #[test]
+fn problems_of_scores_and_weights_by_expressions() {
+    let universe = universe();
+    let score = |expression: &str| json!({"signal": {"scores": {"expression": expression}}});
+    let weight = |target: serde_json::Value| json!({"portfolio": {"sizing": {"targetWeight": target}}});
+    let cases = [
+        ("a score that is a condition", score("rsi_14 < 30")),
+        ("a score of an unknown feature", score("0.5 * rsi_15")),
+        ("a score of a level of each ticker's own", score("sma(close, 20)")),
+        ("a score across tickers", score("rank(close / open)")),
+        ("a score of a ticker that is not acquired", score("beta(\"SPY\", 60)")),
+        ("an exit rank below the positions", json!({"signal": {"scores": {"exitRank": 1}}})),
+        ("a score that is no decimal", json!({"signal": {"scores": {"minimumScore": "high"}}})),
+        ("a ranking beside the score", json!({"portfolio": {"rankBy": "rsi_14"}})),
+        ("a model beside scores", json!({"signal": {"model": {"name": "us-large-caps-net"}}})),
+        ("a weight that is a condition", weight(json!({"expression": "rsi_14 < 30"}))),
+        ("a weight of a level of each ticker's own", weight(json!({"expression": "close - open"}))),
+        ("a weight across tickers", weight(json!({"expression": "zscore(rsi_14)"}))),
+        ("two weights", weight(json!({"weight": "0.1"}))),
+        ("no weight", weight(json!({"expression": null, "cashBuffer": "-0.1"}))),
+        ("a parameter without a search", score("rsi_14 * $share")),
+    ];
+    let base = scored();
+    insta::assert_snapshot!(report(&base, &cases, |spec: &StrategySpec| check::strategy(spec, &universe)));
+}
+
+/// A strategy that ranks and sizes by expressions.
+fn scored() -> serde_json::Value {
+    with(
+        &spec("strategies", "net-weekly"),
+        &json!({
+            "signal": {"model": null, "scores": {"expression": "momentum_12_1"}},
+            "portfolio": {"sizing": {"equalWeight": null, "targetWeight": {"expression": "0.5*rsi_14/100"}}},
+        }),
+    )
+}
+
+#[test]
+fn scores_and_weights_are_expressions_in_canonical_form() {
+    use ats_pipeline::spec::{SignalSpec, SizingSpec};
+    let checked = checked_strategy(&scored());
+    assert_eq!(checked.model, None, "nothing is trained for it");
+    let expected = SignalSpec::Scores {
+        expression: "momentum_12_1".to_owned(),
+        minimum_score: "0".parse().unwrap(),
+        exit_rank: 2,
+    };
+    assert_eq!(checked.backtest.core.signal, expected);
+    let SizingSpec::TickerWeight { expression, cash_buffer } = checked.backtest.core.sizing else {
+        panic!("no weight of its own")
+    };
+    assert_eq!((expression.as_str(), cash_buffer), ("0.5 * rsi_14 / 100", "0".parse().unwrap()));
+}
+
+#[test]
+fn a_constant_weight_keeps_its_key() {
+    let constant =
+        json!({"portfolio": {"sizing": {"riskPerTrade": null, "targetWeight": {"weight": "0.10"}}}});
+    let checked = checked_strategy(&with(&spec("strategies", "dip-buyer"), &constant));
+    let written = serde_json::to_string(&checked.backtest.core.sizing).unwrap();
+    assert_eq!(written, r#"{"targetWeight":{"weight":"0.1","cashBuffer":"0"}}"#, "keys of before stand");
+}
+
+#[test]
 fn a_feature_that_compares_tickers_may_be_used_by_name() {
     let changed = with(
         &spec("strategies", "dip-buyer"),

@@ -147,6 +147,9 @@ fn a_strategy_that_leaves_out_what_it_can() {
                 json!({"signal": {"rules": null, "model": {"name": "m"}}, "portfolio": {"sizing": {"equalWeight": null, "targetWeight": {"weight": "0.1"}}}}),
             ),
             with(
+                json!({"signal": {"rules": null, "scores": {"expression": "rsi(close, 14)"}}, "portfolio": {"sizing": {"equalWeight": null, "targetWeight": {"expression": "rsi(close, 14) / 100"}}}}),
+            ),
+            with(
                 json!({"portfolio": {"sizing": {"equalWeight": null, "riskPerTrade": {}}}, "risk": {"stop": {"atr": {"multiple": "2"}}, "maxDrawdown": {"limit": "0.2"}}}),
             ),
             with(json!({"artifactStore": {"volumeClaim": {"claimName": "artifacts"}}})),

@@ -106,7 +106,7 @@ pub enum Slip {
 /// How tickers are chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Selection {
-    /// By a model's scores, at each rebalance.
+    /// By scores, at each rebalance.
     Scores {
         /// Only scores above it are held (below its negative for shorts).
         minimum: f64,
@@ -138,6 +138,11 @@ pub enum Sizing {
     TargetWeight {
         /// Share of equity.
         weight: Fraction,
+        /// Share of equity left in cash.
+        cash_buffer: Fraction,
+    },
+    /// The share of equity that each ticker's own weight is on the signal bar: below 0 for a short.
+    TickerWeight {
         /// Share of equity left in cash.
         cash_buffer: Fraction,
     },
@@ -432,17 +437,14 @@ impl EngineConfig {
         }
         if let Selection::Scores { minimum, exit_rank } = self.selection {
             if !minimum.is_finite() {
-                return range("signal.model.minimumScore", "a finite number");
+                return range("minimumScore", "a finite number");
             }
             let slots = match self.direction {
                 Direction::LongOnly => self.max_positions,
                 Direction::LongShort => self.max_positions.div_ceil(2),
             };
             if exit_rank < slots {
-                return range(
-                    "signal.model.exitRank",
-                    "at least portfolio.maxPositions, half of it for LongShort",
-                );
+                return range("exitRank", "at least portfolio.maxPositions, half of it for LongShort");
             }
         }
         if self.entry.kind != EntryKind::Market && self.fill == FillTiming::SameClose {

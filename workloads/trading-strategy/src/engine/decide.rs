@@ -210,7 +210,8 @@ impl<'a> Desk<'a> {
         Ok(())
     }
 
-    /// Orders the reductions and returns, in rank order, what is to be opened or enlarged.
+    /// Orders the reductions, and the exits of what has no weight, and returns, in rank order, what is to be opened or
+    /// enlarged.
     fn resize(
         &mut self,
         state: &mut EngineState,
@@ -227,6 +228,11 @@ impl<'a> Desk<'a> {
             // Without a bar there is no close to size by: a holding stays as it is.
             let Some(part) = slice.get(&candidate.ticker) else { continue };
             let Some(bar) = part.bar else { continue };
+            // It closes, however little is held: a threshold is for weights that are there.
+            if candidate.held && sizing::leaves_nothing(self.config.sizing, candidate.side, part.weight) {
+                self.exit(state, &candidate.ticker, OrderReason::Rebalance)?;
+                continue;
+            }
             let held = if candidate.held {
                 state.account.positions.get(&candidate.ticker).map_or(Shares::ZERO, super::Position::size)
             } else {
@@ -240,11 +246,13 @@ impl<'a> Desk<'a> {
             };
             let (order_type, price) = priced.unwrap_or((OrderType::Market, bar.close));
             let basis = Basis {
+                side: candidate.side,
                 equity,
                 price,
                 held,
                 distance: distance.ok().flatten(),
                 volatility: part.volatility,
+                weight: part.weight,
                 selected: plan.selected + self.working,
             };
             let (target, distance) = match sizing::wanted(self.config, &basis)? {

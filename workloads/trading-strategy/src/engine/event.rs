@@ -80,7 +80,7 @@ impl Intent {
 pub enum OrderReason {
     /// The rule or the ranking says so.
     Signal,
-    /// A weight is restored.
+    /// A weight is restored, or nothing is to be held by it.
     Rebalance,
     /// The rank passed `exitRank`, or the score is not above the minimum.
     RankLost,
@@ -136,6 +136,8 @@ pub enum CutReason {
     NoAverageVolume,
     /// The volatility is not known on the signal bar, or is 0.
     NoVolatility,
+    /// The ticker's weight is not known on the signal bar.
+    NoWeight,
     /// The ticker had no bar to fill in, or one in which nothing was traded.
     NoBar,
     /// An opposite or equal position is still open.

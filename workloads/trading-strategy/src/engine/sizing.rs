@@ -38,6 +38,8 @@ pub(super) fn profit_distance(
 /// What the size of a position is reckoned from, on the signal bar.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Basis {
+    /// Of the position: `Buy` for a long one.
+    pub(super) side: Side,
     /// Equity.
     pub(super) equity: Money,
     /// The price that the order reckons with: the close, or the limit or stop of an entry.
@@ -48,13 +50,15 @@ pub(super) struct Basis {
     pub(super) distance: Option<Price>,
     /// Annual volatility of the ticker.
     pub(super) volatility: Option<Fraction>,
+    /// Its own weight.
+    pub(super) weight: Option<Fraction>,
     /// Positions that are wanted at this close.
     pub(super) selected: usize,
 }
 
 /// Shares that the sizing rule asks for: of the whole position, not of the order; or what it does not know.
 pub(super) fn wanted(config: &EngineConfig, basis: &Basis) -> Checked<Result<Shares, CutReason>> {
-    let Basis { equity, price, held, distance, volatility, selected } = *basis;
+    let Basis { side, equity, price, held, distance, volatility, weight, selected } = *basis;
     let at = |budget, weight| at_weight(&config.costs, budget, weight, price, held, config.unit);
     let quantity = match config.sizing {
         // r E / |entry - stop|
@@ -65,6 +69,10 @@ pub(super) fn wanted(config: &EngineConfig, basis: &Basis) -> Checked<Result<Sha
         Sizing::TargetWeight { weight, cash_buffer } => {
             at(equity.minus(equity.times(cash_buffer)?)?, weight)?
         }
+        Sizing::TickerWeight { cash_buffer } => match weight {
+            Some(weight) => at(equity.minus(equity.times(cash_buffer)?)?, of_side(side, weight))?,
+            None => return Ok(Err(CutReason::NoWeight)),
+        },
         Sizing::EqualWeight => at(equity, config.risk.max_gross_exposure.divided(selected))?,
         Sizing::VolatilityTarget { annual } => match volatility {
             Some(volatility) => at(equity, annual.over(volatility)?)?,
@@ -72,6 +80,20 @@ pub(super) fn wanted(config: &EngineConfig, basis: &Basis) -> Checked<Result<Sha
         },
     };
     Ok(Ok(quantity))
+}
+
+/// The part of a ticker's weight that a position of a side may have, at least 0: that of the other side is none.
+fn of_side(side: Side, weight: Fraction) -> Fraction {
+    match side {
+        Side::Buy => weight.max(Fraction::ZERO),
+        Side::Sell => weight.negated().max(Fraction::ZERO),
+    }
+}
+
+/// Whether a ticker's weight says that nothing is to be held on a side.
+pub(super) fn leaves_nothing(sizing: Sizing, side: Side, weight: Option<Fraction>) -> bool {
+    matches!(sizing, Sizing::TickerWeight { .. })
+        && weight.is_some_and(|weight| of_side(side, weight) == Fraction::ZERO)
 }
 
 /// The largest q with q x price <= weight x (budget - commission of the order that leads from `held` to q).

@@ -107,7 +107,7 @@ pub struct Action {
 /// What is decided on, known at the bar's close.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Signal {
-    /// The model's score; not a number counts as none.
+    /// What it is ranked by; not a number counts as none.
     pub score: Option<f64>,
     /// Results of the rules; an undefined one is false.
     pub entry: bool,
@@ -141,6 +141,9 @@ pub struct TickerSlice {
     /// Annual volatility of its returns at the close.
     #[serde(default)]
     pub volatility: Option<Fraction>,
+    /// Its share of equity, below 0 for a short.
+    #[serde(default)]
+    pub weight: Option<Fraction>,
     /// Average true range by which an entry's limit is set.
     #[serde(default)]
     pub limit_atr: Option<Price>,

@@ -15,6 +15,7 @@ mod reference_engines;
 mod reference_entries;
 mod reference_search;
 mod reference_strategies;
+mod reference_weights;
 mod search;
 mod slices;
 mod stage;

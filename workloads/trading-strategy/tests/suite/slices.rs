@@ -7,7 +7,7 @@ use ats_columns::{Action, ActionKind, Actions, BarColumns, Bars};
 use ats_crds::Rebalance;
 use ats_crds::strategy::TradedPrices;
 use ats_pipeline::Digest;
-use ats_pipeline::spec::{BacktestSpec, RatesSpec, SizingSpec, StopSpec, StrategyCore};
+use ats_pipeline::spec::{BacktestSpec, RatesSpec, SignalSpec, SizingSpec, StopSpec, StrategyCore};
 use ats_trading_strategy::backtest::{BacktestOutput, run};
 use ats_trading_strategy::engine::{Control, Event, Intent, Price, Slice};
 use ats_trading_strategy::explain::explain;
@@ -284,6 +284,41 @@ fn a_decision_is_explained() {
     assert_eq!(error, "Y is not among the strategy's tickers: X");
     let error = explain(&spec, &market, calendar, "x", "X", date(2021, 1, 9)).unwrap_err().to_string();
     assert!(error.contains("2021-01-09 is not a session of the backtest"), "{error}");
+}
+
+/// A score and a weight are told with their values, too.
+#[test]
+fn a_score_and_a_weight_are_explained() {
+    let (from, split, to) = (date(2021, 1, 4), date(2021, 2, 16), date(2021, 3, 31));
+    let market = market(Interval::D1, from, to, split, wave);
+    let zero = crate::common::decimal("0");
+    let mut core = core();
+    let expression = "close / sma(close, 3) - 1".to_owned();
+    core.signal = SignalSpec::Scores { expression, minimum_score: zero, exit_rank: 4 };
+    core.sizing = SizingSpec::TickerWeight { expression: "0.5 * close / close".into(), cash_buffer: zero };
+    (core.stop, core.rebalance) = (None, Rebalance::Daily);
+    let spec = BacktestSpec {
+        core,
+        start: from,
+        end: None,
+        prices: TradedPrices::Raw,
+        benchmark: None,
+        rates: RatesSpec::default(),
+        search: None,
+    };
+    let calendar = Calendar::xnys();
+    // The third bar closes at 48, above its mean with 40 and 44. Half of 100,000 less the commission of $0.005 a share:
+    // 1041 x 48 = 49,968 fits, and 1042 do not.
+    let third = calendar.sessions(from, to)[2].date();
+    let told = explain(&spec, &market, calendar, "x", "X", third).unwrap();
+    let fields: Vec<_> = told.rules.iter().map(|rule| rule.field).collect();
+    assert_eq!(fields, ["signal.scores.expression", "portfolio.sizing.targetWeight.expression"]);
+    let score: f64 = told.rules[0].rule.value.parse().unwrap();
+    assert!((score - (48.0 / 44.0 - 1.0)).abs() < 1e-12, "{score}");
+    assert_eq!(told.rules[1].rule.value, "0.5");
+    let told_as = |text: &str| told.values.iter().find(|value| value.text == text).unwrap().value.clone();
+    assert_eq!((told_as("score"), told_as("weight")), (told.rules[0].rule.value.clone(), "0.5".to_owned()));
+    assert_eq!(told.orders[0].wanted.whole(), 1041);
 }
 
 fn digests(output: &BacktestOutput) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ats_calendar::Calendar;
+use ats_calendar::{Calendar, Session};
 use ats_columns::column::{
     booleans_column, dates_column, floats_column, frame, strings_column, timestamps_column,
 };
@@ -15,6 +15,8 @@ use ats_pipeline::{
     Category, DatasetManifest, StageFile, StageKey, StageName, StageSpec, StoreLocation, UnitManifest,
 };
 use ats_store::{Settings, StageContext, Store};
+use ats_trading_strategy::backtest::BacktestOutput;
+use ats_trading_strategy::engine::{CutReason, Intent, Order, OrderReason};
 use ats_trading_strategy::load::{Opened, load};
 use ats_trading_strategy::signals::Rules;
 use ats_trading_strategy::{backtest, parts};
@@ -38,10 +40,37 @@ fn parquet(columns: Vec<Column>) -> Vec<u8> {
     write_parquet(&frame("a test", columns).unwrap()).unwrap()
 }
 
+fn plain_rows() -> impl Iterator<Item = Session> {
+    Calendar::xnys().sessions(date(2019, 1, 2), date(2021, 1, 1))[..ROWS].iter().copied()
+}
+
+/// The first row with a prediction.
+const FIRST: usize = 100;
+
+/// A score of A and B from the hundredth row on.
+fn prediction(ticker: &str, row: usize) -> f64 {
+    let place = match ticker {
+        "A" if row >= FIRST => row - FIRST,
+        "B" if row >= FIRST => row + ROWS - 2 * FIRST,
+        _ => return f64::NAN,
+    };
+    ((place * 13) % 17) as f64 - 8.0
+}
+
+/// A share of equity: of A nothing, 0.3 and 0.5 in turn, of B none at first, then 0.4, then one of a short.
+fn weight(ticker: &str, row: usize) -> f64 {
+    match (ticker, row) {
+        ("A", _) => [0.0, 0.3, 0.5][row / 10 % 3],
+        ("B", 150..250) => 0.4,
+        ("B", 250..) => -0.2,
+        _ => f64::NAN,
+    }
+}
+
 /// Bars that swing, each ticker at its own pace.
 fn bars(ticker: &str, pace: usize) -> Bars {
     let calendar = Calendar::xnys();
-    let sessions = calendar.sessions(date(2019, 1, 2), date(2021, 1, 1))[..ROWS].to_vec();
+    let sessions: Vec<Session> = plain_rows().collect();
     let close: Vec<f64> = (0..ROWS).map(|row| 50.0 + ((row * pace) % 23) as f64 - (row % 7) as f64).collect();
     let shifted = |by: f64| close.iter().map(|price| price + by).collect::<Vec<f64>>();
     let columns = BarColumns {
@@ -137,10 +166,16 @@ impl World {
             manifest.notes.insert("lastSession".into(), last.to_string());
             acquired.push(self.finish(manifest).await);
             let swing: Vec<f64> = bars.close().iter().map(|price| price - 55.0).collect();
+            let first = plain_rows().position(|session| session == bars.session()[0]).unwrap();
+            let own = |value: fn(&str, usize) -> f64| -> Vec<f64> {
+                (first..first + rows).map(|row| value(ticker, row)).collect()
+            };
             let features = parquet(vec![
                 strings_column("ticker", &vec![ticker; rows]),
                 timestamps_column("timestamp", bars.timestamp()),
                 floats_column("swing", &swing),
+                floats_column("prediction", &own(prediction)),
+                floats_column("weight", &own(weight)),
             ]);
             featured.push(self.unit(StageName::Features, ticker, vec![("features.parquet", features)]).await);
         }
@@ -177,7 +212,7 @@ impl World {
     /// Scores of A and B from the hundredth bar on.
     async fn model(&self) -> StageInput {
         let all = bars("A", 5);
-        let (at, sessions) = (&all.timestamp()[100..], &all.session()[100..]);
+        let (at, sessions) = (&all.timestamp()[FIRST..], &all.session()[FIRST..]);
         let count = at.len();
         let predictions = parquet(vec![
             strings_column(
@@ -191,7 +226,10 @@ impl World {
             ),
             floats_column(
                 "prediction",
-                &(0..2 * count).map(|row| ((row * 13) % 17) as f64 - 8.0).collect::<Vec<_>>(),
+                &["A", "B"]
+                    .iter()
+                    .flat_map(|ticker| (FIRST..ROWS).map(move |row| prediction(ticker, row)))
+                    .collect::<Vec<_>>(),
             ),
         ]);
         let unit = self.unit(StageName::Select, "", vec![("predictions.parquet", predictions)]).await;
@@ -235,7 +273,12 @@ fn rules() -> StrategyCore {
     core.rank_by = Some("standing".into());
     let feature =
         |name: &str, expression: &str| NamedExpression { name: name.into(), expression: expression.into() };
-    core.features = vec![feature("swing", "close / sma(close, 5) - 1"), feature("standing", "rank(swing)")];
+    core.features = vec![
+        feature("swing", "close / sma(close, 5) - 1"),
+        feature("standing", "rank(swing)"),
+        feature("prediction", "own(\"prediction\")"),
+        feature("weight", "own(\"weight\")"),
+    ];
     core
 }
 
@@ -302,6 +345,88 @@ async fn a_model_trades_on_its_predictions() {
     assert_eq!(error.category, Category::DataRefused);
 }
 
+/// Ranked and sized by columns of the user's own, no cap and no cost.
+fn own() -> StrategyCore {
+    let mut core = crate::common::one_position("close > open", "close < open");
+    core.max_positions = 4;
+    core.max_gross_exposure = crate::common::decimal("1");
+    core.signal = scores("prediction + 100");
+    core.sizing =
+        SizingSpec::TickerWeight { expression: "weight".into(), cash_buffer: crate::common::decimal("0") };
+    core.features = rules().features;
+    core
+}
+
+fn scores(expression: &str) -> SignalSpec {
+    let minimum_score = crate::common::decimal("0");
+    SignalSpec::Scores { expression: expression.into(), minimum_score, exit_rank: 4 }
+}
+
+/// What a backtest of a stage's file comes to, in memory.
+async fn output_of(world: &World, file: &StageFile) -> BacktestOutput {
+    let StageSpec::Backtest(spec) = &file.spec else { panic!("no backtest") };
+    let loaded = load(file, &spec.core, None, &world.context).await.unwrap();
+    backtest::run(spec, &loaded.market, Calendar::xnys(), "test", &loaded.lineage).unwrap()
+}
+
+/// The same predictions, once as a model's and once as a column of the user's own: the same orders, fills and equity,
+/// without a model among the inputs.
+#[tokio::test]
+async fn predictions_of_ones_own_rank_as_a_models_do() {
+    let world = World::new();
+    let (universe, model) = (world.universe().await, world.model().await);
+    let by = |signal: SignalSpec| {
+        let mut core = own();
+        core.signal = signal;
+        core.sizing = SizingSpec::EqualWeight;
+        core
+    };
+    let of_model = SignalSpec::Model { minimum_score: crate::common::decimal("0"), exit_rank: 4 };
+    let of_model = world.file(by(of_model), vec![universe.clone(), model]);
+    let of_own = world.file(by(scores("prediction")), vec![universe]);
+    let (theirs, ours) = (output_of(&world, &of_model).await, output_of(&world, &of_own).await);
+    assert!(ours.record.trades.len() > 5, "{}", ours.record.trades.len());
+    assert_eq!(ours.record, theirs.record);
+    let report = ours.files.iter().find(|file| file.name == "report.html").unwrap();
+    let report = std::str::from_utf8(&report.bytes).unwrap();
+    assert!(report.contains("Scores over 3 tickers") && report.contains("prediction"));
+    let outcome = ats_trading_strategy::run(&of_own, &world.context).await.unwrap();
+    assert_eq!(outcome.category, Category::Done, "{}", outcome.message);
+}
+
+/// Each entry is of the weight that the table has at its close, in shares of that close; what has no weight is not
+/// opened, and what comes to 0 is closed.
+#[tokio::test]
+async fn weights_of_ones_own_are_held() {
+    let world = World::new();
+    let file = world.file(own(), vec![world.universe().await]);
+    let record = output_of(&world, &file).await.record;
+    let (mut entries, mut unknown) = (0, 0);
+    for Order { ticker, session, intent, cuts, wanted, reference, .. } in
+        record.orders.iter().map(|row| &row.order)
+    {
+        if *intent != Intent::Entry {
+            continue;
+        }
+        let row = plain_rows().position(|other| other.date() == *session).unwrap();
+        let weight = weight(ticker.as_str(), row);
+        if weight.is_nan() {
+            assert_eq!(cuts.iter().map(|cut| cut.reason).collect::<Vec<_>>(), [CutReason::NoWeight]);
+            unknown += 1;
+            continue;
+        }
+        let equity = record.equity.iter().find(|point| point.session == *session).unwrap().equity.to_f64();
+        let expected = (weight.max(0.0) * equity / reference.to_f64()).floor();
+        assert_eq!(wanted.to_f64(), expected, "{ticker} on {session}");
+        entries += usize::from(expected > 0.0);
+    }
+    assert!(entries > 2 && unknown > 2, "{entries} with a weight and {unknown} without");
+    let closed: Vec<_> =
+        record.trades.iter().map(|trade| (trade.ticker.as_str(), trade.exit_reason)).collect();
+    let by_weight = Some(OrderReason::Rebalance);
+    assert!(closed.contains(&("A", by_weight)) && closed.contains(&("B", by_weight)), "{closed:?}");
+}
+
 #[tokio::test]
 async fn a_spec_that_cannot_be_is_refused_for_good() {
     let world = World::new();
@@ -324,6 +449,21 @@ async fn a_spec_that_cannot_be_is_refused_for_good() {
     .await;
     assert_eq!(error.category, Category::BadSpec);
     assert!(error.message.contains("signal.rules.entry") && error.message.contains("nonsense"), "{error}");
+    let error = refused(|core| core.signal = scores("nonsense")).await;
+    assert_eq!(error.category, Category::BadSpec);
+    assert!(error.message.contains("signal.scores.expression"), "{error}");
+    let error = refused(|core| {
+        core.sizing = SizingSpec::TickerWeight {
+            expression: "rank(weight)".into(),
+            cash_buffer: crate::common::decimal("0"),
+        }
+    })
+    .await;
+    assert!(
+        error.message.contains("portfolio.sizing.targetWeight.expression")
+            && error.message.contains("only a feature can"),
+        "{error}"
+    );
     let error = refused(|core| core.stop = None).await;
     assert_eq!(error.category, Category::BadSpec);
     let none = world.file(rules(), Vec::new());
@@ -347,6 +487,7 @@ async fn part_by_part_is_traded_what_is_traded_in_memory() {
         (rules(), TradedPrices::Adjusted, Some("C")),
         (other, TradedPrices::Raw, Some("A")),
         (of_model, TradedPrices::Raw, None),
+        (own(), TradedPrices::Raw, None),
     ];
     for (core, prices, benchmark) in cases {
         let inputs = vec![universe.clone(), model.clone()];

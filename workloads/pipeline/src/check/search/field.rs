@@ -21,7 +21,7 @@ const fn whole(path: &'static str, least: i32, most: i32) -> Field {
 }
 
 /// All of them.
-pub(super) const FIELDS: [Field; 19] = [
+pub(super) const FIELDS: [Field; 21] = [
     decimal("portfolio.rebalanceThreshold"),
     decimal("portfolio.sizing.targetWeight.cashBuffer"),
     decimal("portfolio.sizing.targetWeight.weight"),
@@ -41,6 +41,8 @@ pub(super) const FIELDS: [Field; 19] = [
     decimal("risk.takeProfit.riskMultiple"),
     whole("signal.model.exitRank", 1, 5000),
     decimal("signal.model.minimumScore"),
+    whole("signal.scores.exitRank", 1, 5000),
+    decimal("signal.scores.minimumScore"),
 ];
 
 /// The field of a path.

@@ -187,7 +187,7 @@ fn all_names_are_used(
         problems.add(
             path_of(name),
             format!(
-                "no rule uses it, so that its values make no difference: write ${name} in one, or remove it"
+                "no expression uses it, so that its values make no difference: write ${name} in one, or remove it"
             ),
         );
     }
@@ -210,7 +210,13 @@ fn expressions(spec: &StrategySpec) -> impl Iterator<Item = (String, &String)> {
         ]
     });
     let rules = rules.filter_map(|(name, text)| text.map(|text| (format!("spec.signal.rules.{name}"), text)));
-    rules.chain(spec.portfolio.rank_by.iter().map(|text| ("spec.portfolio.rankBy".to_owned(), text)))
+    let weight = spec.portfolio.sizing.target_weight.as_ref().and_then(|target| target.expression.as_ref());
+    let others = [
+        ("spec.signal.scores.expression", spec.signal.scores.as_ref().map(|scores| &scores.expression)),
+        ("spec.portfolio.rankBy", spec.portfolio.rank_by.as_ref()),
+        ("spec.portfolio.sizing.targetWeight.expression", weight),
+    ];
+    rules.chain(others.into_iter().filter_map(|(path, text)| text.map(|text| (path.to_owned(), text))))
 }
 
 /// Names behind `$`.
@@ -322,7 +328,10 @@ fn trial(
             *text = substituted(text, values);
         }
     }
-    if let Some(text) = &mut standing.portfolio.rank_by {
+    let scores = standing.signal.scores.as_mut().map(|scores| &mut scores.expression);
+    let weight =
+        standing.portfolio.sizing.target_weight.as_mut().and_then(|target| target.expression.as_mut());
+    for text in [scores, standing.portfolio.rank_by.as_mut(), weight].into_iter().flatten() {
         *text = substituted(text, values);
     }
     let fields = parameters.iter().filter_map(|parameter| Some((parameter.field?, parameter.name)));

@@ -39,6 +39,12 @@ impl Fraction {
         Self(NANOS - self.0)
     }
 
+    /// With the other sign.
+    #[must_use]
+    pub const fn negated(self) -> Self {
+        Self(self.0.saturating_neg())
+    }
+
     /// The fraction divided by a count; a count of zero gives the fraction.
     #[must_use]
     pub fn divided(self, count: usize) -> Self {
@@ -76,6 +82,14 @@ impl Fraction {
     pub fn from_f64(value: f64) -> Option<Self> {
         let nanos = (value * NANOS as f64).round();
         (1.0..9e18).contains(&nanos).then_some(Self(nanos as i64))
+    }
+
+    /// From a number of either sign such as a weight, to the nearest billionth; none where it is not finite, or beyond
+    /// nine billion.
+    #[must_use]
+    pub fn nearest(value: f64) -> Option<Self> {
+        let nanos = (value * NANOS as f64).round();
+        (nanos.abs() < 9e18).then_some(Self(nanos as i64))
     }
 
     /// The fraction of a volume in whole shares, down to the unit. What is more than any position can have is

@@ -46,6 +46,20 @@ fn quantities_are_rounded_down_to_the_lot() {
     assert_eq!(Unit::Whole.floor(Shares(-1_650_000)), whole(-1));
 }
 
+/// A weight has a sign, and a billionth is its last digit.
+#[test]
+fn weights_are_the_nearest_billionth() {
+    let cases =
+        [(0.25, 250_000_000), (-1.5, -1_500_000_000), (0.0, 0), (-4e-10, 0), (1.6e-9, 2), (-1.6e-9, -2)];
+    for (value, nanos) in cases {
+        assert_eq!(Fraction::nearest(value), Some(Fraction(nanos)), "{value}");
+    }
+    for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e10, -1e10] {
+        assert_eq!(Fraction::nearest(value), None, "{value}");
+    }
+    assert_eq!(Fraction(250_000_000).negated(), Fraction(-250_000_000));
+}
+
 #[test]
 fn whole_shares_are_numbers_and_parts_of_one_are_text() {
     for (shares, text) in [

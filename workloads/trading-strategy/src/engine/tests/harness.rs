@@ -80,6 +80,7 @@ pub(super) fn part(ticker: &str, bar: impl Into<Option<Bar>>, signals: &str) -> 
         atr: Some(price("1")),
         average_volume: Some(1_000_000),
         volatility: Some(fraction("0.2")),
+        weight: Some(fraction("0.5")),
         limit_atr: Some(price("1")),
         stop_atr: Some(price("2")),
     }

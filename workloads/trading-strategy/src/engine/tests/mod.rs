@@ -10,3 +10,4 @@ mod selection;
 mod sizing;
 mod terms;
 mod untraded;
+mod weights;

@@ -50,7 +50,7 @@ fn any_config() -> impl Strategy<Value = EngineConfig> {
         prop::sample::select(vec![Direction::LongOnly, Direction::LongShort]),
         prop::bool::ANY,
         1..4_usize,
-        0..4_u8,
+        0..5_u8,
         prop::option::of(0..2_u8),
         prop::bool::ANY,
         prop::bool::ANY,
@@ -92,6 +92,7 @@ fn any_config() -> impl Strategy<Value = EngineConfig> {
                         0 => Sizing::RiskPerTrade { fraction: fraction("0.03") },
                         1 => Sizing::TargetWeight { weight: fraction("0.4"), cash_buffer: fraction("0.02") },
                         2 => Sizing::EqualWeight,
+                        3 => Sizing::TickerWeight { cash_buffer: fraction("0.02") },
                         _ => Sizing::VolatilityTarget { annual: fraction("0.1") },
                     },
                     unit,
@@ -265,6 +266,8 @@ fn slices(market: &mut Market, days: &[Vec<Day>], gone: usize) -> Vec<Slice> {
                         .collect();
                     let mut part = part(ticker, bar, &letters);
                     part.signal.score = (day.score != -5).then_some(f64::from(day.score));
+                    part.weight =
+                        (day.score != -4).then(|| Fraction::from_nanos(i64::from(day.score) * 100_000_000));
                     part.focus = day.in_focus;
                     part.average_volume = Some(10_000);
                     part

@@ -149,6 +149,7 @@ pub(super) fn bars(days: i64, seed: u64) -> Vec<FeedBar> {
                     atr: Some(Price::from_micros(close / 40)),
                     average_volume: Some(500_000),
                     volatility: None,
+                    weight: None,
                     limit_atr: Some(Price::from_micros(close / 60)),
                     stop_atr: Some(Price::from_micros(close / 50)),
                 });
