@@ -28,7 +28,7 @@ struct Reference {
 struct Run {
     name: String,
     engine: String,
-    rows: Vec<(usize, usize, bool, Option<f64>)>,
+    rows: Vec<(String, usize, bool, Option<f64>)>,
     tickers: Vec<usize>,
     rebalance: Rebalance,
     selection: String,
@@ -40,7 +40,8 @@ struct Run {
 fn column(run: &Run, ticker: usize) -> OwnColumn {
     let sessions = sessions();
     let mut column = OwnColumn { name: "weight".to_owned(), ..OwnColumn::default() };
-    for (_, bar, late, weight) in run.rows.iter().filter(|row| row.0 == ticker) {
+    let name = format!("T{ticker}");
+    for (_, bar, late, weight) in run.rows.iter().filter(|row| row.0 == name) {
         let close = Calendar::xnys().close(sessions[*bar]).unwrap().as_microsecond();
         column.known_at.push(close + i64::from(*late));
         column.values.push(weight.unwrap_or(f64::NAN));
