@@ -9,6 +9,8 @@
 mod frame;
 mod known;
 mod market_data;
+#[path = "../../../../tests/market_folder.rs"]
+mod market_folder;
 mod properties;
 mod reference;
 mod stream;
