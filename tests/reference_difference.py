@@ -2,8 +2,8 @@
 
 On the machine that wrote it the same bytes come out. On another the libraries add in another order, as its processor
 can (vectors, BLAS), and another zlib packs otherwise. So what is not the same bytes is compared as JSON, CSV or text:
-numbers with a fraction may differ by 1e-9 of their value, which is what tests against references allow, or by 1e-12
-near 0; everything else, whole numbers too, is equal.
+numbers with a fraction, and all that are cells of a table, may differ by 1e-9 of their value, which is what tests
+against references allow, or by 1e-12 near 0; everything else, whole numbers of JSON too, is equal.
 """
 
 import csv
@@ -17,9 +17,9 @@ RELATIVE, ABSOLUTE = 1e-9, 1e-12
 
 
 def number(text):
-    """What a cell is worth, if it is a number with a fraction."""
+    """What a cell is worth, if it is a number: one that is whole here may have a fraction elsewhere."""
     try:
-        return float(text) if any(mark in text for mark in ".eE") else text
+        return float(text)
     except ValueError:
         return text
 
@@ -37,7 +37,7 @@ def content(path):
 
 
 def differences(committed, made, where=""):
-    """Where two values differ, with both of them; numbers by how much they are allowed to."""
+    """Where two values differ by more than they may, with both of them."""
     if type(committed) is not type(made):
         yield f"{where}: {committed!r} is {made!r}"
     elif isinstance(committed, dict):

@@ -56,7 +56,7 @@ reference() {
     return 0
   fi
   for file in "$@"; do
-    # A folder of theirs may have another name here, but files are told apart by the end of their path.
+    # What a script writes goes to more than one folder here: a file is known by the end of its path.
     made=$(cd "$output" && find . -type f | while read -r path; do [[ $file != *"${path#.}" ]] || echo "$path"; done)
     if [[ -z $made ]]; then
       echo "references: $script does not write $file" >&2
@@ -118,7 +118,7 @@ if [[ ${#left[@]} -gt 0 ]]; then
   [[ -z ${ATS_TEST_MARKET_DATA:-} ]] || differ+=("${left[@]}")
 fi
 if [[ ${#differ[@]} -gt 0 ]]; then
-  echo "references: ${#differ[@]} are not what their scripts give: ${differ[*]}" >&2
+  echo "references: ${#differ[@]} are not what their scripts give, or were not made: ${differ[*]}" >&2
   exit 1
 fi
 echo "$same references are what their scripts give${left[*]:+; NOT MADE AGAIN without real bars: ${left[*]##*/}}"
