@@ -41,10 +41,10 @@ test: toolchain cluster-tools delivery-tools argocd-tools references format lint
 
 # What `make test-all` is made of, in this order. `check` adds licences and use of the dependencies: tools that take
 # minutes to compile, for what only a change of a Cargo.toml can break.
-FULL := test check coverage soak gate-proof release-dry-run double-build
+FULL := test check coverage reference-drift soak gate-proof release-dry-run double-build
 
 .PHONY: test-all
-test-all: toolchain ## `make test`, `make check`, coverage, a soak, that the gate of speed sees what it should, a release that is not published, and that images are reproducible; the result goes to docs/delivery.md.
+test-all: toolchain ## `make test`, `make check`, coverage, references made again, a soak, that the gate of speed sees what it should, a release that is not published, and that images are reproducible; the result goes to docs/delivery.md.
 	@DELIVERY='$(DELIVERY)' .ci/test-all $(FULL)
 
 .PHONY: soak
@@ -69,6 +69,10 @@ check: toolchain format lint build clippy drift policy deny unused ## What needs
 .PHONY: references
 references: ## Installs TA-Lib, pandas and others from PyPI, which numbers are compared with; nothing when they are there.
 	@echo '==> references' && tests/python-packages.sh columns workloads/columns/tests/reference/requirements.txt >/dev/null
+
+.PHONY: reference-drift
+reference-drift: ## Fails when a reference is not what its script of Python gives, with its packages of PyPI; WRITE=1 writes it instead, ONLY=engine.py is one.
+	@echo '==> reference drift' && tests/references.sh
 
 .PHONY: build
 build: toolchain ## Compiles everything, once, with the features that all members together ask for.

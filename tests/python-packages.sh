@@ -1,22 +1,12 @@
 #!/usr/bin/env bash
 # Installs the packages of a requirements file from PyPI, once, and says where: a folder for PYTHONPATH.
 #
-#   python-packages.sh NAME REQUIREMENTS              install
-#   python-packages.sh --installed NAME REQUIREMENTS  exit status 1 if they are not there
+#   python-packages.sh NAME REQUIREMENTS
 set -euo pipefail
-only_look=false
-if [[ $1 == --installed ]]; then
-  only_look=true
-  shift
-fi
 name=$1
 requirements=$2
 folder=${ATS_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/ats}/tools/$name-$(sha256sum "$requirements" | cut -c1-16)
 if [[ ! -d $folder ]]; then
-  if [[ $only_look == true ]]; then
-    echo "$requirements is not installed: run make references" >&2
-    exit 1
-  fi
   echo "installing the Python packages of $requirements (once)" >&2
   mkdir -p "$(dirname "$folder")"
   temporary=$(mktemp -d "$(dirname "$folder")/.$name.XXXXXX")

@@ -1,20 +1,19 @@
 """Derives this folder's bars and actions from the PyPI package bokeh_sampledata; README.md tells how.
 
-    pip download --no-deps bokeh_sampledata==2026.1
-    python3 derive.py bokeh_sampledata-2026.1-py3-none-any.whl
+    make reference-drift ONLY=derive.py WRITE=1
 
-With a second argument, a file name, it also writes the published adjusted closes, which a test reads.
+It also writes the published adjusted closes, which a test reads.
 """
 
 import collections
 import csv
 import gzip
-import io
+import importlib.util
 import pathlib
 import sys
-import zipfile
 
-FOLDER = pathlib.Path(__file__).parent / "us-large-caps"
+OUTPUT = pathlib.Path(sys.argv[1])
+FOLDER = OUTPUT / "us-large-caps"
 
 
 def actions_of(rows):
@@ -43,21 +42,21 @@ def write(path, header, rows):
         writer.writerows(rows)
 
 
-def main(wheel, adjusted=None):
-    packed = zipfile.ZipFile(wheel).read("bokeh_sampledata/_data/stocks.csv.gz")
+def main():
+    package = pathlib.Path(importlib.util.find_spec("bokeh_sampledata").origin).parent
     tickers = collections.defaultdict(list)
-    for row in csv.DictReader(io.StringIO(gzip.decompress(packed).decode())):
-        tickers[row["Ticker"]].append(row)
+    with gzip.open(package / "_data/stocks.csv.gz", "rt") as file:
+        for row in csv.DictReader(file):
+            tickers[row["Ticker"]].append(row)
     for ticker, rows in tickers.items():
         columns = ("Date", "Open", "High", "Low", "Close", "Volume")
         bars = ([row[column] for column in columns] for row in rows)
         write(FOLDER / "bars" / f"{ticker}.csv", [column.lower() for column in columns], bars)
         write(FOLDER / "actions" / f"{ticker}.csv", ("ex_date", "kind", "value"), actions_of(rows))
-    if adjusted:
-        lines = ["ticker,date,adjusted_close"]
-        lines += [f"{r['Ticker']},{r['Date']},{r['Adj Close']}" for rows in tickers.values() for r in rows]
-        text = "\n".join(lines) + "\n"
-        pathlib.Path(adjusted).write_bytes(gzip.compress(text.encode(), mtime=0))
+    lines = ["ticker,date,adjusted_close"]
+    lines += [f"{r['Ticker']},{r['Date']},{r['Adj Close']}" for rows in tickers.values() for r in rows]
+    text = "\n".join(lines) + "\n"
+    (OUTPUT / "us-large-caps-adjusted-close.csv.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
 
 
-main(*sys.argv[1:])
+main()

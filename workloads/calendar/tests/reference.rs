@@ -1,5 +1,5 @@
 //! Every session of XNYS, its open and its close, against the Python package `exchange_calendars`.
-//! `tests/fixtures/regenerate.sh` writes the fixture again.
+//! `make reference-drift` makes the fixture again.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,6 +1,6 @@
 """Writes the reference values that tests/suite/reference.rs compares with.
 
-    python3 -m venv .venv && .venv/bin/pip install -r requirements.txt && .venv/bin/python generate.py
+    make reference-drift ONLY=columns/tests/reference/generate.py WRITE=1
 
 values.csv.gz: the last 300 bars of two shares of the sample data, then one column for each expression of the language
 (the header is the expression), computed by TA-Lib, pandas, numpy and scipy in the versions of requirements.txt. Empty
@@ -23,8 +23,7 @@ import scipy.stats
 import talib
 
 ROWS = 300
-HERE = pathlib.Path(__file__).resolve().parent
-SAMPLES = HERE.parents[3] / "config" / "samples" / "data" / "us-large-caps" / "bars"
+SAMPLES = pathlib.Path(__file__).resolve().parents[4] / "config" / "samples" / "data" / "us-large-caps" / "bars"
 
 
 def bars(folder, ticker):
@@ -211,10 +210,11 @@ def main():
         folder, own, other, file = sys.argv[1:]
         write(table(bars(pathlib.Path(folder), own), bars(pathlib.Path(folder), other)), pathlib.Path(file))
         return
+    output = pathlib.Path(sys.argv[1])
     own, benchmark = (bars(SAMPLES, name).tail(ROWS).reset_index(drop=True) for name in ["IBM", "MSFT"])
     assert (own["date"] == benchmark["date"]).all()
-    write(table(own, benchmark), HERE / "values.csv.gz")
-    write(cross_section(), HERE / "cross_section.csv.gz")
+    write(table(own, benchmark), output / "values.csv.gz")
+    write(cross_section(), output / "cross_section.csv.gz")
 
 
 main()

@@ -10,6 +10,8 @@ mod frame;
 mod halts;
 mod known;
 mod market_data;
+#[path = "../../../../tests/market_folder.rs"]
+mod market_folder;
 mod properties;
 mod reference;
 mod stream;

@@ -1,27 +1,13 @@
-//! Functions over twenty years of real bars. The data is not part of the repository: the tests say so where it is not
-//! there.
+//! Functions over twenty years of real bars.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
+use crate::market_folder::market_data;
 use crate::support::{bars, inputs, numbers};
 use ats_calendar::Session;
 use ats_columns::Bars;
 use ats_expression::Window;
-
-/// The folder of the data, from `ATS_MARKET_DATA` or beside the checkout.
-fn folder() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|up| up.join("../shared/market-data"));
-    let found = std::env::var_os("ATS_MARKET_DATA")
-        .map(PathBuf::from)
-        .into_iter()
-        .chain(beside)
-        .find(|folder| folder.is_dir());
-    if found.is_none() {
-        println!("market data is not there: set ATS_MARKET_DATA to its folder to run this test");
-    }
-    found
-}
 
 fn daily(folder: &Path, ticker: &str) -> Bars {
     let text = std::fs::read_to_string(folder.join(format!("us-equities-daily/bars/{ticker}.csv"))).unwrap();
@@ -44,7 +30,7 @@ fn daily(folder: &Path, ticker: &str) -> Bars {
 /// QQQ has no bars from 2004-11-30 to 2011-03-23; EEM lacks one session, which divides nothing.
 #[test]
 fn holes_of_real_data() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = market_data() else { return };
     let eem = daily(&folder, "EEM");
     assert_eq!(inputs(&eem).segments().len(), 1);
     let qqq = daily(&folder, "QQQ");
@@ -62,7 +48,7 @@ fn holes_of_real_data() {
 /// Every function of a period, on every ticker: finite or null, and fast.
 #[test]
 fn every_function_runs_over_real_data() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = market_data() else { return };
     let mut values = 0;
     let begun = Instant::now();
     for ticker in ["AAPL", "AIG", "BAC", "EEM", "FB", "GOOGL", "IBM", "QQQ", "SPY", "USO"] {

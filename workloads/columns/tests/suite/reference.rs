@@ -3,9 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
+use crate::market_folder::market_data;
 use crate::support::{bars, closes, numbers, with_benchmark};
 use ats_calendar::Session;
 use ats_columns::Inputs;
@@ -180,26 +181,18 @@ fn every_function_has_a_reference() {
     }
 }
 
-/// The same expressions over twenty years of bars, where there are bars and the packages to compute references with.
+/// The same expressions over twenty years of bars, where there are bars; the packages are installed, if need be.
 #[test]
 fn functions_equal_the_references_over_decades() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let beside = here.ancestors().map(|up| up.join("../shared/market-data"));
-    let data = std::env::var_os("ATS_MARKET_DATA").map(PathBuf::from).into_iter().chain(beside);
-    let Some(data) = data.map(|data| data.join("us-equities-daily/bars")).find(|folder| folder.is_dir())
-    else {
-        println!("market data is not there: set ATS_MARKET_DATA to its folder to run this test");
-        return;
-    };
+    let Some(data) = market_data() else { return };
+    let data = data.join("us-equities-daily/bars");
     let installed = Command::new(here.join("../../tests/python-packages.sh"))
-        .args(["--installed", "columns"])
+        .arg("columns")
         .arg(here.join("tests/reference/requirements.txt"))
         .output()
         .unwrap();
-    if !installed.status.success() {
-        println!("{}", String::from_utf8_lossy(&installed.stderr));
-        return;
-    }
+    assert!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stderr));
     let packages = String::from_utf8(installed.stdout).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let (own, other) = ("IBM", "SPY");

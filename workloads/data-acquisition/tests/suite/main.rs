@@ -10,6 +10,8 @@ mod common;
 mod files;
 mod golden;
 mod market;
+#[path = "../../../../tests/market_folder.rs"]
+mod market_folder;
 mod properties;
 mod sample;
 mod stage;

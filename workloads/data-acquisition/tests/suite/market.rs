@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::common::market_data;
+use crate::market_folder::market_data;
 use ats_calendar::{Calendar, Interval};
 use ats_columns::Actions;
 use ats_crds::universe::FileFormat;

@@ -1,11 +1,12 @@
 """Writes ../fixtures/card.json: uniqueness of labels by mlfinpy, drift by feature-engine and SciPy.
 
-    python3 -m venv .venv && .venv/bin/pip install -r requirements-card.txt && .venv/bin/python card.py
+    make reference-drift ONLY=card.py WRITE=1
 
 A set-up of its own: mlfinpy wants an older NumPy than the packages of generate.py.
 """
 
 import json
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from feature_engine.selection import DropHighPSIFeatures
 from mlfinpy.sampling.concurrent import _get_average_uniqueness, num_concurrent_events
 from scipy import stats
 
-FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
+OUTPUT = Path(sys.argv[1])
 
 
 def spans(random, bars, step, longest):
@@ -64,7 +65,7 @@ def main():
             for training, recent in samples
         ],
     }
-    (FIXTURES / "card.json").write_text(json.dumps(content, separators=(",", ":")) + "\n")
+    (OUTPUT / "card.json").write_text(json.dumps(content, separators=(",", ":")) + "\n")
 
 
 main()

@@ -1,6 +1,6 @@
 """Writes ../fixtures/figures.json: figures of made-up predictions, whole and by year, by pandas and SciPy.
 
-    PYTHONPATH=$(../../../../tests/python-packages.sh training requirements.txt) python3 figures.py
+    make reference-drift ONLY=figures.py WRITE=1
 
 Written from the definitions alone. Turnover is the mean of alphalens's `quantile_turnover` of the top quantile, with
 fifths of floor(names / 5) names for quantiles. Predictions are rounded so that names tie, on some dates there are too
@@ -8,6 +8,7 @@ few names, and on one date all predictions are equal.
 """
 
 import json
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
+OUTPUT = Path(sys.argv[1])
 FEWEST, SESSIONS_A_YEAR = 5, 252
 
 
@@ -155,4 +156,4 @@ if __name__ == "__main__":
         panel(3, "Value", 3, 7, 40, 2),
     ]
     content = {"generatedBy": {name: version(name) for name in ["pandas", "numpy", "scipy"]}, "panels": panels}
-    (FIXTURES / "figures.json").write_text(json.dumps(content, separators=(",", ":")) + "\n")
+    (OUTPUT / "figures.json").write_text(json.dumps(content, separators=(",", ":")) + "\n")

@@ -1,11 +1,12 @@
 """Writes ../fixtures: what the field's reference code gives for small inputs.
 
-    python3 -m venv .venv && .venv/bin/pip install -r requirements.txt && .venv/bin/python generate.py
+    make reference-drift ONLY=model-training/tests/reference/generate.py WRITE=1
 
 Each file names the versions that wrote it.
 """
 
 import json
+import sys
 import warnings
 from importlib.metadata import version
 from pathlib import Path
@@ -20,12 +21,12 @@ from sklearn.linear_model import ElasticNet, LogisticRegression
 from sklearn.metrics import log_loss, mean_squared_error
 from skfolio.model_selection import CombinatorialPurgedCV, WalkForward
 
-FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
+OUTPUT = Path(sys.argv[1])
 
 
 def write(name, content, *packages):
     content = {"generatedBy": {package: version(package) for package in packages}, **content}
-    (FIXTURES / name).write_text(json.dumps(content, indent=None, separators=(",", ":")) + "\n")
+    (OUTPUT / name).write_text(json.dumps(content, indent=None, separators=(",", ":")) + "\n")
 
 
 def columns(x):
@@ -252,7 +253,6 @@ def combinatorial():
 
 
 if __name__ == "__main__":
-    FIXTURES.mkdir(exist_ok=True)
     elastic_net()
     logistic()
     calibration()

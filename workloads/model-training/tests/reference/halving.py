@@ -1,11 +1,12 @@
 """Writes ../fixtures/halving.json: which trials scikit-learn's HalvingGridSearchCV leaves, folds being its resource.
 
-    PYTHONPATH=$(../../../../tests/python-packages.sh training requirements.txt) python3 halving.py
+    make reference-drift ONLY=halving.py WRITE=1
 
 A trial is an estimator whose score is the mean of its inner scores on so many folds: what our search compares by.
 """
 
 import json
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import HalvingGridSearchCV
 
-FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
+OUTPUT = Path(sys.argv[1])
 
 
 class Trial(BaseEstimator):
@@ -78,4 +79,4 @@ CASES = [
 
 if __name__ == "__main__":
     content = {"generatedBy": {name: version(name) for name in ["scikit-learn", "numpy"]}, "cases": CASES}
-    (FIXTURES / "halving.json").write_text(json.dumps(content, separators=(",", ":")) + "\n")
+    (OUTPUT / "halving.json").write_text(json.dumps(content, separators=(",", ":")) + "\n")

@@ -1,6 +1,6 @@
 """Writes ../fixtures/real_bars.json: what scikit-learn and LightGBM predict on folds of the samples' real bars.
 
-    .venv/bin/python real_bars.py
+    make reference-drift ONLY=real_bars.py WRITE=1
 
 Four shares that have no split from 2006 on; three features of closes alone, exact in 32 bits, because scikit-learn's
 trees round to them; the label is the return over the next five bars over the deviation of the training labels. The
@@ -8,9 +8,10 @@ rows are made again by the test, from the same files.
 """
 
 import csv
-from importlib.metadata import version
 import json
+import sys
 import warnings
+from importlib.metadata import version
 from pathlib import Path
 
 import lightgbm
@@ -24,9 +25,7 @@ from sklearn.metrics import log_loss, mean_squared_error
 from sklearn.svm import SVC, SVR
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-HERE = Path(__file__).resolve().parent
-BARS = HERE.parents[3] / "config/samples/data/us-large-caps/bars"
-FIXTURE = HERE.parent / "fixtures/real_bars.json"
+BARS = Path(__file__).resolve().parents[4] / "config/samples/data/us-large-caps/bars"
 TICKERS = ["AAPL", "GOOG", "IBM", "MSFT"]
 PAST, HORIZON, FOLDS, TEST = [5, 21, 126], 5, 3, 252
 # Predictions of a fold that are written: every so many rows.
@@ -177,7 +176,7 @@ def main():
             }
         )
     content = {"generatedBy": {p: version(p) for p in ["scikit-learn", "lightgbm", "numpy"]}, "folds": written}
-    FIXTURE.write_text(json.dumps(content, separators=(",", ":")) + "\n")
+    (Path(sys.argv[1]) / "real_bars.json").write_text(json.dumps(content, separators=(",", ":")) + "\n")
 
 
 if __name__ == "__main__":

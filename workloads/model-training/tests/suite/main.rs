@@ -4,10 +4,9 @@
 
 #![allow(
     clippy::unwrap_used,
-    clippy::print_stdout,
     clippy::type_complexity,
     clippy::single_range_in_vec_init,
-    reason = "a failed test is told by a panic, an absent data set by a line; ranges are values here"
+    reason = "a failed test is told by a panic; ranges are values here"
 )]
 
 mod algorithms;
@@ -19,6 +18,8 @@ mod formulas;
 mod importance;
 mod labels;
 mod market_data;
+#[path = "../../../../tests/market_folder.rs"]
+mod market_folder;
 mod matrix;
 mod metrics;
 mod paths;

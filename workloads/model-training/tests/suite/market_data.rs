@@ -1,4 +1,4 @@
-//! Real bars, where they are at hand: a folder named by `ATS_MARKET_DATA`, or `shared/market-data` beside the checkout.
+//! Real bars, where they are at hand.
 
 use std::path::{Path, PathBuf};
 
@@ -13,19 +13,12 @@ use ats_model_training::validation::{Scheme, WalkForward};
 use ats_pipeline::spec::AlgorithmSpec;
 use rust_decimal::Decimal;
 
+use crate::market_folder::market_data;
 use crate::support::two_bars;
 
+/// The folder of daily bars.
 fn folder() -> Option<PathBuf> {
-    let daily = |root: PathBuf| root.join("us-equities-daily").join("bars");
-    let named = std::env::var_os("ATS_MARKET_DATA").map(|root| daily(PathBuf::from(root)));
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .ancestors()
-        .map(|folder| daily(folder.join("../shared/market-data")));
-    let found = named.into_iter().chain(beside).find(|folder| folder.is_dir());
-    if found.is_none() {
-        println!("no market data: set ATS_MARKET_DATA to a folder that holds us-equities-daily");
-    }
-    found
+    Some(market_data()?.join("us-equities-daily/bars"))
 }
 
 /// One ticker's bars from a file: sessions, open, high, low, close. Splits are left in: no ticker here has one in

@@ -1,6 +1,6 @@
 """Writes engine.json: what backtesting.py makes of a moving-average cross on made-up bars.
 
-    pip install -r requirements.txt && python engine.py > engine.json
+    make reference-drift ONLY=engine.py WRITE=1
 
 Three runs: full cash on the signal's close; half of equity at the next open; full cash with a 5% stop.
 """
@@ -9,6 +9,7 @@ import json
 import sys
 import warnings
 from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -83,8 +84,8 @@ def main():
         run(data, "half of equity at the next open", weight=0.5, next_open=True),
         run(data, "full cash on the close, stop 5% below", stop=0.05),
     ]
-    json.dump({"reference": f"backtesting {version('backtesting')}", "bars": columns, "runs": runs}, sys.stdout)
-    sys.stdout.write("\n")
+    content = {"reference": f"backtesting {version('backtesting')}", "bars": columns, "runs": runs}
+    (Path(sys.argv[1]) / "engine.json").write_text(json.dumps(content) + "\n")
 
 
 if __name__ == "__main__":

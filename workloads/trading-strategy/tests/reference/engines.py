@@ -1,6 +1,6 @@
 """Writes engines.json: what backtesting.py, backtrader and zipline make of a few strategies on made-up bars.
 
-    pip install -r requirements-engines.txt && python engines.py > engines.json
+    make reference-drift ONLY=engines.py WRITE=1
 
 The bars are integers from a splitmix64 generator, so that the test makes the same ones (`tests/suite/reference_engines.rs`).
 Each strategy is written in the words of its engine. Where an engine leaves a choice, the script takes the project's
@@ -11,6 +11,7 @@ import json
 import sys
 import warnings
 from importlib.metadata import version
+from pathlib import Path
 from types import SimpleNamespace
 
 import backtrader as bt
@@ -321,8 +322,7 @@ def main():
         ],
         "zipline": zipline(),
     }
-    json.dump(runs, sys.stdout)
-    sys.stdout.write("\n")
+    (Path(sys.argv[1]) / "engines.json").write_text(json.dumps(runs) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """Writes entries.json: what backtrader makes of entries by limit, stop and stop-limit.
 
-    pip install -r requirements-engines.txt && python entries.py FOLDER > entries.json
+    make reference-drift ONLY=entries.py WRITE=1
 
-FOLDER holds real daily bars as `bars/TICKER.csv` (date,open,high,low,close,volume); of these only the fills are
-written. The other runs are on the made-up bars of engines.py. The orders, their triggers and their prices are
+Its second argument is a folder of real daily bars, `bars/TICKER.csv` (date,open,high,low,close,volume); of these only
+the fills are written. The other runs are on the made-up bars of engines.py. The orders, their triggers and their prices are
 backtrader's; the script says what is ordered, and cancels what has waited for too long or has an exit rule against it.
 """
 
@@ -14,13 +14,16 @@ from pathlib import Path
 
 import backtrader as bt
 import pandas as pd
+
+# Python's own modules come first: statistics.py lies beside this script, too.
+sys.path.append(str(Path(__file__).parent))
 from engines import at_weight, atr, frame, rsi, sma
 
 SESSIONS_OF_REAL_BARS = 1500
 
 
 def real(folder, ticker):
-    data = pd.read_csv(Path(folder) / "bars" / f"{ticker}.csv", parse_dates=["date"], index_col="date")
+    data = pd.read_csv(folder / "bars" / f"{ticker}.csv", parse_dates=["date"], index_col="date")
     data.columns = [name.capitalize() for name in data.columns]
     return data.iloc[-SESSIONS_OF_REAL_BARS:]
 
@@ -136,13 +139,15 @@ def run(name, data, source, rules, kind, distances, bars, rate):
 
 
 def main():
-    folder = sys.argv[1]
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    output, folder = map(Path, sys.argv[1:])
     sources = [(f"T{ticker}", frame(ticker)) for ticker in (3, 6)]
     # Neither paid a dividend nor split its shares in these years.
     sources += [(ticker, real(folder, ticker)) for ticker in ("GOOGL", "FB")]
     runs = [[run(name, data, source, *terms) for source, data in sources] for name, *terms in RUNS]
-    json.dump({"reference": f"backtrader {version('backtrader')}", "runs": runs}, sys.stdout)
-    sys.stdout.write("\n")
+    content = {"reference": f"backtrader {version('backtrader')}", "runs": runs}
+    (output / "entries.json").write_text(json.dumps(content) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
 """Writes search.json: a walk-forward search of a moving-average cross in backtesting.py, its ratios by numpy and scipy.
 
-    pip install -r requirements-search.txt && python -P search.py FOLDER > search.json
+    make reference-drift ONLY=search.py WRITE=1
 
-`-P`, because statistics.py beside this script is not the standard library's. FOLDER holds daily bars as
-`bars/TICKER.csv` (date,open,high,low,close,volume) and `actions/TICKER.csv` (ex_date,kind,value). Of the bars nothing
-is written: sessions are counted from the first. Prices are adjusted back from the end of the history and rounded to
+Its second argument is a folder of daily bars, `bars/TICKER.csv` (date,open,high,low,close,volume) and
+`actions/TICKER.csv` (ex_date,kind,value). Of the bars nothing is written: sessions are counted from the first. Prices are adjusted back from the end of the history and rounded to
 the millionth of a dollar.
 
 For each window the library is given the bars before the window and nothing else, once for each pair of periods; the
@@ -174,17 +173,16 @@ def case(folder, ticker, train):
 
 
 def main():
-    folder = Path(sys.argv[1])
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    output, folder = map(Path, sys.argv[1:])
     names = ("backtesting", "numpy", "scipy")
-    json.dump(
-        {
-            "reference": ", ".join(f"{name} {version(name)}" for name in names),
-            "first": FIRST, "fast": FAST, "slow": SLOW, "folds": FOLDS, "test": TEST,
-            "cases": [case(folder, ticker, train) for ticker, train in CASES],
-        },
-        sys.stdout,
-    )  # fmt: skip
-    sys.stdout.write("\n")
+    content = {
+        "reference": ", ".join(f"{name} {version(name)}" for name in names),
+        "first": FIRST, "fast": FAST, "slow": SLOW, "folds": FOLDS, "test": TEST,
+        "cases": [case(folder, ticker, train) for ticker, train in CASES],
+    }  # fmt: skip
+    (output / "search.json").write_text(json.dumps(content) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 """Writes statistics.json: what empyrical-reloaded and scipy say of a few series of daily returns.
 
-    pip install -r requirements.txt && python statistics.py > statistics.json
+    make reference-drift ONLY=statistics.py WRITE=1
 """
 
 import json
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import empyrical
 import numpy as np
@@ -138,8 +139,8 @@ def main():
     reference = "empyrical-reloaded {}, scipy {}, numpy {}, pandas {}".format(
         *(version(name) for name in ("empyrical-reloaded", "scipy", "numpy", "pandas"))
     )
-    json.dump({"reference": reference, "cases": cases}, sys.stdout, indent=1)
-    sys.stdout.write("\n")
+    content = {"reference": reference, "cases": cases}
+    (Path(sys.argv[1]) / "statistics.json").write_text(json.dumps(content, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """Writes strategies.json: what five strategies on real bars come to in backtesting.py, backtrader, vectorbt and
 nautilus_trader.
 
-    pip install -r requirements-strategies.txt && python -P strategies.py FOLDER > strategies.json
+    make reference-drift ONLY=strategies.py WRITE=1
 
-`-P`, because statistics.py beside this script is not the standard library's. FOLDER holds daily bars as `bars/TICKER.csv` (date,open,high,low,close,volume) and `actions/TICKER.csv`
-(ex_date,kind,value). Of the bars nothing is written: of each fill its session, ticker and size, then the sum of fees
+Its second argument is a folder of daily bars, `bars/TICKER.csv` (date,open,high,low,close,volume) and
+`actions/TICKER.csv` (ex_date,kind,value). Of the bars nothing is written: of each fill its session, ticker and size, then the sum of fees
 and the last equity. Prices are adjusted back from the end of the history and rounded to the millionth of a dollar.
 
 The rules are computed once for all engines. Orders, prices, fees, cash and equity are the engine's. Where an engine
@@ -496,7 +496,10 @@ def told(strategy, engine, tickers, fill, ended, parts=False):
 
 
 def main():
-    folder, runs = Path(sys.argv[1]), []
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    output, folder = map(Path, sys.argv[1:])
+    runs = []
     for rules in (hold, cross, macd, reversal):
         name = rules.__name__
         for ticker in SINGLE:
@@ -536,8 +539,8 @@ def main():
     ]
     names = ("backtesting", "backtrader", "vectorbt", "nautilus_trader")
     reference = ", ".join(f"{name} {version(name)}" for name in names)
-    json.dump({"reference": reference, "first": FIRST, "runs": runs}, sys.stdout)
-    sys.stdout.write("\n")
+    content = {"reference": reference, "first": FIRST, "runs": runs}
+    (output / "strategies.json").write_text(json.dumps(content) + "\n")
 
 
 if __name__ == "__main__":

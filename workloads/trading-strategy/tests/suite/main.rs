@@ -8,6 +8,8 @@
 
 mod backtest;
 mod common;
+#[path = "../../../../tests/market_folder.rs"]
+mod market_folder;
 mod paper;
 mod reference_differences;
 mod reference_engine;

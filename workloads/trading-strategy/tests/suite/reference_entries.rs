@@ -2,6 +2,7 @@
 //! they are present, on real ones: the same fills, fees and end equity.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use crate::common::{decimal, whole};
 use ats_calendar::Calendar;
@@ -33,12 +34,12 @@ struct Run {
     equity: f64,
 }
 
-/// The bars of a run; none where they are real ones and absent.
-fn history(run: &Run) -> Option<TickerHistory> {
+/// The bars of a run; none where they are real ones and there is no folder of them.
+fn history(run: &Run, folder: Option<&Path>) -> Option<TickerHistory> {
     if let Some(number) = run.source.strip_prefix('T') {
         return Some(crate::common::made_up::history(number.parse().unwrap()));
     }
-    let market = crate::common::market(&crate::common::market_data()?, &[run.source.as_str()]);
+    let market = crate::common::market(folder?, &[run.source.as_str()]);
     let bars = &market.tickers[run.source.as_str()].bars;
     let first = bars.session().iter().position(|session| session.to_string() == run.first).unwrap();
     // Averages begin with the script's first bar.
@@ -100,8 +101,9 @@ fn atr(multiple: &str) -> DistanceSpec {
 
 fn same(core: &StrategyCore, runs: &[Run]) {
     let mut expired = 0;
+    let folder = crate::common::market_data();
     for expected in runs {
-        let Some(history) = history(expected) else { continue };
+        let Some(history) = history(expected, folder.as_deref()) else { continue };
         let what = format!("{} of {}", expected.name, expected.source);
         let sessions: Vec<_> = history.bars.session().iter().map(|session| session.date()).collect();
         let market =

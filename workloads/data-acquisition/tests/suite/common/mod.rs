@@ -1,7 +1,7 @@
 //! What the tests of this crate share.
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ats_calendar::{Calendar, Interval};
 use ats_crds::universe::{CalendarName, FileFormat};
@@ -51,17 +51,4 @@ pub fn daily_files(start: Date, end: Date) -> AcquireUnitSpec {
 /// A `file://` location.
 pub fn location(folder: &Path) -> StoreLocation {
     StoreLocation { uri: format!("file://{}", folder.display()) }
-}
-
-/// The folder of real market data, if this machine has it: `ATS_MARKET_DATA`, or `shared/market-data` beside the
-/// checkout. Prints a line when it is absent.
-pub fn market_data() -> Option<PathBuf> {
-    let named = std::env::var_os("ATS_MARKET_DATA").map(PathBuf::from);
-    let beside =
-        Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|folder| folder.join("../shared/market-data"));
-    let found = named.into_iter().chain(beside).find(|folder| folder.join("us-equities-daily").is_dir());
-    if found.is_none() {
-        println!("skipped: no market data here; ATS_MARKET_DATA names its folder");
-    }
-    found
 }

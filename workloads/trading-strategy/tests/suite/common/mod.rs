@@ -1,12 +1,11 @@
 //! Strategies to test with, and real bars where they are present.
 
 #![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
-#![allow(clippy::print_stdout, reason = "absent data is told")]
 
 pub mod grid;
 pub mod made_up;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ats_calendar::{Calendar, Interval};
 use ats_columns::{Action, ActionKind, Actions, BarColumns, Bars};
@@ -19,6 +18,8 @@ use ats_trading_strategy::engine;
 use ats_trading_strategy::market::{Market, Membership, TickerHistory};
 use jiff::civil::Date;
 use rust_decimal::Decimal;
+
+pub(crate) use crate::market_folder::market_data;
 
 /// A decimal from its text.
 pub fn decimal(text: &str) -> Decimal {
@@ -102,21 +103,6 @@ pub fn costless() -> CostsSpec {
         borrow_rate: None,
         max_volume_share: None,
     }
-}
-
-/// The folder of market data: `ATS_MARKET_DATA`, or `shared/market-data` beside the checkout.
-pub fn market_data() -> Option<PathBuf> {
-    if let Ok(folder) = std::env::var("ATS_MARKET_DATA") {
-        return Some(PathBuf::from(folder));
-    }
-    let found = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .ancestors()
-        .map(|folder| folder.join("../shared/market-data"))
-        .find(|folder| folder.is_dir());
-    if found.is_none() {
-        println!("market data is absent: set ATS_MARKET_DATA to run this test");
-    }
-    found
 }
 
 fn rows(path: &Path) -> Vec<Vec<String>> {
