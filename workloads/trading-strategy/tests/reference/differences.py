@@ -1,7 +1,7 @@
 """Writes differences.json: where backtesting.py and backtrader fill an order elsewhere than the project does, and what
 makes them fill it there.
 
-    pip install -r requirements-engines.txt && python differences.py > differences.json
+    make reference-drift ONLY=differences.py WRITE=1
 
 A few bars each, made for the difference. Bought is at the open after a close of 100; the stop lies 5 below the fill,
 the profit 5 above. Of each fill its bar, signed size and price: as the engine does it by itself, and by the setting.
@@ -11,6 +11,7 @@ import json
 import sys
 import warnings
 from importlib.metadata import version
+from pathlib import Path
 
 import backtrader as bt
 import pandas as pd
@@ -153,8 +154,8 @@ def main():
         for name, engine, setting, bars in CASES
     ]
     reference = ", ".join(f"{name} {version(name)}" for name in ("backtesting", "backtrader"))
-    json.dump({"reference": reference, "cases": cases}, sys.stdout, indent=1)
-    sys.stdout.write("\n")
+    written = json.dumps({"reference": reference, "cases": cases}, indent=1) + "\n"
+    (Path(sys.argv[1]) / "differences.json").write_text(written)
 
 
 if __name__ == "__main__":

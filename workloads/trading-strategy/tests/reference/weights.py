@@ -1,8 +1,8 @@
 """Writes weights.json: what vectorbt, bt and backtrader make of tables of target weights.
 
-    pip install -r requirements-weights.txt && python -P weights.py > weights.json
+    make reference-drift ONLY=weights.py WRITE=1
 
-`-P`, because statistics.py beside this script is not the standard library's. The bars are those of engines.py; each
+It runs with `-P`, because statistics.py beside this script is not the standard library's. The bars are those of engines.py; each
 table's rows are in the result. A row counts from the bar at whose close it is known; where it is `late` it became known
 a moment after that close, so from the next bar on. A row without a weight says that it is not known any more.
 
@@ -149,8 +149,7 @@ def main():
     runs.append(told("unknown at times", "vectorbt", rows, three, "Daily", "rules", *vectorbt(weights)))
     names = ("vectorbt", "bt", "backtrader")
     reference = ", ".join(f"{name} {version(name)}" for name in names)
-    json.dump({"reference": reference, "runs": runs}, sys.stdout)
-    sys.stdout.write("\n")
+    (Path(sys.argv[1]) / "weights.json").write_text(json.dumps({"reference": reference, "runs": runs}) + "\n")
 
 
 if __name__ == "__main__":
