@@ -12,6 +12,8 @@ pub const MAX_FAILURES: usize = 20;
 pub const MAX_HISTORY: usize = 5;
 /// Most figures kept.
 pub const MAX_METRICS: usize = 32;
+/// Specifications kept of a model: the present one and the one before it, whose output lists all that was tried.
+pub const MAX_SPECIFICATIONS: usize = 2;
 /// Most bytes of a message.
 pub const MAX_MESSAGE: usize = 1024;
 
@@ -197,6 +199,17 @@ pub struct Failure {
     pub message: String,
 }
 
+/// A specification of a model whose trials have been counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SpecificationStatus {
+    /// Digest of what was tried: features, label, validation, trials, seed.
+    pub specification: String,
+    /// Key of stage `select` of its last run.
+    pub key: String,
+    /// Digest of the output of its last run, which lists all trials so far.
+    pub digest: String,
+}
+
 /// Figures by name, as decimal text, so that no client changes their digits.
 pub type Metrics = BTreeMap<String, String>;
 
@@ -302,6 +315,10 @@ pub struct ModelStatus {
     /// The algorithm's name, for tables.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub algorithm: Option<String>,
+    /// The last two specifications, newest first, by which trials are counted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 2))]
+    pub specifications: Vec<SpecificationStatus>,
 }
 
 /// What the operator writes about a `Strategy`.

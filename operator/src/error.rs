@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ats_crds::Reason;
-use ats_pipeline::KeyError;
+use ats_pipeline::{KeyError, status::specifications::SpecificationsError};
 
 /// A reconcile that did not come to its end; it is tried again with a growing delay.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +25,9 @@ pub enum Error {
     /// A spec has no canonical JSON.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// The status of a model does not tell which specifications it has had.
+    #[error(transparent)]
+    Specifications(#[from] SpecificationsError),
     /// A document does not serialise.
     #[error("a document cannot be written as JSON: {0}")]
     Json(#[from] serde_json::Error),
@@ -41,9 +44,11 @@ impl Error {
     pub fn reason(&self) -> Reason {
         match self {
             Self::Key(_) | Self::Json(_) | Self::Panic(_) => Reason::InternalError,
-            Self::Api { .. } | Self::Timeout(..) | Self::NotLeader | Self::Leftover(_) => {
-                Reason::ReconcileError
-            }
+            Self::Api { .. }
+            | Self::Timeout(..)
+            | Self::NotLeader
+            | Self::Leftover(_)
+            | Self::Specifications(_) => Reason::ReconcileError,
         }
     }
 

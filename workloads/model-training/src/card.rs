@@ -55,12 +55,15 @@ pub struct Card {
     pub seed: u64,
     /// By which trials were compared; none without a search.
     pub search_metric: Option<SearchMetric>,
-    /// How many distinct specifications were tried: N of the deflated Sharpe ratio.
+    /// How many distinct specifications were tried under the model's name: N of the deflated Sharpe ratio.
     pub number_of_trials: usize,
+    /// How many of them are of earlier specifications of the model, and none of `trials`.
+    #[serde(default)]
+    pub earlier_trials: usize,
     /// Which trials ran on which folds; none where all ran on all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pruning: Option<PruningCard>,
-    /// The specifications, in canonical order.
+    /// The specifications of this run, in canonical order.
     pub trials: Vec<TrialCard>,
     /// The folds, earliest first.
     pub folds: Vec<FoldCard>,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// Names and formulas, ascending by name. `Phi` is the normal distribution's, a row is a prediction with its outcome,
 /// a date an instant. With several paths of a validation a figure is the mean over the paths.
-pub const FORMULAS: [(&str, &str); 29] = [
+pub const FORMULAS: [(&str, &str); 30] = [
     (
         "accuracy",
         "rows where (P(up) >= 0.5, of margins margin >= 0) = (outcome > 0) / rows; classifiers only",
@@ -26,8 +26,12 @@ pub const FORMULAS: [(&str, &str); 29] = [
         "Phi((SR - SR*) sqrt(n - 1) / sqrt(1 - g3 SR + (g4 - 1) / 4 SR^2)), SR = sharpePerPeriod, n = periods, g3 and g4 over n, SR* = expectedBestSharpe (Bailey and Lopez de Prado 2014)",
     ),
     (
+        "earlierTrials",
+        "distinct specifications tried under the model's name before this one that are none of its trials",
+    ),
+    (
         "expectedBestSharpe",
-        "s ((1 - g) Phi^-1(1 - 1 / N) + g Phi^-1(1 - 1 / (N e))), s = sample std of the trials' sharpePerPeriod, g = 0.5772..., N = numberOfTrials; 0 for one trial",
+        "s ((1 - g) Phi^-1(1 - 1 / N) + g Phi^-1(1 - 1 / (N e))), s = sample std of the trials' sharpePerPeriod (of an earlier trial x sqrt(its periods a year / those of this run)), g = 0.5772..., N = numberOfTrials; 0 for one trial",
     ),
     ("frequency", "rows of the bin with an outcome above 0 / rows of the bin"),
     ("gain", "what the splits by the feature lower the training error by / what all splits do; trees only"),
@@ -47,7 +51,10 @@ pub const FORMULAS: [(&str, &str); 29] = [
         "meanSquaredError",
         "mean((prediction - outcome)^2), of probabilities mean((P(up) - 1 or 0)^2), 1 where the outcome is above 0; none of margins",
     ),
-    ("numberOfTrials", "N: distinct specifications tried"),
+    (
+        "numberOfTrials",
+        "N: distinct specifications tried under the model's name: those of this run + earlierTrials",
+    ),
     ("periods", "number of every h-th dates of five names or more, h = horizonBars"),
     (
         "permutation",

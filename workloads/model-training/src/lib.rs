@@ -14,6 +14,7 @@
 //! | [`drift`] | do features still look like those learned from |
 //! | [`audit`] | does a feature know what it should not |
 //! | [`search`] | which specifications are tried, and which wins |
+//! | [`trials`] | which specifications were tried before |
 //! | [`train`], [`select`], [`card`] | the two stages and what they report |
 //! | [`spec`] | from the stage's spec to the values computed with |
 //! | [`stage`] | what the stages read from the store and leave in it |
@@ -39,6 +40,7 @@ pub mod select;
 pub mod spec;
 pub mod stage;
 pub mod train;
+pub mod trials;
 pub mod uniqueness;
 pub mod validation;
 

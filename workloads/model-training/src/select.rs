@@ -16,6 +16,7 @@ use crate::metric::{Figures, Score, Scored, deviation, mean};
 use crate::model::{KIND, Model, Pipeline, Training, VERSION};
 use crate::search::{course, inner_scores, winners};
 use crate::train::{Plan, Predictions, UnitReport};
+use crate::trials::Trial;
 use crate::uniqueness::uniqueness;
 use crate::validation::{Fold, Path};
 
@@ -30,6 +31,8 @@ pub struct Request<'a> {
     pub metric: Option<SearchMetric>,
     /// Which trials are left out of later folds.
     pub pruning: Option<PruningSpec>,
+    /// What was tried under the model's name before, without what is tried again now.
+    pub earlier: &'a [Trial],
     /// Digest of the dataset.
     pub dataset: &'a str,
 }
@@ -90,11 +93,14 @@ pub fn select(
             },
         })
         .collect();
-    let ratios: Vec<f64> = trials.iter().filter_map(|trial| trial.figures.sharpe_per_period).collect();
+    let own = trials.iter().map(|trial| trial.figures.sharpe_per_period);
+    let before = request.earlier.iter().map(|trial| trial.sharpe_per(scale.periods_per_year()));
+    let ratios: Vec<f64> = own.chain(before).flatten().collect();
+    let number_of_trials = trials.len() + request.earlier.len();
     // Several trials of which fewer than two have a ratio leave the benchmark undefined.
-    let ratios_deviation = if trials.len() == 1 { Some(0.0) } else { deviation(&ratios) };
+    let ratios_deviation = if number_of_trials == 1 { Some(0.0) } else { deviation(&ratios) };
     let expected_best_sharpe =
-        ratios_deviation.map(|deviation| sharpe::expected_best(deviation, trials.len()));
+        ratios_deviation.map(|deviation| sharpe::expected_best(deviation, number_of_trials));
     let deflated_sharpe = expected_best_sharpe.and_then(|benchmark| {
         let deflated = |path: &Predictions| sharpe::probabilistic(&spreads(matrix, plan, path), benchmark);
         mean(&stitched.iter().map(deflated).collect::<Option<Vec<f64>>>()?)
@@ -127,8 +133,9 @@ pub fn select(
         rows: matrix.counts.clone(),
         seed: plan.seed,
         search_metric: request.metric,
-        number_of_trials: trials.len(),
-        notes: notes(&figures, plan, pruning.as_ref(), converged),
+        number_of_trials,
+        earlier_trials: request.earlier.len(),
+        notes: notes(&figures, request, pruning.as_ref(), converged),
         pruning,
         trials,
         folds,
@@ -327,7 +334,12 @@ fn importance(
     cards
 }
 
-fn notes(figures: &Figures, plan: &Plan, pruning: Option<&PruningCard>, converged: bool) -> Vec<String> {
+fn notes(
+    figures: &Figures,
+    request: &Request<'_>,
+    pruning: Option<&PruningCard>,
+    converged: bool,
+) -> Vec<String> {
     let mut notes = Vec::new();
     if let Some(pruning) = pruning {
         notes.push(format!(
@@ -336,7 +348,15 @@ fn notes(figures: &Figures, plan: &Plan, pruning: Option<&PruningCard>, converge
             pruning.pruned_trials, pruning.rungs[0].trials
         ));
     }
-    if !plan.validation.is_causal() {
+    if !request.earlier.is_empty() {
+        notes.push(format!(
+            "{} specifications have been tried under this name, {} of them before this one and not again: all count \
+             for the deflated Sharpe ratio.",
+            request.trials.len() + request.earlier.len(),
+            request.earlier.len()
+        ));
+    }
+    if !request.plan.validation.is_causal() {
         notes.push(
             "The folds train on later sessions too: these figures judge the specification, the predictions are none \
              that could have been traded."

@@ -163,13 +163,15 @@ pub fn universe(
     Ok(plan.entries)
 }
 
-/// `train`, `select` of a model on a published dataset.
+/// `train`, `select` of a model on a published dataset. `earlier`: what `select` gave for the specification before this
+/// one ([`crate::status::specifications`]), whose trials `select` counts on.
 ///
 /// # Errors
 /// When a spec has no canonical JSON, which is a defect.
 pub fn model(
     model: &CheckedModel,
     dataset: &StageInput,
+    earlier: Option<&StageInput>,
     known: Known<'_>,
 ) -> Result<Vec<StagePlan>, KeyError> {
     const MOST_SHARDS: usize = 16;
@@ -190,7 +192,9 @@ pub fn model(
         source: None,
     })?;
     let trials = plan.output();
-    plan.push_after(&[Some(dataset), trials.as_ref()], StageName::Select, |inputs| Work {
+    let mut inputs = vec![Some(dataset), trials.as_ref()];
+    inputs.extend(earlier.map(Some));
+    plan.push_after(&inputs, StageName::Select, |inputs| Work {
         spec: StageSpec::Select(SelectSpec(model.train.clone())),
         inputs,
         shards: 1,

@@ -6,6 +6,7 @@ use ats_pipeline::{
     status::{
         input,
         model::{algorithm, conclude, judge},
+        specifications,
     },
 };
 
@@ -45,10 +46,12 @@ impl Decide for ModelTrainingJob {
         };
         let warnings = |kind: &str, name: &str| world.children.warnings_of(kind, name);
         let setting = frame.setting(world, &place.store.location.uri, self.spec.run.suspend, &warnings);
-        let progress = advance(&setting, &|known| plan::model(&model, &dataset, known))?;
+        let specification = model.specification()?;
+        let earlier = specifications::earlier(&status.specifications, specification)?;
+        let progress = advance(&setting, &|known| plan::model(&model, &dataset, earlier.as_ref(), known))?;
         frame.take(&mut status.common, &progress);
         let trained_on = input("TradingUniverse", &self.spec.universe_ref.name, &dataset);
-        conclude(&mut status, &frame.before(), progress.way(), &model.gates, trained_on);
+        conclude(&mut status, &frame.before(), progress.way(), &model.gates, specification, trained_on);
         let writes = frame.writes(self, world, &place, &progress);
         Ok(Decision { status, writes, requeue: progress.requeue })
     }

@@ -25,6 +25,7 @@ use kube::{
     Api, ResourceExt,
     api::{DeleteParams, ListParams},
 };
+use serde_json::json;
 
 #[tokio::test]
 async fn three_kinds_become_ready_in_any_order_of_apply() {
@@ -62,6 +63,40 @@ async fn three_kinds_become_ready_in_any_order_of_apply() {
         inputs.iter().map(|input| input.name.as_str()).collect::<Vec<_>>(),
         ["TradingUniverse/u", "ModelTrainingJob/m"]
     );
+}
+
+#[tokio::test]
+async fn a_model_that_is_edited_tells_select_what_was_tried_before() {
+    let place = place("edited").await;
+    let _operator = place.operator(&[]).await;
+    let _kubelet = Kubelet::good(&place);
+    place.apply(&universe("u")).await;
+    place.apply(&model("m", "u")).await;
+    let first = place.ready::<ModelTrainingJob>("m").await.status.unwrap();
+    let [before] = &first.specifications[..] else { panic!("{first:?}") };
+    assert_eq!(Some(&before.digest), stage(&first.common, StageName::Select).digest.as_ref());
+
+    let mut longer = model("m", "u");
+    longer["spec"]["label"] = json!({"forwardReturn": {"horizonBars": 10}});
+    place.apply(&longer).await;
+    let second = place.ready::<ModelTrainingJob>("m").await.status.unwrap();
+    assert_eq!((second.specifications.len(), &second.specifications[1]), (2, before));
+    let select = stage(&second.common, StageName::Select);
+    let maps: Api<ConfigMap> = Api::namespaced(place.client.clone(), &place.namespace);
+    let document = maps.get(select.job_name.as_deref().unwrap()).await.unwrap().data.unwrap();
+    let file: ats_pipeline::StageFile = serde_json::from_str(&document["stage.json"]).unwrap();
+    let told = file.input(StageName::Select).unwrap();
+    assert_eq!((told.key.to_string(), told.digest.to_string()), (before.key.clone(), before.digest.clone()));
+
+    // What is kept now changes no key: nothing runs again.
+    let jobs: Api<Job> = Api::namespaced(place.client.clone(), &place.namespace);
+    let count = async || jobs.list(&ListParams::default()).await.unwrap().items.len();
+    let ran = count().await;
+    place.annotate::<ModelTrainingJob>("m", "trading.ats.dev/retry", "1").await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!((count().await, ran), (ran, 3 + 2 + 2));
+    let steady = place.ready::<ModelTrainingJob>("m").await.status.unwrap();
+    assert_eq!(steady.specifications, second.specifications);
 }
 
 #[tokio::test]

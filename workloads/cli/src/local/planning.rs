@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use ats_crds::status::{StageName, StageStatus};
-use ats_pipeline::{CheckedUniverse, StageInput, StagePlan, check, plan, status::stages::output};
+use ats_pipeline::{
+    CheckedUniverse, StageInput, StagePlan, check, plan,
+    status::{specifications, stages::output},
+};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -53,8 +56,14 @@ impl Runner {
             let last = self.last("ModelTrainingJob", name)?;
             let stages = match dataset {
                 Some(dataset) => {
-                    plan::model(&checked, dataset, &|stage| output(&records(&last), self.store_uri(), stage))
-                        .map_err(|error| Failure::Failed(error.to_string()))?
+                    let specification =
+                        checked.specification().map_err(|error| Failure::Failed(error.to_string()))?;
+                    let earlier = specifications::earlier(&self.specifications(name)?, specification)
+                        .map_err(|error| Failure::Failed(error.to_string()))?;
+                    plan::model(&checked, dataset, earlier.as_ref(), &|stage| {
+                        output(&records(&last), self.store_uri(), stage)
+                    })
+                    .map_err(|error| Failure::Failed(error.to_string()))?
                 }
                 None => waiting(&[StageName::Train, StageName::Select]),
             };

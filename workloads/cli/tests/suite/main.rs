@@ -9,5 +9,6 @@
 mod convert;
 mod mistakes;
 mod run;
+mod trials;
 mod validate;
 mod write_stages;

@@ -16,12 +16,12 @@ fn samples() -> PathBuf {
 }
 
 /// A folder to run in, with copies of the samples that a test may change.
-struct Desk {
+pub(crate) struct Desk {
     folder: TempDir,
 }
 
 impl Desk {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         for name in ["universe.yaml", "models.yaml", "strategies.yaml"] {
             fs::copy(samples().join(name), folder.path().join(name)).unwrap();
@@ -30,22 +30,22 @@ impl Desk {
         Self { folder }
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    fn change(&self, file: &str, from: &str, to: &str) {
+    pub(crate) fn change(&self, file: &str, from: &str, to: &str) {
         let path = self.path().join(file);
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.contains(from), "{file} does not hold {from:?}");
         fs::write(path, text.replace(from, to)).unwrap();
     }
 
-    fn ats(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn ats(&self, arguments: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_ats")).current_dir(self.path()).args(arguments).output().unwrap()
     }
 
-    fn run(&self, files: &[&str]) -> (i32, Vec<Value>, String) {
+    pub(crate) fn run(&self, files: &[&str]) -> (i32, Vec<Value>, String) {
         self.run_on(&samples().join("data"), files)
     }
 
@@ -63,11 +63,11 @@ impl Desk {
     }
 }
 
-fn named<'a>(items: &'a [Value], name: &str) -> &'a Value {
+pub(crate) fn named<'a>(items: &'a [Value], name: &str) -> &'a Value {
     items.iter().find(|item| item["metadata"]["name"] == name).unwrap()
 }
 
-fn stage<'a>(item: &'a Value, name: &str) -> &'a Value {
+pub(crate) fn stage<'a>(item: &'a Value, name: &str) -> &'a Value {
     item["status"]["stages"].as_array().unwrap().iter().find(|stage| stage["name"] == name).unwrap()
 }
 

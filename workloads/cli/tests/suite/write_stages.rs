@@ -212,6 +212,38 @@ fn gates_are_judged_between_stages() {
 }
 
 #[test]
+fn the_document_of_select_names_what_was_tried_before() {
+    let desk = Desk::new();
+    let files = ["universe.yaml", "gate-fails.yaml"];
+    let kept = || -> Value {
+        let path = desk.path().join(".ats/state/modeltrainingjob/us-large-caps-strict.json");
+        let object: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+        object["status"]["specifications"].clone()
+    };
+    desk.run_all(&files, &json!({"hitRate": 0.55}));
+    let first = kept();
+    assert_eq!(first.as_array().unwrap().len(), 1, "a gate that fails takes nothing away");
+    desk.change("gate-fails.yaml", "horizonBars: 5", "horizonBars: 10");
+    // Between the stages of the new one it is not forgotten.
+    desk.plan(&files);
+    assert_eq!(kept(), first);
+    desk.run_all(&files, &json!({"hitRate": 0.55}));
+    let both = kept();
+    assert_eq!((both.as_array().unwrap().len(), &both[1]), (2, &first[0]));
+    let key = both[0]["key"].as_str().unwrap();
+    let folder = format!("stages/model-training/us-large-caps-strict-select-{}", &key[..10]);
+    let document: Value =
+        serde_json::from_slice(&fs::read(desk.path().join(folder).join("stage.json")).unwrap()).unwrap();
+    let inputs = document["inputs"].as_array().unwrap();
+    assert_eq!(inputs.len(), 3, "{document:#}");
+    assert_eq!(
+        inputs[2],
+        json!({"stage": "select", "key": first[0]["key"], "digest": first[0]["digest"]}),
+        "{document:#}"
+    );
+}
+
+#[test]
 fn a_paper_strategy_is_handed_out_unless_it_is_to_be_halted() {
     let desk = Desk::new();
     let files = ["universe.yaml", "strategies.yaml"];

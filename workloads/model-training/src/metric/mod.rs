@@ -63,6 +63,14 @@ pub struct Scale {
     pub bars_a_session: f64,
 }
 
+impl Scale {
+    /// How many periods, each as long as a label's horizon, make a year.
+    #[must_use]
+    pub fn periods_per_year(&self) -> f64 {
+        SESSIONS_A_YEAR * self.bars_a_session / self.horizon as f64
+    }
+}
+
 /// The figures of a set of predictions. None: not defined.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -121,8 +129,8 @@ impl Figures {
         let spreads = sharpe::quintile_spreads(scored, &every(&dates, scale.horizon));
         figures.periods = spreads.len();
         figures.sharpe_per_period = sharpe::per_period(&spreads);
-        let periods_a_year = SESSIONS_A_YEAR * scale.bars_a_session / scale.horizon as f64;
-        figures.sharpe = figures.sharpe_per_period.map(|sharpe| sharpe * periods_a_year.sqrt());
+        let periods_per_year = scale.periods_per_year();
+        figures.sharpe = figures.sharpe_per_period.map(|sharpe| sharpe * periods_per_year.sqrt());
         figures.probabilistic_sharpe = sharpe::probabilistic(&spreads, 0.0);
         figures.turnover = turnover::of_top_fifth(scored, &dates, scale.horizon);
         figures

@@ -28,6 +28,8 @@ pub const FIGURES: &str = "figures.json";
 pub const MODEL: &str = "model.json";
 /// Its card.
 pub const CARD: &str = "card.json";
+/// All that was tried under the model's name.
+pub const TRIALS: &str = "trials.json";
 
 /// Runs stage `train` (this shard of it) or stage `select`.
 ///

@@ -5,18 +5,21 @@ use std::sync::Arc;
 
 use ats_pipeline::spec::{AlgorithmSpec, TrainSpec};
 use ats_pipeline::{Outcome, StageFile, StageName};
-use ats_store::{StageContext, StageError, UnitOutput, run_single};
+use ats_store::{StageContext, StageError, StoreError, UnitOutput, run_single};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::tables::{on_matrix, read_predictions, to_parquet};
 use super::train::unit_key;
-use super::{CARD, FIGURES, LazyMatrix, MODEL, PREDICTIONS, TEST_PREDICTIONS, blocking, input, output};
+use super::{
+    CARD, FIGURES, LazyMatrix, MODEL, PREDICTIONS, TEST_PREDICTIONS, TRIALS, blocking, input, output,
+};
 use crate::dataset::Matrix;
 use crate::error::TrainingError;
 use crate::search::course;
 use crate::select::{Request, Selection, select};
 use crate::spec;
 use crate::train::{Predictions, UnitReport};
+use crate::trials::{Trial, Trials};
 
 /// Runs the stage.
 pub(super) async fn run(
@@ -25,22 +28,62 @@ pub(super) async fn run(
     context: &StageContext,
 ) -> Result<Outcome, StageError> {
     let plan = spec::plan(spec, file.seed)?;
+    let specifications = spec.trial_digests(file.seed)?;
     let lazy = LazyMatrix::new(file, spec, context)?;
     let compute = || async {
+        let specifications = specifications.clone();
+        let earlier = read_earlier(file, context).await?.without(&specifications);
         let matrix = lazy.get().await?;
         let units = read_units(file, spec, context, &matrix).await?;
         let (plan, dataset) = (plan.clone(), lazy.dataset.digest.to_string());
         let trials: Vec<AlgorithmSpec> = spec.trials.iter().map(|trial| trial.algorithm.clone()).collect();
         let (metric, pruning) = ((trials.len() > 1).then_some(spec.metric), spec.pruning);
         blocking(move || {
-            let request = Request { plan: &plan, trials: &trials, metric, pruning, dataset: &dataset };
+            let request = Request {
+                plan: &plan,
+                trials: &trials,
+                metric,
+                pruning,
+                earlier: &earlier,
+                dataset: &dataset,
+            };
             let selection = select(&matrix, &request, units)?;
             let predictions = if plan.validation.is_causal() { PREDICTIONS } else { TEST_PREDICTIONS };
-            stage_output(&matrix, &selection, predictions)
+            let periods_per_year = plan.scale(&matrix, selection.card.score).periods_per_year();
+            let own = specifications.into_iter().zip(&selection.card.trials);
+            let own = own.map(|(specification, trial)| Trial {
+                specification,
+                sharpe_per_period: trial.figures.sharpe_per_period,
+                periods_per_year,
+            });
+            let all = Trials::new(own.chain(earlier.iter().cloned()));
+            stage_output(&matrix, &selection, &all, predictions)
         })
         .await
     };
     run_single(file, context, compute).await
+}
+
+/// What was tried before this specification, by the output of the one before it; nothing for a model's first.
+async fn read_earlier(file: &StageFile, context: &StageContext) -> Result<Trials, StageError> {
+    let Some(earlier) = file.input(StageName::Select) else { return Ok(Trials::new([])) };
+    let store = &context.store;
+    let lost = |error: StoreError| match error {
+        StoreError::Missing { .. } | StoreError::Damaged { .. } => StageError::data_refused(format!(
+            "{TRIALS} of select/{}, the output of the specification before this one, is missing or damaged in the store \
+             at {}, and without it the trials so far cannot be counted: bring that folder back, from the store that it \
+             was written to, or begin a new count: delete the model and make it anew, or give it another name",
+            earlier.key,
+            store.uri()
+        )),
+        other => other.into(),
+    };
+    let dataset = store.dataset(earlier).await.map_err(lost)?;
+    let Some((folder, stored)) = store.unit_of(&dataset, "").await.map_err(lost)? else {
+        return Err(StageError::internal(format!("select/{} is not one unit", earlier.key)));
+    };
+    let bytes = folder.named(&stored.manifest, TRIALS).await.map_err(lost)?;
+    Ok(Trials::from_json(&bytes)?)
 }
 
 type Units = Vec<Vec<(UnitReport, Predictions)>>;
@@ -101,13 +144,19 @@ async fn read_units(
     Ok(reports.into_iter().zip(predictions).map(|(r, p)| r.into_iter().zip(p).collect()).collect())
 }
 
-fn stage_output(matrix: &Matrix, selection: &Selection, name: &str) -> Result<UnitOutput, TrainingError> {
+fn stage_output(
+    matrix: &Matrix,
+    selection: &Selection,
+    all: &Trials,
+    name: &str,
+) -> Result<UnitOutput, TrainingError> {
     let Selection { model, predictions, card } = selection;
     let table = to_parquet(matrix, predictions)?;
     let mut unit = UnitOutput::done(vec![
         output(name, table, Some(predictions.row.len())),
         output(MODEL, model.to_json()?, None),
         output(CARD, card.to_json()?, None),
+        output(TRIALS, all.to_json()?, None),
     ]);
     unit.figures = card.metrics();
     unit.counts = BTreeMap::from([

@@ -28,4 +28,5 @@ mod real_bars;
 mod selection;
 mod stage;
 mod support;
+mod tried;
 mod validation;

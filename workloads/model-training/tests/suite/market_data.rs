@@ -121,6 +121,7 @@ fn years_of_real_tickers_train() {
             trials: &trials,
             metric: Some(SearchMetric::RankIc),
             pruning: None,
+            earlier: &[],
             dataset: "0",
         };
         select(&matrix, &request, units).unwrap()

@@ -116,6 +116,7 @@ fn check(scheme: Scheme, groups: usize, folds: &[Vec<usize>], path_count: usize)
         trials: &trials,
         metric: Some(SearchMetric::RankIc),
         pruning: None,
+        earlier: &[],
         dataset: "0123",
     };
     let Selection { predictions, card, .. } = select(&matrix, &request, units.clone()).unwrap();

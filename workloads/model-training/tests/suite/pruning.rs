@@ -183,7 +183,7 @@ fn selection(
     units: Units,
 ) -> Result<Selection, TrainingError> {
     let metric = Some(SearchMetric::MeanSquaredError);
-    select(matrix, &Request { plan, trials, metric, pruning, dataset: "0123" }, units)
+    select(matrix, &Request { plan, trials, metric, pruning, earlier: &[], dataset: "0123" }, units)
 }
 
 const PENALTIES: [&str; 8] = ["0.0001", "0.001", "0.01", "0.03", "0.1", "0.3", "1", "3"];

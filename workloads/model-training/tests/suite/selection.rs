@@ -42,7 +42,7 @@ pub(crate) fn run(
     metric: SearchMetric,
 ) -> Result<Selection, TrainingError> {
     let metric = (trials.len() > 1).then_some(metric);
-    let request = Request { plan, trials, metric, pruning: None, dataset: "0123" };
+    let request = Request { plan, trials, metric, pruning: None, earlier: &[], dataset: "0123" };
     select(matrix, &request, units(matrix, plan, trials)?)
 }
 

@@ -31,9 +31,9 @@ use crate::by_hand::{self, deviation, mean, probabilistic_sharpe, spreads};
 use crate::support::{Bars, close, market, values};
 
 /// A store in a folder that goes away with it.
-struct Place {
+pub(crate) struct Place {
     _folder: tempfile::TempDir,
-    store: Store,
+    pub(crate) store: Store,
     location: StoreLocation,
 }
 
@@ -41,14 +41,14 @@ fn walk_forward(folds: u32, test_bars: u32) -> ValidationSpec {
     ValidationSpec::WalkForward(WalkForwardSpec { folds, test_bars, train_bars: None })
 }
 
-fn place() -> Place {
+pub(crate) fn place() -> Place {
     let folder = tempfile::tempdir().unwrap();
     let location = StoreLocation { uri: format!("file://{}", folder.path().display()) };
     let store = Store::open(&location, &Settings::new()).unwrap();
     Place { _folder: folder, store, location }
 }
 
-async fn put_stage(
+pub(crate) async fn put_stage(
     store: &Store,
     stage: StageName,
     units: Vec<(String, Vec<(&str, Vec<u8>)>)>,
@@ -110,7 +110,7 @@ fn features_file(bars: &Bars) -> Vec<u8> {
 }
 
 /// The market as a published dataset: `signal` is a time series, `rank` a cross-sectional feature.
-async fn publish(store: &Store, market: &[Bars]) -> StageInput {
+pub(crate) async fn publish(store: &Store, market: &[Bars]) -> StageInput {
     let acquire =
         market.iter().map(|bars| (bars.ticker.clone(), vec![("bars.parquet", bars_file(bars))])).collect();
     let acquire = put_stage(store, StageName::Acquire, acquire).await;
@@ -154,7 +154,7 @@ async fn publish(store: &Store, market: &[Bars]) -> StageInput {
     put_stage(store, StageName::Publish, vec![(String::new(), files)]).await
 }
 
-fn spec(penalties: &[&str]) -> TrainSpec {
+pub(crate) fn spec(penalties: &[&str]) -> TrainSpec {
     let trial = |penalty: &&str| TrialSpec {
         algorithm: AlgorithmSpec::ElasticNet {
             penalty: penalty.parse().unwrap(),
@@ -217,20 +217,33 @@ async fn run(
     shards: u32,
     jobs: usize,
 ) -> Result<(Vec<Outcome>, Outcome, StageInput), StageError> {
+    run_after(None, place, dataset, spec, shards, jobs).await
+}
+
+/// The same of a model that has had another specification, of which `select` gave `earlier`.
+pub(crate) async fn run_after(
+    earlier: Option<&StageInput>,
+    place: &Place,
+    dataset: &StageInput,
+    spec: &TrainSpec,
+    shards: u32,
+    jobs: usize,
+) -> Result<(Vec<Outcome>, Outcome, StageInput), StageError> {
     let train = file(StageSpec::Train(spec.clone()), vec![dataset.clone()], shards, &place.location);
     let mut outcomes = Vec::new();
     for shard in 0..shards {
         outcomes.push(ats_model_training::run(&train, &context(&place.store, shard, jobs)).await?);
     }
     let trained = output(outcomes.last().unwrap(), &train);
-    let inputs = vec![dataset.clone(), trained];
+    let mut inputs = vec![dataset.clone(), trained];
+    inputs.extend(earlier.cloned());
     let select = file(StageSpec::Select(SelectSpec(spec.clone())), inputs, 1, &place.location);
     let outcome = ats_model_training::run(&select, &context(&place.store, 0, jobs)).await?;
     let selected = output(&outcome, &select);
     Ok((outcomes, outcome, selected))
 }
 
-async fn files(store: &Store, selected: &StageInput) -> BTreeMap<String, Vec<u8>> {
+pub(crate) async fn files(store: &Store, selected: &StageInput) -> BTreeMap<String, Vec<u8>> {
     let dataset = store.dataset(selected).await.unwrap();
     let (folder, stored) = store.unit_of(&dataset, "").await.unwrap().unwrap();
     let mut files = BTreeMap::new();
@@ -255,7 +268,10 @@ async fn a_model_comes_out_of_a_store_whatever_the_sharding() {
     assert!(outcome.figures["rankIc"].unwrap() > 0.1, "{:?}", outcome.figures);
     assert_eq!(outcome.notes["algorithm"], "elasticNet");
     let files = files(&one.store, &selected).await;
-    assert_eq!(files.keys().collect::<Vec<_>>(), ["card.json", "model.json", "predictions.parquet"]);
+    assert_eq!(
+        files.keys().collect::<Vec<_>>(),
+        ["card.json", "model.json", "predictions.parquet", "trials.json"]
+    );
     let model = Model::from_json(&files["model.json"]).unwrap();
     assert_eq!(model.features, ["rank", "signal"]);
     assert_eq!(model.training.dataset, dataset.digest.to_string());
@@ -285,7 +301,7 @@ async fn a_model_comes_out_of_a_store_whatever_the_sharding() {
 }
 
 /// The paths of a stored table: the n-th fold that predicts a ticker's bar gives it to the n-th path.
-fn paths(table: &StoredPredictions) -> Vec<Vec<by_hand::Row>> {
+pub(crate) fn paths(table: &StoredPredictions) -> Vec<Vec<by_hand::Row>> {
     let mut by_bar: BTreeMap<(i64, &str), Vec<(f64, f64)>> = BTreeMap::new();
     let mut instants: Vec<i64> = table.timestamp.clone();
     instants.dedup();
@@ -320,7 +336,10 @@ async fn folds_that_train_on_later_sessions_are_judged_by_their_paths() {
         let (trained, outcome, selected) = run(&place, &dataset, &spec, 1, 2).await.unwrap();
         assert_eq!(trained[0].computed, 2 * folds);
         let files = files(&place.store, &selected).await;
-        assert_eq!(files.keys().collect::<Vec<_>>(), ["card.json", "model.json", "test_predictions.parquet"]);
+        assert_eq!(
+            files.keys().collect::<Vec<_>>(),
+            ["card.json", "model.json", "test_predictions.parquet", "trials.json"]
+        );
         let table = read_predictions(&files["test_predictions.parquet"]).unwrap();
         let paths = paths(&table);
         // All 137 labelled sessions are tested once on each path, by six tickers.

@@ -9,7 +9,7 @@ use ats_crds::{
 
 use super::{CheckedUniverse, Problem, Problems, bound, instead, source, trials};
 use crate::{
-    Digest,
+    Digest, KeyError,
     gate::Gate,
     spec::{
         CombinatorialSpec, LabelSpec, PruningSpec, PurgedKFoldSpec, TrainSpec, ValidationSpec,
@@ -30,6 +30,16 @@ pub struct CheckedModel {
     pub seed: i64,
     /// Part of every key.
     pub rerun_nonce: Option<String>,
+}
+
+impl CheckedModel {
+    /// Digest by which this specification is told from those that the model had before.
+    ///
+    /// # Errors
+    /// When the spec has no canonical JSON, which is a defect.
+    pub fn specification(&self) -> Result<Digest, KeyError> {
+        self.train.digest(self.seed)
+    }
 }
 
 /// Checks a model's spec.

@@ -79,6 +79,11 @@ impl AlgorithmSpec {
         }
     }
 
+    /// Whether another seed may learn something else from the same rows: forests and boosting draw rows or features.
+    pub fn draws(&self) -> bool {
+        matches!(self, Self::RandomForest { .. } | Self::GradientBoosting { .. })
+    }
+
     /// The parameters by name, as text.
     pub fn parameters(&self) -> BTreeMap<&'static str, String> {
         match self {

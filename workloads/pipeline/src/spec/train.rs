@@ -3,13 +3,15 @@
 
 use ats_calendar::Interval;
 use ats_crds::{
-    model::{Calibration, FeatureScaling, LabelEntry, LabelScaling, SampleWeights},
+    model::{Calibration, FeatureScaling, LabelEntry, LabelScaling, SampleWeights, SearchMetric},
+    status::StageName,
     universe::CalendarName,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::{AlgorithmSpec, PruningSpec, Rung, is_default};
+use crate::{Digest, KeyError};
 
 /// Raised when the stage may give another output for the same spec.
 ///
@@ -39,7 +41,7 @@ pub struct TrainSpec {
     /// The specifications, each once, in canonical order.
     pub trials: Vec<TrialSpec>,
     /// By which a fold's winner is picked.
-    pub metric: ats_crds::model::SearchMetric,
+    pub metric: SearchMetric,
     /// Which trials are left out of later folds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pruning: Option<PruningSpec>,
@@ -63,6 +65,42 @@ impl TrainSpec {
     pub fn rungs(&self) -> Vec<Rung> {
         Rung::all(self.pruning, self.trials.len(), self.validation.folds())
     }
+
+    /// Digest of this spec and the seed: by it a model's specification is told from the ones before it.
+    ///
+    /// # Errors
+    /// When the spec has no canonical JSON, which is a defect.
+    pub fn digest(&self, seed: i64) -> Result<Digest, KeyError> {
+        digest(self, Some(seed))
+    }
+
+    /// For each trial what it is counted by among all that was tried under a name: the first 12 digits of the digest of
+    /// this spec as it would be of that trial alone, without a search, and of the seed where the algorithm draws. What
+    /// only says which trials run, and which of them wins, makes no trial another one; neither does another dataset.
+    ///
+    /// # Errors
+    /// When the spec has no canonical JSON, which is a defect.
+    pub fn trial_digests(&self, seed: i64) -> Result<Vec<String>, KeyError> {
+        let shared =
+            Self { trials: Vec::new(), metric: SearchMetric::default(), pruning: None, ..self.clone() };
+        let of = |trial: &TrialSpec| {
+            let alone = Self { trials: vec![trial.clone()], ..shared.clone() };
+            digest(&alone, trial.algorithm.draws().then_some(seed)).map(|digest| digest.short())
+        };
+        self.trials.iter().map(of).collect()
+    }
+}
+
+fn digest(spec: &TrainSpec, seed: Option<i64>) -> Result<Digest, KeyError> {
+    /// What decides the figures on given data.
+    #[derive(Serialize)]
+    struct Material<'a> {
+        spec: &'a TrainSpec,
+        seed: Option<i64>,
+    }
+    let json = serde_json_canonicalizer::to_vec(&Material { spec, seed })
+        .map_err(|source| KeyError { stage: StageName::Train, source })?;
+    Ok(Digest::of(&json))
 }
 
 /// One specification to try.

@@ -9,6 +9,7 @@ pub mod conditions;
 pub mod model;
 pub mod reference;
 pub mod situation;
+pub mod specifications;
 pub mod stages;
 pub mod strategy;
 pub mod universe;

@@ -6,15 +6,20 @@ use ats_crds::{
     status::{CommonStatus, InputStatus, ModelStatus, summary},
 };
 
-use super::{Before, Current, Situation, Trouble, Truth, Way, figures, last_output, publish};
-use crate::gate::{self, Gate, Judgement};
+use super::{Before, Current, Situation, Trouble, Truth, Way, figures, last_output, publish, specifications};
+use crate::{
+    Digest,
+    gate::{self, Gate, Judgement},
+};
 
-/// What follows from the way of a model through its stages. `dataset`: what it is trained on.
+/// What follows from the way of a model through its stages. `specification`: digest of the present one; `dataset`: what
+/// it is trained on.
 pub fn conclude(
     status: &mut ModelStatus,
     before: &Before,
     way: Way<'_>,
     gates: &[Gate],
+    specification: Digest,
     dataset: InputStatus,
 ) {
     let mut situation = Situation::of(way.current, "the model is published");
@@ -22,6 +27,8 @@ pub fn conclude(
     if *way.current == Current::Done
         && let Some(output) = last_output(way.plan)
     {
+        // It was tried, whatever the gates say.
+        specifications::record(&mut status.specifications, specification, &output);
         let judged = gate::judge_all(gates, &figures(&status.common.metrics));
         if judged.passed {
             publish(&mut status.common, before, &output, vec![dataset]);

@@ -23,10 +23,10 @@ fn keys_of_the_samples() {
     let mut text = lines("us-large-caps", &plan::universe(&universe(), as_of(), &all_known).unwrap());
     for name in ["us-large-caps-net", "us-large-caps-forest"] {
         let model = checked_model(&spec("models", name));
-        text.push_str(&lines(name, &plan::model(&model, &dataset(), &all_known).unwrap()));
+        text.push_str(&lines(name, &plan::model(&model, &dataset(), None, &all_known).unwrap()));
     }
     let model: StageInput =
-        plan::model(&checked_model(&spec("models", "us-large-caps-net")), &dataset(), &all_known)
+        plan::model(&checked_model(&spec("models", "us-large-caps-net")), &dataset(), None, &all_known)
             .unwrap()
             .last()
             .unwrap()

@@ -14,3 +14,4 @@ mod keys;
 mod manifests;
 mod planner;
 mod schedule;
+mod specifications;

@@ -99,7 +99,7 @@ fn what_a_pod_is_told_reads_back() {
     let mut all = files(&plan::universe(&universe(), as_of(), &all_known).unwrap());
     for name in ["us-large-caps-net", "us-large-caps-forest"] {
         all.extend(files(
-            &plan::model(&checked_model(&spec("models", name)), &dataset(), &all_known).unwrap(),
+            &plan::model(&checked_model(&spec("models", name)), &dataset(), None, &all_known).unwrap(),
         ));
     }
     for name in ["dip-buyer", "net-weekly"] {

@@ -67,10 +67,10 @@ fn a_stage_waits_for_its_inputs() {
 
     let net = checked_model(&spec("models", "us-large-caps-net"));
     assert_eq!(
-        ready(&plan::model(&net, &dataset(), &nothing_known).unwrap()),
+        ready(&plan::model(&net, &dataset(), None, &nothing_known).unwrap()),
         [(Train, true), (Select, false)]
     );
-    let plan = plan::model(&net, &dataset(), &all_known).unwrap();
+    let plan = plan::model(&net, &dataset(), None, &all_known).unwrap();
     assert_eq!(ready(&plan), [(Train, true), (Select, true)]);
     assert_eq!(stage(&plan, Select).inputs[0], dataset());
 
@@ -178,7 +178,7 @@ fn a_strategys_risk_is_in_the_backtests_key_alone() {
 fn a_models_seed_and_inputs_are_in_its_keys_and_its_gates_are_not() {
     let base = spec("models", "us-large-caps-net");
     let key = |changes: &Value, dataset: &StageInput| {
-        keys(&plan::model(&checked_model(&with(&base, changes)), dataset, &all_known).unwrap())
+        keys(&plan::model(&checked_model(&with(&base, changes)), dataset, None, &all_known).unwrap())
     };
     let unchanged = key(&json!({}), &dataset());
     assert_ne!(key(&json!({"seed": 43}), &dataset()), unchanged);
@@ -208,7 +208,7 @@ fn sharding_follows_the_number_of_units() {
 fn pruning_is_in_a_models_keys_where_it_prunes() {
     let base = spec("models", "us-large-caps-net");
     let plan = |change: Value| {
-        let plan = plan::model(&checked_model(&with(&base, &change)), &dataset(), &all_known).unwrap();
+        let plan = plan::model(&checked_model(&with(&base, &change)), &dataset(), None, &all_known).unwrap();
         (keys(&plan), stage(&plan, StageName::Train).shards)
     };
     let (whole, shards) = plan(json!({}));
