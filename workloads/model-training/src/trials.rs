@@ -4,7 +4,7 @@
 //! A run takes the list that the specification before it left, and leaves one with its own trials in it. A trial that
 //! is tried again counts once, by what it found last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +53,7 @@ impl Trials {
     /// Those that are none of these specifications.
     #[must_use]
     pub fn without(self, specifications: &[String]) -> Vec<Trial> {
+        let specifications: BTreeSet<&String> = specifications.iter().collect();
         let others = self.trials.into_iter().filter(|trial| !specifications.contains(&trial.specification));
         others.collect()
     }
