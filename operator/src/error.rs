@@ -43,12 +43,10 @@ impl Error {
     /// The reason on the object's conditions.
     pub fn reason(&self) -> Reason {
         match self {
-            Self::Key(_) | Self::Json(_) | Self::Panic(_) => Reason::InternalError,
-            Self::Api { .. }
-            | Self::Timeout(..)
-            | Self::NotLeader
-            | Self::Leftover(_)
-            | Self::Specifications(_) => Reason::ReconcileError,
+            Self::Key(_) | Self::Json(_) | Self::Panic(_) | Self::Specifications(_) => Reason::InternalError,
+            Self::Api { .. } | Self::Timeout(..) | Self::NotLeader | Self::Leftover(_) => {
+                Reason::ReconcileError
+            }
         }
     }
 
