@@ -411,6 +411,6 @@ pub enum ModelMetric {
     MeanSquaredError,
     /// Probabilistic Sharpe ratio of the top minus the bottom quintile.
     ProbabilisticSharpe,
-    /// Deflated Sharpe ratio with the number of trials.
+    /// Deflated Sharpe ratio, by the number of all specifications that were tried under the name.
     DeflatedSharpe,
 }
