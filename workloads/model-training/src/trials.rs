@@ -101,8 +101,8 @@ mod tests {
     fn a_list_reads_as_it_should() {
         let trials = Trials::new([
             trial("f00d", None, 252.0),
-            trial("ba5e", Some(0.5), 252.0),
-            trial("ba5e", Some(0.25), 50.4),
+            trial("beef", Some(0.5), 252.0),
+            trial("beef", Some(0.25), 50.4),
         ]);
         let text = String::from_utf8(trials.to_json().unwrap()).unwrap();
         insta::assert_snapshot!(text, @r#"
@@ -110,7 +110,7 @@ mod tests {
           "version": 1,
           "trials": [
             {
-              "specification": "ba5e",
+              "specification": "beef",
               "sharpePerPeriod": 0.25,
               "periodsPerYear": 50.4
             },
@@ -123,7 +123,7 @@ mod tests {
         }
         "#);
         assert_eq!(Trials::from_json(text.as_bytes()).unwrap(), trials);
-        let left = trials.without(&["ba5e".to_owned(), "0000".to_owned()]);
+        let left = trials.without(&["beef".to_owned(), "0000".to_owned()]);
         assert_eq!(left, [trial("f00d", None, 252.0)]);
     }
 
@@ -138,9 +138,9 @@ mod tests {
     #[test]
     fn ratios_are_compared_in_periods_of_one_length() {
         // Five sessions and ten: 50.4 and 25.2 periods a year.
-        let weekly = trial("ba5e", Some(0.1), 50.4);
+        let weekly = trial("beef", Some(0.1), 50.4);
         assert!((weekly.sharpe_per(25.2).unwrap() - 0.1 * 2f64.sqrt()).abs() < 1e-15);
-        assert_eq!(trial("ba5e", None, 50.4).sharpe_per(25.2), None);
+        assert_eq!(trial("beef", None, 50.4).sharpe_per(25.2), None);
     }
 
     proptest! {
@@ -148,7 +148,7 @@ mod tests {
         #[test]
         fn a_ratio_of_the_same_periods_stays(sharpe in -10.0f64..10.0, horizon in 1u32..500, bars in 1u32..400) {
             let periods = 252.0 * f64::from(bars) / f64::from(horizon);
-            prop_assert_eq!(trial("ba5e", Some(sharpe), periods).sharpe_per(periods), Some(sharpe));
+            prop_assert_eq!(trial("beef", Some(sharpe), periods).sharpe_per(periods), Some(sharpe));
         }
     }
 }
