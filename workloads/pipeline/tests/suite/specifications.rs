@@ -108,7 +108,7 @@ fn a_specification_is_kept_when_there_is_a_model_whatever_its_gates_say() {
         key: output.key.to_string(),
         digest: output.digest.to_string(),
     };
-    assert_eq!(status.specifications, [entry.clone()]);
+    assert_eq!(status.specifications, std::slice::from_ref(&entry));
     assert_eq!(specifications::earlier(&status.specifications, present), Ok(None));
 
     // The next one counts on it, and is not kept before it has a model itself.
