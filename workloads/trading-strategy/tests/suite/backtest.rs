@@ -2,8 +2,7 @@
 
 use ats_calendar::Calendar;
 use ats_crds::Rebalance;
-use ats_crds::strategy::TradedPrices;
-use ats_pipeline::spec::{BacktestSpec, RatesSpec, SignalSpec, SizingSpec, StopSpec, StrategyCore};
+use ats_pipeline::spec::{BacktestSpec, SignalSpec, SizingSpec, StopSpec, StrategyCore};
 use ats_trading_strategy::backtest::{BacktestError, BacktestOutput, run};
 use ats_trading_strategy::market::Market;
 use ats_trading_strategy::record::OrderStatus;
@@ -12,15 +11,7 @@ use jiff::civil::{Date, date};
 use crate::common::{costless, decimal};
 
 fn spec(core: StrategyCore, start: Date) -> BacktestSpec {
-    BacktestSpec {
-        core,
-        start,
-        end: Some(date(2021, 3, 31)),
-        prices: TradedPrices::Raw,
-        benchmark: None,
-        rates: RatesSpec::default(),
-        search: None,
-    }
+    BacktestSpec { end: Some(date(2021, 3, 31)), ..crate::common::backtest(core, start) }
 }
 
 fn backtest(spec: &BacktestSpec, market: &Market) -> Result<BacktestOutput, BacktestError> {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use ats_calendar::Calendar;
 use ats_columns::Actions;
-use ats_crds::strategy::{HaltAction, TradedPrices};
+use ats_crds::strategy::HaltAction;
 use ats_ledger::{Ledger, OrderFilter, StrategyIdentity};
-use ats_pipeline::spec::{BacktestSpec, RatesSpec, StrategyCore, TradeSpec};
+use ats_pipeline::spec::{BacktestSpec, StrategyCore, TradeSpec};
 use ats_trading_strategy::backtest;
 use ats_trading_strategy::market::Market;
 use ats_trading_strategy::search::Part;
@@ -60,15 +60,7 @@ async fn the_backtest_and_the_paper_run_are_one() {
     let Some(folder) = crate::common::market_data() else { return };
     let market = crate::common::market(&folder, &["AAPL", "AIG", "BAC", "GOOGL", "IBM", "SPY"]);
     let (start, end) = (date(2014, 1, 2), date(2021, 3, 31));
-    let spec = BacktestSpec {
-        core: core(),
-        start,
-        end: Some(end),
-        prices: TradedPrices::Raw,
-        benchmark: None,
-        rates: RatesSpec::default(),
-        search: None,
-    };
+    let spec = BacktestSpec { end: Some(end), ..crate::common::backtest(core(), start) };
     let lineage = [("publish".to_owned(), "0".repeat(64))];
     let tested =
         backtest::run(&spec, &market, Calendar::xnys(), &order_prefix(&identity()), &lineage).unwrap();

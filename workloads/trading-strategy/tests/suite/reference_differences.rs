@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 
 use ats_calendar::Calendar;
 use ats_columns::{Actions, BarColumns, Bars};
-use ats_crds::strategy::TradedPrices;
-use ats_pipeline::spec::{BacktestSpec, RatesSpec, SizingSpec, StopSpec, TakeProfitSpec};
+use ats_pipeline::spec::{SizingSpec, StopSpec, TakeProfitSpec};
 use ats_trading_strategy::backtest::run;
 use ats_trading_strategy::market::{Market, TickerHistory};
 use jiff::civil::date;
@@ -65,15 +64,7 @@ fn fills(bars: &[[f64; 5]]) -> Vec<(usize, i64, f64)> {
     core.rebalance_threshold = Some(decimal("1"));
     core.stop = Some(StopSpec::Percent { fraction: decimal("0.05") });
     core.take_profit = Some(TakeProfitSpec::Percent { fraction: decimal("0.05") });
-    let spec = BacktestSpec {
-        core,
-        start: sessions[0],
-        end: None,
-        prices: TradedPrices::Raw,
-        benchmark: None,
-        rates: RatesSpec::default(),
-        search: None,
-    };
+    let spec = crate::common::backtest(core, sessions[0]);
     let output = run(&spec, &market, Calendar::xnys(), "x", &[]).unwrap();
     output
         .record

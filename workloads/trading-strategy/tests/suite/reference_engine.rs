@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use ats_calendar::Calendar;
 use ats_columns::{Actions, BarColumns, Bars};
-use ats_crds::strategy::{FillTiming, TradedPrices};
-use ats_pipeline::spec::{BacktestSpec, RatesSpec, SizingSpec, StopSpec};
+use ats_crds::strategy::FillTiming;
+use ats_pipeline::spec::{SizingSpec, StopSpec};
 use ats_trading_strategy::backtest::run;
 use ats_trading_strategy::market::{Market, TickerHistory};
 use jiff::civil::date;
@@ -87,15 +87,7 @@ fn equals_backtesting_py() {
         core.max_drawdown = None;
         core.costs = crate::common::costless();
         core.fill = if expected.next_open { FillTiming::NextOpen } else { FillTiming::SameClose };
-        let spec = BacktestSpec {
-            core,
-            start: sessions[0],
-            end: None,
-            prices: TradedPrices::Raw,
-            benchmark: None,
-            rates: RatesSpec::default(),
-            search: None,
-        };
+        let spec = crate::common::backtest(core, sessions[0]);
         let output = run(&spec, &market, Calendar::xnys(), "x", &[]).unwrap();
         let name = &expected.name;
 

@@ -6,10 +6,8 @@ use crate::common::made_up::{history, sessions};
 use crate::common::{decimal, one_position as core, whole};
 use ats_calendar::Calendar;
 use ats_crds::Rebalance;
-use ats_crds::strategy::{Direction, TradedPrices, Trail};
-use ats_pipeline::spec::{
-    BacktestSpec, RatesSpec, SignalSpec, SizingSpec, StopSpec, StrategyCore, TakeProfitSpec,
-};
+use ats_crds::strategy::{Direction, Trail};
+use ats_pipeline::spec::{SignalSpec, SizingSpec, StopSpec, StrategyCore, TakeProfitSpec};
 use ats_trading_strategy::backtest::{BacktestOutput, run};
 use ats_trading_strategy::engine::{Costs, Fraction, Money, Price, Shares, Side, Unit};
 use ats_trading_strategy::market::Market;
@@ -55,15 +53,7 @@ fn market(tickers: impl Iterator<Item = usize>) -> Market {
 
 fn backtest(core: StrategyCore, market: &Market) -> BacktestOutput {
     let start = sessions()[0].date();
-    let spec = BacktestSpec {
-        core,
-        start,
-        end: None,
-        prices: TradedPrices::Raw,
-        benchmark: None,
-        rates: RatesSpec::default(),
-        search: None,
-    };
+    let spec = crate::common::backtest(core, start);
     run(&spec, market, Calendar::xnys(), "x", &[]).unwrap()
 }
 
@@ -197,15 +187,7 @@ fn rotation(direction: Direction, max_positions: u32, expected: &FillsRun) {
     core.costs.commission_per_share = decimal("0.005");
     // A model's backtest begins with its first score, theirs with the first bar: both are flat until then.
     let start = sessions()[63].date();
-    let spec = BacktestSpec {
-        core,
-        start,
-        end: None,
-        prices: TradedPrices::Raw,
-        benchmark: None,
-        rates: RatesSpec::default(),
-        search: None,
-    };
+    let spec = crate::common::backtest(core, start);
     let output = run(&spec, &market, Calendar::xnys(), "x", &[]).unwrap();
     let mut theirs = expected.fills.clone();
     theirs.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));

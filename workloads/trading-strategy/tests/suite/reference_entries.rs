@@ -7,10 +7,8 @@ use std::path::Path;
 use crate::common::{decimal, whole};
 use ats_calendar::Calendar;
 use ats_columns::{Actions, BarColumns, Bars};
-use ats_crds::strategy::{Direction, TradedPrices};
-use ats_pipeline::spec::{
-    BacktestSpec, DistanceSpec, EntrySpec, RatesSpec, SignalSpec, SizingSpec, StrategyCore,
-};
+use ats_crds::strategy::Direction;
+use ats_pipeline::spec::{DistanceSpec, EntrySpec, SignalSpec, SizingSpec, StrategyCore};
 use ats_trading_strategy::backtest::run;
 use ats_trading_strategy::engine::CutReason;
 use ats_trading_strategy::market::{Market, TickerHistory};
@@ -108,15 +106,7 @@ fn same(core: &StrategyCore, runs: &[Run]) {
         let sessions: Vec<_> = history.bars.session().iter().map(|session| session.date()).collect();
         let market =
             Market { tickers: BTreeMap::from([(expected.source.clone(), history)]), ..Market::default() };
-        let spec = BacktestSpec {
-            core: core.clone(),
-            start: sessions[0],
-            end: None,
-            prices: TradedPrices::Raw,
-            benchmark: None,
-            rates: RatesSpec::default(),
-            search: None,
-        };
+        let spec = crate::common::backtest(core.clone(), sessions[0]);
         let output = run(&spec, &market, Calendar::xnys(), "x", &[]).unwrap();
         let ours: Vec<_> = output.record.fills().collect();
         for (ours, (bar, size, price, commission)) in ours.iter().zip(&expected.fills) {

@@ -5,7 +5,7 @@ use crate::common::{decimal, one_position, whole};
 use ats_calendar::Calendar;
 use ats_crds::Rebalance;
 use ats_crds::strategy::TradedPrices;
-use ats_pipeline::spec::{BacktestSpec, RatesSpec, SizingSpec, StrategyCore};
+use ats_pipeline::spec::{BacktestSpec, SizingSpec, StrategyCore};
 use ats_trading_strategy::backtest::run;
 use ats_trading_strategy::search::Parameters;
 use jiff::civil::Date;
@@ -93,13 +93,9 @@ fn a_search_equals_another_optimiser() {
         let (base, search) = crate::common::grid::pairs(&reference.fast, &reference.slow, core, windows);
         let market = crate::common::market(&folder, &[case.ticker.as_str()]);
         let spec = BacktestSpec {
-            core: base,
-            start: reference.first,
-            end: None,
             prices: TradedPrices::Adjusted,
-            benchmark: None,
-            rates: RatesSpec::default(),
             search: Some(search),
+            ..crate::common::backtest(base, reference.first)
         };
         let output = run(&spec, &market, Calendar::xnys(), "x", &[]).unwrap();
         let searched = output.searched.as_ref().unwrap();

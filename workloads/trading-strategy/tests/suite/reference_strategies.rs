@@ -8,7 +8,7 @@ use crate::common::{decimal, one_position, whole};
 use ats_calendar::Calendar;
 use ats_crds::Rebalance;
 use ats_crds::strategy::{FillTiming, Shares, TradedPrices};
-use ats_pipeline::spec::{BacktestSpec, RatesSpec, SignalSpec, SizingSpec, StopSpec, StrategyCore};
+use ats_pipeline::spec::{BacktestSpec, SignalSpec, SizingSpec, StopSpec, StrategyCore};
 use ats_trading_strategy::backtest::run;
 use ats_trading_strategy::engine::Fill;
 use ats_trading_strategy::market::Market;
@@ -106,13 +106,8 @@ fn five_strategies_on_real_bars_equal_other_engines() {
         let what = format!("{} of {} by {}{parts}", expected.strategy, expected.tickers[0], expected.engine);
         let market = market(&folder, expected);
         let spec = BacktestSpec {
-            core: core(expected),
-            start: reference.first,
-            end: None,
             prices: TradedPrices::Adjusted,
-            benchmark: None,
-            rates: RatesSpec::default(),
-            search: None,
+            ..crate::common::backtest(core(expected), reference.first)
         };
         let output = run(&spec, &market, Calendar::xnys(), "x", &[]).unwrap();
         let sessions: Vec<Date> = output.record.equity.iter().map(|point| point.session).collect();

@@ -9,9 +9,9 @@ use ats_calendar::{Calendar, Interval};
 use ats_columns::evaluate::Column;
 use ats_columns::own::{OwnColumn, as_known};
 use ats_crds::Rebalance;
-use ats_crds::strategy::{Direction, FillTiming, Shares, TradedPrices};
+use ats_crds::strategy::{Direction, FillTiming, Shares};
 use ats_expression::Name;
-use ats_pipeline::spec::{BacktestSpec, NamedExpression, RatesSpec, SignalSpec, SizingSpec, StrategyCore};
+use ats_pipeline::spec::{NamedExpression, SignalSpec, SizingSpec, StrategyCore};
 use ats_trading_strategy::backtest::run;
 use ats_trading_strategy::market::Market;
 use jiff::civil::Date;
@@ -97,15 +97,7 @@ fn tables_of_target_weights_equal_other_engines() {
     for expected in &reference.runs {
         let what = format!("{} by {}", expected.name, expected.engine);
         let market = market(expected);
-        let spec = BacktestSpec {
-            core: core(expected),
-            start: sessions[0],
-            end: None,
-            prices: TradedPrices::Raw,
-            benchmark: None,
-            rates: RatesSpec::default(),
-            search: None,
-        };
+        let spec = crate::common::backtest(core(expected), sessions[0]);
         let record = run(&spec, &market, Calendar::xnys(), "x", &[]).unwrap().record;
         // What turns from long to short is one order there, and here one that closes and one that opens.
         let mut changes: BTreeMap<(Date, String), (f64, f64)> = BTreeMap::new();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::common::made_up;
 use ats_calendar::Calendar;
 use ats_columns::{BarColumns, Bars};
-use ats_crds::strategy::{HaltAction, TradedPrices};
+use ats_crds::strategy::HaltAction;
 use ats_ledger::{Ledger, OrderFilter, StrategyIdentity};
 use ats_pipeline::spec::{BacktestSpec, RatesSpec, SearchSpec, StrategyCore, TradeSpec};
 use ats_trading_strategy::backtest::{BacktestError, BacktestOutput, run};
@@ -53,15 +53,7 @@ fn spec(windows: (u32, u32, Option<u32>)) -> BacktestSpec {
 }
 
 fn of((core, search): (StrategyCore, SearchSpec)) -> BacktestSpec {
-    BacktestSpec {
-        core,
-        start: session(0),
-        end: None,
-        prices: TradedPrices::Raw,
-        benchmark: None,
-        rates: RatesSpec::default(),
-        search: Some(search),
-    }
+    BacktestSpec { search: Some(search), ..crate::common::backtest(core, session(0)) }
 }
 
 fn backtest(spec: &BacktestSpec, market: &Market) -> BacktestOutput {

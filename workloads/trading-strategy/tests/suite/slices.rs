@@ -95,15 +95,7 @@ fn hours_make_sessions() {
     assert_eq!(slices[7].actions.len(), 2);
     assert!(slices.iter().all(|slice| slice.tickers[0].bar.is_some()));
 
-    let spec = BacktestSpec {
-        core,
-        start: from,
-        end: Some(to),
-        prices: TradedPrices::Raw,
-        benchmark: None,
-        rates: RatesSpec::default(),
-        search: None,
-    };
+    let spec = BacktestSpec { end: Some(to), ..crate::common::backtest(core, from) };
     let output = run(&spec, &market, Calendar::xnys(), "x", &[]).unwrap();
     assert_eq!(output.record.equity.len(), 21);
     assert_eq!(output.record.closes().len(), 3, "statistics count sessions, not bars");
@@ -123,15 +115,7 @@ fn a_volume_of_zero_is_a_halt_where_there_were_volumes() {
             columns.volume[known.end.min(count)..].fill(0.0);
             history.bars = Bars::new("X", columns).unwrap();
         }
-        let spec = BacktestSpec {
-            core: core(),
-            start: from,
-            end: None,
-            prices: TradedPrices::Raw,
-            benchmark: None,
-            rates: RatesSpec::default(),
-            search: None,
-        };
+        let spec = crate::common::backtest(core(), from);
         let output = run(&spec, &market, Calendar::xnys(), "x", &[]).unwrap();
         output.record.fills().map(|fill| (fill.session, fill.quantity)).collect::<Vec<_>>()
     };
@@ -175,15 +159,7 @@ fn adjusted_prices_hold_the_actions() {
     assert_eq!(raw[last].tickers[0].average_volume, Some(20_000));
     assert_eq!(raw[19].tickers[0].average_volume, None, "21 bars make the average");
 
-    let spec = BacktestSpec {
-        core: core(),
-        start: from,
-        end: None,
-        prices: TradedPrices::Adjusted,
-        benchmark: None,
-        rates: RatesSpec::default(),
-        search: None,
-    };
+    let spec = BacktestSpec { prices: TradedPrices::Adjusted, ..crate::common::backtest(core(), from) };
     let output = run(&spec, &market, Calendar::xnys(), "x", &[]).unwrap();
     let report = output.files.iter().find(|file| file.name == "report.html").unwrap();
     assert!(std::str::from_utf8(&report.bytes).unwrap().contains("Adjusted prices"));
@@ -196,15 +172,7 @@ fn rates_are_those_of_the_strategy() {
     let (from, split, to) = (date(2021, 1, 4), date(2021, 2, 16), date(2021, 3, 31));
     let market = market(Interval::D1, from, to, split, wave);
     let with = |rates: RatesSpec| {
-        let spec = BacktestSpec {
-            core: core(),
-            start: from,
-            end: None,
-            prices: TradedPrices::Raw,
-            benchmark: None,
-            rates,
-            search: None,
-        };
+        let spec = BacktestSpec { rates, ..crate::common::backtest(core(), from) };
         run(&spec, &market, Calendar::xnys(), "x", &[]).unwrap()
     };
     let text = |output: &BacktestOutput, name: &str| {
@@ -238,15 +206,7 @@ fn rates_are_those_of_the_strategy() {
 fn a_decision_is_explained() {
     let (from, split, to) = (date(2021, 1, 4), date(2021, 2, 16), date(2021, 3, 31));
     let market = market(Interval::D1, from, to, split, wave);
-    let spec = BacktestSpec {
-        core: core(),
-        start: from,
-        end: None,
-        prices: TradedPrices::Raw,
-        benchmark: None,
-        rates: RatesSpec::default(),
-        search: None,
-    };
+    let spec = crate::common::backtest(core(), from);
     let calendar = Calendar::xnys();
     let output = run(&spec, &market, calendar, "x", &[]).unwrap();
     let told = |date: Date| explain(&spec, &market, calendar, "x", "X", date).unwrap();
@@ -297,15 +257,7 @@ fn a_score_and_a_weight_are_explained() {
     core.signal = SignalSpec::Scores { expression, minimum_score: zero, exit_rank: 4 };
     core.sizing = SizingSpec::TickerWeight { expression: "0.5 * close / close".into(), cash_buffer: zero };
     (core.stop, core.rebalance) = (None, Rebalance::Daily);
-    let spec = BacktestSpec {
-        core,
-        start: from,
-        end: None,
-        prices: TradedPrices::Raw,
-        benchmark: None,
-        rates: RatesSpec::default(),
-        search: None,
-    };
+    let spec = crate::common::backtest(core, from);
     let calendar = Calendar::xnys();
     // The third bar closes at 48, above its mean with 40 and 44. Half of 100,000 less the commission of $0.005 a share:
     // 1041 x 48 = 49,968 fits, and 1042 do not.
@@ -331,15 +283,7 @@ fn digests(output: &BacktestOutput) -> Vec<String> {
 fn artifacts_change_only_with_the_revision() {
     let (from, split, to) = (date(2019, 1, 2), date(2020, 2, 18), date(2021, 3, 31));
     let market = market(Interval::D1, from, to, split, |bar| wave(bar) + (bar % 31) as f64 * 0.37);
-    let spec = BacktestSpec {
-        core: core(),
-        start: from,
-        end: None,
-        prices: TradedPrices::Raw,
-        benchmark: None,
-        rates: RatesSpec::default(),
-        search: None,
-    };
+    let spec = crate::common::backtest(core(), from);
     let lineage = [("publish".to_owned(), "0".repeat(64))];
     let output = run(&spec, &market, Calendar::xnys(), "golden", &lineage).unwrap();
     assert!(output.record.trades.len() > 30);

@@ -10,7 +10,7 @@ use ats_columns::{Action, ActionKind, Actions, BarColumns, Bars, Column, write_p
 use ats_crds::strategy::TradedPrices;
 use ats_pipeline::contract::{Owner, StageInput, VERSION};
 use ats_pipeline::manifest::UnitEntry;
-use ats_pipeline::spec::{BacktestSpec, NamedExpression, RatesSpec, SignalSpec, SizingSpec, StrategyCore};
+use ats_pipeline::spec::{NamedExpression, SignalSpec, SizingSpec, StrategyCore};
 use ats_pipeline::{
     Category, DatasetManifest, StageFile, StageKey, StageName, StageSpec, StoreLocation, UnitManifest,
 };
@@ -237,15 +237,7 @@ impl World {
     }
 
     fn file(&self, core: StrategyCore, inputs: Vec<StageInput>) -> StageFile {
-        let spec = BacktestSpec {
-            core,
-            start: date(2019, 7, 1),
-            end: None,
-            prices: TradedPrices::Raw,
-            benchmark: None,
-            rates: RatesSpec::default(),
-            search: None,
-        };
+        let spec = crate::common::backtest(core, date(2019, 7, 1));
         let digests: Vec<_> = inputs.iter().map(|input| input.digest).collect();
         StageFile {
             version: VERSION,

@@ -10,10 +10,10 @@ use std::path::Path;
 use ats_calendar::{Calendar, Interval};
 use ats_columns::{Action, ActionKind, Actions, BarColumns, Bars};
 use ats_crds::Rebalance;
-use ats_crds::strategy::{Direction, DrawdownAction, FillTiming, Shares};
+use ats_crds::strategy::{Direction, DrawdownAction, FillTiming, Shares, TradedPrices};
 use ats_crds::universe::{Adjustment, CalendarName};
 use ats_pipeline::spec::backtest::CostsSpec;
-use ats_pipeline::spec::{SignalSpec, SizingSpec, StopSpec, StrategyCore};
+use ats_pipeline::spec::{BacktestSpec, RatesSpec, SignalSpec, SizingSpec, StopSpec, StrategyCore};
 use ats_trading_strategy::engine;
 use ats_trading_strategy::market::{Market, Membership, TickerHistory};
 use jiff::civil::Date;
@@ -102,6 +102,19 @@ pub fn costless() -> CostsSpec {
         price_impact: None,
         borrow_rate: None,
         max_volume_share: None,
+    }
+}
+
+/// A backtest of raw prices, from a session to the last one.
+pub fn backtest(core: StrategyCore, start: Date) -> BacktestSpec {
+    BacktestSpec {
+        core,
+        start,
+        end: None,
+        prices: TradedPrices::Raw,
+        benchmark: None,
+        rates: RatesSpec::default(),
+        search: None,
     }
 }
 
