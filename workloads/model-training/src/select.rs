@@ -5,14 +5,14 @@ use ats_pipeline::spec::{AlgorithmSpec, PruningSpec, Rung};
 
 use crate::calibration::{ReliabilityBin, reliability};
 use crate::card::{self, Card, FeatureCard, FoldCard, PrunedCard, PruningCard, TrialCard};
-use crate::dataset::{Matrix, pick};
+use crate::dataset::Matrix;
 use crate::drift::Drift;
 use crate::error::TrainingError;
 use crate::evidence::{LastFold, years};
 use crate::formula;
 use crate::label::{Label, LabelKind};
 use crate::metric::sharpe;
-use crate::metric::{Figures, Score, Scored, deviation, mean};
+use crate::metric::{Figures, Score, deviation, mean};
 use crate::model::{KIND, Model, Pipeline, Training, VERSION};
 use crate::search::{course, inner_scores, winners};
 use crate::train::{Plan, Predictions, UnitReport};
@@ -35,6 +35,13 @@ pub struct Request<'a> {
     pub earlier: &'a [Trial],
     /// Digest of the dataset.
     pub dataset: &'a str,
+}
+
+impl Request<'_> {
+    /// Distinct specifications so far: N of the deflated Sharpe ratio.
+    fn number_of_trials(&self) -> usize {
+        self.trials.len() + self.earlier.len()
+    }
 }
 
 /// What `select` gives.
@@ -96,13 +103,14 @@ pub fn select(
     let own = trials.iter().map(|trial| trial.figures.sharpe_per_period);
     let before = request.earlier.iter().map(|trial| trial.sharpe_per(scale.periods_per_year()));
     let ratios: Vec<f64> = own.chain(before).flatten().collect();
-    let number_of_trials = trials.len() + request.earlier.len();
+    let number_of_trials = request.number_of_trials();
     // Several trials of which fewer than two have a ratio leave the benchmark undefined.
     let ratios_deviation = if number_of_trials == 1 { Some(0.0) } else { deviation(&ratios) };
     let expected_best_sharpe =
         ratios_deviation.map(|deviation| sharpe::expected_best(deviation, number_of_trials));
     let deflated_sharpe = expected_best_sharpe.and_then(|benchmark| {
-        let deflated = |path: &Predictions| sharpe::probabilistic(&spreads(matrix, plan, path), benchmark);
+        let deflated =
+            |path: &Predictions| sharpe::probabilistic(&path.spreads(matrix, plan.label.horizon), benchmark);
         mean(&stitched.iter().map(deflated).collect::<Option<Vec<f64>>>()?)
     });
 
@@ -267,28 +275,6 @@ fn training(matrix: &Matrix, request: &Request<'_>) -> Training {
     }
 }
 
-fn spreads(matrix: &Matrix, plan: &Plan, predictions: &Predictions) -> Vec<f64> {
-    let rows: Vec<usize> = (0..predictions.row.len())
-        .filter(|place| matrix.label_end[predictions.row[*place]].is_some())
-        .collect();
-    let row = pick(&predictions.row, &rows);
-    let (instant, outcome) = (pick(&matrix.instant, &row), pick(&matrix.label, &row));
-    let (prediction, forward_return) =
-        (pick(&predictions.prediction, &rows), pick(&matrix.forward_return, &row));
-    let name = pick(&matrix.ticker, &row);
-    let scored = Scored {
-        instant: &instant,
-        name: &name,
-        prediction: &prediction,
-        outcome: &outcome,
-        forward_return: &forward_return,
-    };
-    let places: Vec<usize> = (0..row.len()).collect();
-    let dates: Vec<&[usize]> =
-        places.chunk_by(|a, b| instant[*a] == instant[*b]).step_by(plan.label.horizon).collect();
-    sharpe::quintile_spreads(&scored, &dates)
-}
-
 fn fold_card(trial: usize, unit: &UnitReport) -> FoldCard {
     FoldCard {
         fold: unit.fold + 1,
@@ -352,7 +338,7 @@ fn notes(
         notes.push(format!(
             "{} specifications have been tried under this name, {} of them before this one and not again: all count \
              for the deflated Sharpe ratio.",
-            request.trials.len() + request.earlier.len(),
+            request.number_of_trials(),
             request.earlier.len()
         ));
     }

@@ -15,7 +15,7 @@ use crate::dataset::{Matrix, pick};
 use crate::error::TrainingError;
 use crate::importance::{Importance, permutation};
 use crate::label::Label;
-use crate::metric::{Figures, Scale, Score, Scored};
+use crate::metric::{self, Figures, Scale, Score, Scored};
 use crate::model::{Pipeline, Recipe};
 use crate::validation::{Fold, Path, Scheme, Split};
 
@@ -144,6 +144,16 @@ impl Predictions {
     /// Figures of these predictions.
     #[must_use]
     pub fn figures(&self, matrix: &Matrix, scale: &Scale) -> Figures {
+        self.with_outcomes(matrix, |scored| Figures::new(scored, scale))
+    }
+
+    /// The returns whose Sharpe ratio is theirs: of the top less the bottom fifth, every `horizon` dates.
+    #[must_use]
+    pub fn spreads(&self, matrix: &Matrix, horizon: usize) -> Vec<f64> {
+        self.with_outcomes(matrix, |scored| metric::spreads(scored, horizon))
+    }
+
+    fn with_outcomes<T>(&self, matrix: &Matrix, measure: impl FnOnce(&Scored<'_>) -> T) -> T {
         let (instant, outcome) = (pick(&matrix.instant, &self.row), pick(&matrix.label, &self.row));
         let (name, forward_return) =
             (pick(&matrix.ticker, &self.row), pick(&matrix.forward_return, &self.row));
@@ -154,7 +164,7 @@ impl Predictions {
             outcome: &outcome,
             forward_return: &forward_return,
         };
-        Figures::new(&scored, scale)
+        measure(&scored)
     }
 }
 

@@ -116,13 +116,12 @@ impl Figures {
     /// Computes every figure.
     #[must_use]
     pub fn new(scored: &Scored<'_>, scale: &Scale) -> Self {
-        let rows: Vec<usize> =
-            (0..scored.outcome.len()).filter(|row| !scored.outcome[*row].is_nan()).collect();
+        let rows = with_outcome(scored);
         let mut figures = Self { rows: rows.len(), ..Self::default() };
         let Some(first) = rows.first() else { return figures };
         figures.constant_prediction =
             rows.iter().all(|row| scored.prediction[*row] == scored.prediction[*first]);
-        let dates: Vec<&[usize]> = rows.chunk_by(|a, b| scored.instant[*a] == scored.instant[*b]).collect();
+        let dates = by_date(scored, &rows);
         figures.dates = dates.len();
         figures.correlations(scored, scale, &dates);
         figures.errors(scored, scale, &rows);
@@ -238,6 +237,22 @@ pub fn mean_squared_error(score: Score, pairs: impl Iterator<Item = (f64, f64)>)
         .map(|error| error * error)
         .collect();
     mean(&errors)
+}
+
+/// Rows with an outcome, in their order.
+fn with_outcome(scored: &Scored<'_>) -> Vec<usize> {
+    (0..scored.outcome.len()).filter(|row| !scored.outcome[*row].is_nan()).collect()
+}
+
+/// The rows of each date.
+fn by_date<'a>(scored: &Scored<'_>, rows: &'a [usize]) -> Vec<&'a [usize]> {
+    rows.chunk_by(|a, b| scored.instant[*a] == scored.instant[*b]).collect()
+}
+
+/// The quintile spreads of every so many dates ([`sharpe::quintile_spreads`]).
+#[must_use]
+pub fn spreads(scored: &Scored<'_>, horizon: usize) -> Vec<f64> {
+    sharpe::quintile_spreads(scored, &every(&by_date(scored, &with_outcome(scored)), horizon))
 }
 
 /// The first item and every `step`-th after it.

@@ -252,7 +252,7 @@ fn terms(
         if !position.has_terms() || stopped.contains(ticker) {
             continue;
         }
-        let Some(bar) = places.bar(ticker).filter(|bar| !bar.halted) else { continue };
+        let Some(bar) = places.traded(ticker) else { continue };
         // The open was before what came in later.
         let (low, high, open) = match pass {
             Pass::Open => (bar.open, bar.open, Some(bar.open)),

@@ -60,17 +60,16 @@ pub(super) struct Basis {
 pub(super) fn wanted(config: &EngineConfig, basis: &Basis) -> Checked<Result<Shares, CutReason>> {
     let Basis { side, equity, price, held, distance, volatility, weight, selected } = *basis;
     let at = |budget, weight| at_weight(&config.costs, budget, weight, price, held, config.unit);
+    let at_target = |weight, cash_buffer| at(equity.minus(equity.times(cash_buffer)?)?, weight);
     let quantity = match config.sizing {
         // r E / |entry - stop|
         Sizing::RiskPerTrade { fraction } => match distance {
             Some(distance) => equity.shares_of_fraction(fraction, distance, config.unit)?,
             None => Shares::ZERO,
         },
-        Sizing::TargetWeight { weight, cash_buffer } => {
-            at(equity.minus(equity.times(cash_buffer)?)?, weight)?
-        }
+        Sizing::TargetWeight { weight, cash_buffer } => at_target(weight, cash_buffer)?,
         Sizing::TickerWeight { cash_buffer } => match weight {
-            Some(weight) => at(equity.minus(equity.times(cash_buffer)?)?, of_side(side, weight))?,
+            Some(weight) => at_target(of_side(side, weight), cash_buffer)?,
             None => return Ok(Err(CutReason::NoWeight)),
         },
         Sizing::EqualWeight => at(equity, config.risk.max_gross_exposure.divided(selected))?,

@@ -152,6 +152,13 @@ pub struct TickerSlice {
     pub stop_atr: Option<Price>,
 }
 
+impl TickerSlice {
+    /// Its bar if anything was traded in it.
+    fn traded(&self) -> Option<&Bar> {
+        self.bar.as_ref().filter(|bar| !bar.halted)
+    }
+}
+
 /// What the outside says to a running strategy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Control {
@@ -206,7 +213,7 @@ impl Slice {
     /// A ticker's bar if anything was traded in it: what orders, stops and take-profit prices may fill in.
     #[must_use]
     pub fn traded(&self, ticker: &Ticker) -> Option<&Bar> {
-        self.bar(ticker).filter(|bar| !bar.halted)
+        self.get(ticker).and_then(TickerSlice::traded)
     }
 
     /// For look-ups of many tickers, each after the one before.
@@ -241,5 +248,10 @@ impl<'a> Places<'a> {
     /// A ticker's bar, in the same way.
     pub(super) fn bar(&mut self, ticker: &Ticker) -> Option<&'a Bar> {
         self.get(ticker).and_then(|part| part.bar.as_ref())
+    }
+
+    /// A ticker's bar if anything was traded in it, in the same way.
+    pub(super) fn traded(&mut self, ticker: &Ticker) -> Option<&'a Bar> {
+        self.get(ticker).and_then(TickerSlice::traded)
     }
 }
