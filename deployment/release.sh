@@ -35,8 +35,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 number=${version#v}
 chart=deployment/helm/ats
 
+# The pinned one, whatever the machine has.
 tool() { # family, which is also the name of the program
-  command -v "$1" || echo "$(tests/cluster/tools/build.sh "$1")/$1"
+  local folder
+  folder=$(tests/cluster/tools/build.sh "$1") || return
+  echo "$folder/$1"
 }
 
 says() { # file, what it says

@@ -45,7 +45,8 @@ elif [[ -n $signer ]]; then
 else
   die 'it is not said who may have signed the images: set COSIGN_PUBLIC_KEY or SIGNER; UNSIGNED=allowed asks nobody, not for production'
 fi
-cosign=${COSIGN:-$(command -v cosign || echo "$("$(dirname "${BASH_SOURCE[0]}")/../tests/cluster/tools/build.sh" cosign)/cosign")}
+# The pinned one, whatever the machine has.
+cosign=${COSIGN:-$("$(dirname "${BASH_SOURCE[0]}")/../tests/cluster/tools/build.sh" cosign)/cosign}
 
 while read -r reference; do
   # The answer is the signatures; what went wrong stands on standard error.

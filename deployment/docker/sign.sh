@@ -30,7 +30,8 @@ elif [[ -n ${ACTIONS_ID_TOKEN_REQUEST_URL:-} ]]; then
 else
   die 'there is nothing to sign with: set COSIGN_KEY, or run in a workflow with the right id-token: write'
 fi
-cosign=${COSIGN:-$(command -v cosign || echo "$(tests/cluster/tools/build.sh cosign)/cosign")}
+# The pinned one, whatever the machine has.
+cosign=${COSIGN:-$(tests/cluster/tools/build.sh cosign)/cosign}
 
 while IFS=$'\t' read -r component reference; do
   document=$images/$component.cdx.json

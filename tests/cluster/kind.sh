@@ -4,7 +4,8 @@
 #
 #   kind.sh MINOR COMMAND [ARGUMENT...]
 #
-# The command finds the cluster by ATS_TEST_KUBECONFIG, and by ATS_TEST_LOAD_IMAGE the way of images into it.
+# The command finds the cluster by ATS_TEST_KUBECONFIG, and by ATS_TEST_LOAD_IMAGE the way of images into it. The kind is
+# that of tools/kind, whatever the machine has; KIND names another.
 set -euo pipefail
 
 [[ $# -ge 2 ]] || { echo 'usage: kind.sh MINOR COMMAND [ARGUMENT...]' >&2; exit 2; }
@@ -18,7 +19,7 @@ case $minor in
   *) echo "kind.sh: there is no image of Kubernetes $minor here: 1.35, 1.36 or 1.37" >&2; exit 2 ;;
 esac
 
-kind=$(command -v kind || echo "$("$(dirname "${BASH_SOURCE[0]}")/tools/build.sh" kind)/kind")
+kind=${KIND:-$("$(dirname "${BASH_SOURCE[0]}")/tools/build.sh" kind)/kind}
 folder=$(mktemp -d)
 name=ats-$$
 trap '"$kind" delete cluster --name "$name" --kubeconfig "$folder/kubeconfig" || true; rm -rf "$folder"' EXIT

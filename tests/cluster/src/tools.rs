@@ -48,19 +48,16 @@ impl Tools {
 
 /// The kubectl to use with an existing cluster: the one on PATH, or else the built one.
 pub(crate) fn kubectl() -> Result<PathBuf> {
-    tool("kubernetes", "kubectl")
+    on_path("kubectl").map_or_else(|| tool("kubernetes", "kubectl"), Ok)
 }
 
-/// A tool of another family of `tools/`, such as `("kustomize", "kustomize")` or `("kwok", "kwok")`: the one on PATH,
-/// or else built.
+/// A tool of another family of `tools/`, such as `("kustomize", "kustomize")` or `("kwok", "kwok")`, at the version that
+/// the family pins: what the machine has of that name is of any version, and is not looked for.
 ///
 /// # Errors
 /// When there is no such family or it cannot be built.
 pub fn tool(family: &str, name: &str) -> Result<PathBuf> {
-    match on_path(name) {
-        Some(tool) => Ok(tool),
-        None => Ok(build(family)?.join(name)),
-    }
+    Ok(build(family)?.join(name))
 }
 
 fn find_family(family: &str, wanted: &[&str], fits: impl Fn(&Path) -> bool) -> Result<PathBuf> {

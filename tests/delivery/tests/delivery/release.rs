@@ -24,7 +24,18 @@ impl Site {
         let mut command = Command::new(tool("cosign", "cosign").expect("cosign is built"));
         command.args(["generate-key-pair", "--output-key-prefix", "ours"]).env("COSIGN_PASSWORD", "secret");
         let _ = output(command.current_dir(site.place.folder.path()));
+        // What a machine may have of the programs that versions are pinned of: a release that ran one would fail.
+        fs::create_dir(site.path("bin")).unwrap();
+        for name in ["cosign", "helm"] {
+            site.program(name, "echo \"$0 is not the pinned one\" >&2; exit 1");
+        }
         site
+    }
+
+    fn program(&self, name: &str, body: &str) {
+        let program = self.path("bin").join(name);
+        fs::write(&program, format!("#!/bin/sh\n{body}\n")).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -41,18 +52,18 @@ impl Site {
 
     fn release(&self, arguments: &[&str], folder: &Path, settings: &[(&str, &str)]) -> Output {
         let mut command = Command::new(checkout().join("deployment/release.sh"));
-        for name in ["COSIGN_KEY", "ACTIONS_ID_TOKEN_REQUEST_URL", "REGISTRY", "ENVIRONMENT"] {
+        for name in ["COSIGN", "COSIGN_KEY", "ACTIONS_ID_TOKEN_REQUEST_URL", "REGISTRY", "ENVIRONMENT"] {
             command.env_remove(name);
         }
         for name in ["XDG_CONFIG_HOME", "HELM_CONFIG_HOME", "HELM_CACHE_HOME", "HELM_DATA_HOME"] {
             command.env_remove(name);
         }
+        // CACHE/tools/FAMILY/program: the tools are built, and found there whatever HOME is.
         let tools = [tool("cosign", "cosign").unwrap(), tool("helm", "helm").unwrap()];
-        let folders = tools.iter().map(|tool| tool.parent().unwrap().display().to_string());
-        let path: Vec<String> =
-            [self.key("bin")].into_iter().chain(folders).chain([std::env::var("PATH").unwrap()]).collect();
+        let cache = tools[0].ancestors().nth(3).expect("tools lie in the cache");
         command
-            .env("PATH", path.join(":"))
+            .env("ATS_CACHE_DIR", cache)
+            .env("PATH", format!("{}:{}", self.key("bin"), std::env::var("PATH").unwrap()))
             .env("HOME", self.place.folder.path())
             .env("COSIGN_PASSWORD", "secret");
         command.env("COMMIT", crate::registry::COMMIT).env("BRANCH", "main");
@@ -72,10 +83,8 @@ impl Site {
 
     /// A program in the place of GitHub's, which keeps what it was asked.
     fn gh(&self) -> PathBuf {
-        fs::create_dir_all(self.path("bin")).unwrap();
-        let (program, asked) = (self.path("bin/gh"), self.path("asked"));
-        fs::write(&program, format!("#!/bin/sh\nprintf '%s\\n' \"$@\" >{}\n", asked.display())).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let asked = self.path("asked");
+        self.program("gh", &format!("printf '%s\\n' \"$@\" >{}", asked.display()));
         asked
     }
 }

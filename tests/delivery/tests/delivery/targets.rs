@@ -115,20 +115,24 @@ fn a_kubernetes_by_kind_is_always_removed() {
         std::fs::write(&path, text).unwrap();
         assert!(Command::new("chmod").arg("+x").arg(&path).status().unwrap().success());
     };
-    program("kind", format!("#!/bin/sh\necho \"kind $*\" >>{}\n", asked.display()));
+    // The machine's own kind, which no version pins, is not asked.
+    program("kind", format!("#!/bin/sh\necho 'not the pinned one' >>{}\nexit 1\n", asked.display()));
+    program("pinned", format!("#!/bin/sh\necho \"kind $*\" >>{}\n", asked.display()));
+    let pinned = folder.path().join("pinned").display().to_string();
     let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
     for code in [0, 1] {
         let words =
             format!("echo \"cargo $* $ATS_TEST_KUBECONFIG $ATS_TEST_LOAD_IMAGE\" >>{}", asked.display());
         program("cargo", format!("#!/bin/sh\n{words}\nexit {code}\n"));
-        let run = make("kind", &[("PATH", path.as_str()), ("KUBERNETES", "1.36")]);
+        let settings = [("PATH", path.as_str()), ("KIND", pinned.as_str()), ("KUBERNETES", "1.36")];
+        let run = make("kind", &settings);
         assert_eq!(run.status.success(), code == 0, "{}", told(&run));
         let text = std::fs::read_to_string(&asked).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines[0].starts_with("kind create cluster --name ats-"), "{text}");
         assert!(lines[0].contains(" --image docker.io/kindest/node:v1.36.1@sha256:3489c767"), "{text}");
         assert!(lines[1].starts_with("cargo test --locked --workspace --test documents /"), "{text}");
-        assert!(lines[1].contains("/kind load image-archive --name ats-"), "{text}");
+        assert!(lines[1].contains("/pinned load image-archive --name ats-"), "{text}");
         assert!(lines[2].starts_with("kind delete cluster --name ats-") && lines.len() == 3, "{text}");
         std::fs::remove_file(&asked).unwrap();
     }

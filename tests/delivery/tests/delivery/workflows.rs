@@ -246,6 +246,56 @@ fn targets_of_workflows_are_run_by_the_tests() {
     }
 }
 
+/// A machine that runs workflows comes with programs of its own, at any version. Those that tests/cluster/tools pins are
+/// built from there, whatever the machine has.
+#[test]
+fn what_is_pinned_is_built_and_not_found() {
+    let families = files("tests/cluster/tools", "/go.mod");
+    let families = families.iter().map(|path| path.rsplit('/').nth(1).expect("a module lies in a folder"));
+    let programs: Vec<&str> = families.chain(["kubectl"]).collect();
+    for program in ["kind", "helm", "kustomize", "cosign"] {
+        assert!(programs.contains(&program), "{program} is pinned");
+    }
+    let names = programs.join("|");
+    // Where a command stands: a line's begin, or what separates commands; settings may come before it.
+    let start = r"(?:^@?|[;|&(]|\b(?:do|then|else)\b|\|\|)\s*(?:[A-Z_]+=\S*\s+)*";
+    let found_on_path =
+        Regex::new(&format!(r"{start}(?:{names})\s|\b(?:command -v|which|type -P)\s+(?:{names})\b")).unwrap();
+    let mistakes =
+        ["x=$(command -v cosign || true)", "  helm package x", "a && A=b kind create", "@kustomize build"];
+    for mistake in mistakes {
+        assert!(found_on_path.is_match(mistake), "the rule sees {mistake:?}");
+    }
+    let chosen = Regex::new(&format!(r"(?:^|\s)({names})=(.*\$\(.*)$")).unwrap();
+    let scripts = ["deployment", "tests"].iter().flat_map(|folder| files(folder, ".sh"));
+    let scripts = scripts.chain(files(".ci", "")).chain(["Makefile".to_owned()]);
+    let mut built = BTreeSet::new();
+    for script in scripts {
+        let text = text(&script);
+        for line in text.lines().map(str::trim).filter(|line| !line.starts_with('#')) {
+            assert!(!found_on_path.is_match(line), "{script}: {line}: which version?");
+            if let Some(found) = chosen.captures(line) {
+                let by_function = found[2].contains("$(tool ") && text.contains("\ntool() {");
+                assert!(by_function || found[2].contains("tools/build.sh"), "{script}: {line}");
+                built.insert(found[1].to_owned());
+            }
+        }
+        assert!(
+            !text.contains("\ntool() {") || text.contains("$(tests/cluster/tools/build.sh \"$1\")"),
+            "{script}"
+        );
+    }
+    assert_eq!(
+        built,
+        BTreeSet::from(["actionlint", "cosign", "helm", "kind", "kustomize"].map(str::to_owned))
+    );
+    // The way of the tests to put another in its place is none of a workflow's.
+    let other = Regex::new(r"(?m)^\s*(?:KIND|KUSTOMIZE|COSIGN|PATH|KUBEBUILDER_ASSETS):").unwrap();
+    for file in files(".github/workflows", ".yml") {
+        assert!(!other.is_match(&text(&file)), "{file}: programs of another place");
+    }
+}
+
 /// Secrets that exist, by the workflow that may hand each one on or use it.
 const SECRETS: [(&str, &[&str]); 2] = [
     ("SLACK_WEBHOOK_URL", &["ci.yml", "notify.yml"]),
