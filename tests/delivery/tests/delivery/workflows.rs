@@ -296,6 +296,100 @@ fn what_is_pinned_is_built_and_not_found() {
     }
 }
 
+/// Jobs that compile and restore nothing, each with the reason.
+const UNCACHED: [(&str, &str, &str); 5] = [
+    ("ci.yml", "images", "the images are deployed"),
+    ("deploy.yml", "publish", "the images are published"),
+    ("release.yml", "make", "the release is published"),
+    ("performance.yml", "performance", "a profile that nothing else compiles"),
+    ("performance.yml", "stages", "images are measured as they are deployed"),
+];
+
+/// Compiled dependencies are saved by one job and restored by the others, where cargo looks for them; tools, where their
+/// scripts do. What is published is compiled anew, and no job that may write restores what another one has left.
+#[test]
+fn jobs_share_what_is_compiled_and_what_is_published_is_not_of_it() {
+    let develop = json!("${{ github.ref == 'refs/heads/develop' }}");
+    let compiles = [
+        "check",
+        "unit",
+        "gate",
+        "coverage",
+        "integration",
+        "system",
+        "delivery",
+        "kind",
+        "msrv",
+        "compose-run",
+        "images",
+        "release",
+        "bench",
+    ];
+    let named = Regex::new(r"'([^']+)'").unwrap();
+    let (mut saved, mut uncached) = (Vec::new(), BTreeSet::new());
+    let mut with_tools = BTreeSet::new();
+    for (file, workflow) in workflows() {
+        for (job, value) in jobs(&workflow) {
+            let caches: Vec<&Value> = steps(value)
+                .filter(|step| {
+                    step["uses"].as_str().is_some_and(|uses| uses.starts_with("Swatinem/rust-cache@"))
+                })
+                .map(|step| &step["with"])
+                .collect();
+            let (tools, trees): (Vec<&Value>, Vec<&Value>) =
+                caches.iter().copied().partition(|cache| cache["cache-targets"] == false);
+            let run: Vec<&str> =
+                steps(value).filter_map(|step| step["run"].as_str()?.strip_prefix("make ")).collect();
+            if run.iter().any(|target| compiles.contains(target)) && trees.is_empty() {
+                let known = UNCACHED.iter().find(|one| file.ends_with(one.0) && one.1 == job);
+                uncached.insert(*known.unwrap_or_else(|| panic!("{file}: {job} compiles everything")));
+            }
+            if caches.is_empty() {
+                continue;
+            }
+            let writes = ["contents", "packages", "attestations"];
+            assert!(writes.iter().all(|scope| value["permissions"][scope] != "write"), "{file}: {job}");
+            assert!(value.get("environment").is_none(), "{file}: {job}");
+            assert!(trees.len() <= 1 && tools.len() <= 1, "{file}: {job}");
+            for cache in &caches {
+                let save = &cache["save-if"];
+                assert!(*save == develop || *save == false, "{file}: {job}: a pull request leaves nothing");
+            }
+            for cache in trees {
+                let target = &workflow["env"]["CARGO_TARGET_DIR"];
+                assert_eq!(target, "${{ github.workspace }}/target", "{file}: where the action looks");
+                assert!(cache.get("workspaces").is_none(), "{file}: {job}");
+                if cache["shared-key"] == "dependencies" && cache["save-if"] == develop {
+                    saved.push(job.clone());
+                }
+            }
+            for cache in tools {
+                assert_eq!(cache["cache-directories"], "~/.cache/ats/tools", "{file}: {job}");
+                assert_eq!(cache["save-if"], develop, "{file}: {job}: its tools are its own");
+                with_tools.extend(run.iter().map(|target| (*target).to_owned()));
+                let key = cache["key"].as_str().unwrap();
+                let sources: Vec<_> = named.captures_iter(key).map(|found| found[1].to_owned()).collect();
+                for script in ["deployment/cargo-tool.sh", "tests/cluster/tools/**"] {
+                    assert!(sources.iter().any(|source| source == script), "{file}: {job}: {script}");
+                }
+                for source in sources {
+                    assert!(checkout().join(source.trim_end_matches("/**")).exists(), "{file}: {source}");
+                }
+            }
+        }
+    }
+    assert_eq!(saved, ["check"], "one job saves what the others restore");
+    assert_eq!(uncached, BTreeSet::from(UNCACHED), "a job that compiles nothing, or that has a cache");
+    // Whose first steps build Kubernetes, Argo CD or linters.
+    for target in ["check", "coverage", "integration", "system", "delivery", "kind", "advisories"] {
+        assert!(with_tools.contains(target), "make {target} builds its tools each time");
+    }
+    for script in ["deployment/cargo-tool.sh", "tests/cluster/tools/build.sh", "tests/python-packages.sh"] {
+        let folder = "${ATS_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/ats}/tools";
+        assert!(text(script).contains(folder), "{script} puts its tools elsewhere");
+    }
+}
+
 /// Secrets that exist, by the workflow that may hand each one on or use it.
 const SECRETS: [(&str, &[&str]); 2] = [
     ("SLACK_WEBHOOK_URL", &["ci.yml", "notify.yml"]),
