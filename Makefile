@@ -14,9 +14,9 @@ BUILD := cargo build --locked --workspace
 
 # Where binaries lie: every build names its target, see .cargo/config.toml.
 BINARIES = $(CARGO_TARGET_DIR)/$(shell rustc -vV | sed -n 's/^host: //p')/debug
-# For `make bench` alone: PROFILE=release compiles a tree of its own, which takes a quarter of an hour.
+# For what is measured, and for images: PROFILE=release compiles a tree of its own, which takes a quarter of an hour.
 PROFILE ?= dev
-BENCH_BINARIES = $(if $(filter dev,$(PROFILE)),$(BINARIES),$(dir $(BINARIES))$(PROFILE))
+PROFILE_BINARIES = $(if $(filter dev,$(PROFILE)),$(BINARIES),$(dir $(BINARIES))$(PROFILE))
 
 SAMPLES := config/samples/universe.yaml config/samples/models.yaml config/samples/strategies.yaml
 ATS := $(BINARIES)/ats
@@ -41,10 +41,10 @@ test: toolchain cluster-tools delivery-tools argocd-tools references format lint
 
 # What `make test-all` is made of, in this order. `check` adds licences and use of the dependencies: tools that take
 # minutes to compile, for what only a change of a Cargo.toml can break.
-FULL := test check coverage reference-drift soak gate-proof release-dry-run double-build
+FULL := test check coverage reference-drift soak gate-proof bench-quick release-dry-run double-build
 
 .PHONY: test-all
-test-all: toolchain ## `make test`, `make check`, coverage, references made again, a soak, that the gate of speed sees what it should, a release that is not published, and that images are reproducible; the result goes to docs/delivery.md.
+test-all: toolchain ## `make test`, `make check`, coverage, references made again, a soak, that the gate of speed sees what it should, each measurement once, a release that is not published, and that images are reproducible; the result goes to docs/delivery.md.
 	@DELIVERY='$(DELIVERY)' .ci/test-all $(FULL)
 
 .PHONY: soak
@@ -110,9 +110,9 @@ drift: build ## Fails when a generated file is not what the code gives.
 		&& (cd "$$folder" && find . -type f) | while read -r file; do diff "$$folder/$$file" "$$file" || { echo "$$file is not what crds/ gives: run make generate" >&2; exit 1; }; done
 
 .PHONY: images
-images: ## The six images as OCI archives in IMAGES, of the compiled binaries; needs buildah, or docker with buildx.
-	@$(BUILD) --quiet --bins
-	@deployment/docker/images.sh $(BINARIES) $(IMAGES)
+images: ## The six images as OCI archives in IMAGES, of the compiled binaries; needs buildah, or docker with buildx. PROFILE=release.
+	@$(BUILD) --quiet --profile $(PROFILE) --bins
+	@deployment/docker/images.sh $(PROFILE_BINARIES) '$(IMAGES)'
 	@echo "images: $(IMAGES)" >&2
 
 .PHONY: double-build
@@ -136,11 +136,10 @@ sign: ## Signs what `make push` published of IMAGES and attests what is in it: C
 RELEASE ?= .ats/release/$(VERSION)
 
 .PHONY: release
-release: toolchain ## Makes the release VERSION (v0.1.0) in RELEASE: images, SBOMs, chart, definitions, what changed, checksums; COSIGN_KEY signs, PUBLISH=1 publishes.
+release: toolchain ## Makes the release VERSION (v0.1.0) in RELEASE: images, SBOMs, chart, definitions, what changed, checksums; COSIGN_KEY signs, PUBLISH=1 publishes, PROFILE=release optimises.
 	@deployment/release.sh check "$${VERSION:?VERSION is not set: make release VERSION=v0.1.0}"
 	@[[ $${PUBLISH:-1} == 1 ]] || { echo 'PUBLISH is 1 or not set' >&2; exit 1; }
-	@$(BUILD) --quiet --bins
-	@ATS_IMAGE_TAG=$${VERSION#v} deployment/docker/images.sh $(BINARIES) '$(RELEASE)/images' >/dev/null
+	@ATS_IMAGE_TAG=$${VERSION#v} $(MAKE) --no-print-directory images IMAGES='$(RELEASE)/images' >/dev/null
 	@deployment/release.sh make "$$VERSION" '$(RELEASE)' && echo "release: $(RELEASE)" >&2
 	@[[ -z $${PUBLISH:-} ]] || deployment/release.sh publish "$$VERSION" '$(RELEASE)'
 
@@ -292,7 +291,16 @@ bench: toolchain ## Measures speed, memory, API writes and sizes: ONLY=operator,
 	@echo '==> compiling what is measured, profile $(PROFILE)' >&2
 	@$(BUILD) --quiet --profile $(PROFILE) --bins
 	@$(if $(or $(if $(ONLY),,all),$(findstring operator,$(ONLY))),for family in etcd kubernetes jobset; do tests/cluster/tools/build.sh $$family >/dev/null; done,true)
-	@ATS_TEST_PREBUILT=1 $(BENCH_BINARIES)/ats-bench $(if $(ONLY),--only $(ONLY)) $(ARGS)
+	@ATS_TEST_PREBUILT=1 $(PROFILE_BINARIES)/ats-bench $(if $(ONLY),--only $(ONLY)) $(ARGS)
+
+# All that can be measured, also what `make bench` leaves out unless it is named.
+MEASURED_PARTS := operator,functions,training,features,backtest,scale,run,images
+
+# Its document lies elsewhere: `make performance-report` takes the newest of `make bench`.
+.PHONY: bench-quick
+bench-quick: ## `make bench` of every part at its smallest size, as compiled for the tests: that each still measures, not for figures.
+	@$(MAKE) --no-print-directory bench PROFILE=dev ONLY=$(MEASURED_PARTS) ARGS='--quick --output $(CURDIR)/.ats/bench-quick'
+	@echo 'measured: $(MEASURED_PARTS)'
 
 .PHONY: cluster-tools
 cluster-tools: ## Builds Kubernetes and etcd, installs the node's packages; nothing when they are there.

@@ -3,7 +3,8 @@
 #
 #   release.sh check VERSION            whether Cargo.toml and the chart say the same; VERSION such as v0.1.0
 #   release.sh make VERSION FOLDER      adds to FOLDER/images, which `make images` made, the rest: chart, definitions, what
-#                                       changed, checksums; with COSIGN_KEY their signature
+#                                       changed, checksums; with COSIGN_KEY their signature. An image that weighs too
+#                                       much is refused
 #   release.sh publish VERSION FOLDER   images and chart to REGISTRY, signed, and a release on GitHub with the rest
 #
 # Everything but the signature depends on the commit and the compiler alone: made twice it is the same, byte by byte. A
@@ -16,7 +17,7 @@ die() {
 }
 
 usage() {
-  sed -n '4,7p' "$0" >&2
+  sed -n '4,8p' "$0" >&2
   exit 2
 }
 
@@ -89,10 +90,25 @@ sign() { # further arguments of cosign
   (cd "$folder" && "$cosign" sign-blob --yes "$@" SHA256SUMS >/dev/null) || die 'SHA256SUMS was not signed'
 }
 
+# Tells what the archives of the images weigh; fails when one weighs more than a node should have to pull.
+weigh() {
+  local component bytes most tenths
+  while read -r component; do
+    [[ -f $folder/images/$component.tar ]] || die "$folder/images/$component.tar is missing: make release VERSION=$version"
+    bytes=$(stat -c %s "$folder/images/$component.tar")
+    most=40
+    [[ $component != operator ]] || most=15
+    tenths=$((bytes * 10 >> 20))
+    echo "release.sh: $component: $((tenths / 10)).$((tenths % 10)) MiB, $most at most" >&2
+    ((bytes <= most << 20)) || die "the image of $component has $bytes bytes: $most MiB at most"
+  done < <(jq --raw-output '.[].component' "$folder/images/images.json")
+}
+
 make_release() {
   [[ -f $folder/images/images.json ]] || die "$folder/images/images.json is missing: make release VERSION=$version"
   jq --exit-status --slurp --arg number "$number" 'length == 1 and all(.[0][]; .name | endswith(":" + $number))' "$folder/images/images.json" >/dev/null ||
     die "$folder/images/images.json has other images than $number"
+  weigh
   rm -f "$folder"/SHA256SUMS*
   package
   definitions >"$folder/crds.yaml"

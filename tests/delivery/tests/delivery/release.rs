@@ -168,6 +168,45 @@ fn what_does_not_fit_is_refused() {
     refused(VERSION, "images.json is missing: make release");
 }
 
+/// The operator's archive has 15 MiB at most, any other 40.
+#[test]
+fn an_image_that_weighs_too_much_is_not_released() {
+    let site = Site::new();
+    for (component, most) in [("operator", 15_u64 << 20), ("monitoring", 40_u64 << 20)] {
+        let folder = site.folder(component);
+        let archive = folder.join(format!("images/{component}.tar"));
+        let archive = fs::File::options().write(true).open(archive).unwrap();
+        let make = |bytes: u64| {
+            archive.set_len(bytes).unwrap();
+            site.release(&["make", VERSION], &folder, &[])
+        };
+        let made = make(most);
+        assert!(made.status.success(), "{}", told(&made));
+        assert!(told(&made).contains(&format!("{component}: {}.0 MiB", most >> 20)), "{}", told(&made));
+        let refused = make(most + 1);
+        let words = format!("the image of {component} has {} bytes", most + 1);
+        assert!(!refused.status.success() && told(&refused).contains(&words), "{}", told(&refused));
+    }
+}
+
+/// The recipe of a make target.
+fn recipe(target: &str) -> String {
+    let makefile = text("Makefile");
+    let (_, below) = makefile.split_once(&format!("\n{target}:")).expect("there is such a rule");
+    below.lines().skip(1).take_while(|line| line.starts_with('\t')).collect::<Vec<_>>().join("\n")
+}
+
+/// There is one way to make images.
+#[test]
+fn images_of_a_release_are_those_of_make_images() {
+    let release = recipe("release");
+    let images = "ATS_IMAGE_TAG=$${VERSION#v} $(MAKE) --no-print-directory images IMAGES='$(RELEASE)/images'";
+    assert!(release.contains(images), "{release}");
+    assert!(recipe("release-dry-run").contains("$(MAKE) --no-print-directory release "));
+    assert!(recipe("images").contains("deployment/docker/images.sh"));
+    assert_eq!(text("Makefile").matches("images.sh").count(), 1, "another way");
+}
+
 #[test]
 fn publication_takes_what_is_signed_and_whole() {
     let site = Site::new();

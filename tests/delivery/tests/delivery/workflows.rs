@@ -205,7 +205,7 @@ fn rights_are_the_least_and_time_is_bounded() {
 /// `make test-all`, as prerequisites or by a test.
 const NOT_RUN: [(&str, &str); 4] = [
     ("images", "compiles; `images.rs` runs its script with what is compiled"),
-    ("bench", "an hour; its parts are run at small sizes by the tests of tests/performance"),
+    ("bench", "an hour; `bench-quick` of `make test-all` is the same at its smallest sizes"),
     ("advisories", "fetches a database that is in no package registry; `deny` runs the same program"),
     ("msrv", "installs another Rust; the version is held to that of the images by `images.rs`"),
 ];
