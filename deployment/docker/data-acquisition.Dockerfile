@@ -9,8 +9,8 @@ FROM ${RUST} AS build
 ENV RUSTUP_TOOLCHAIN=1.95.0
 WORKDIR /src
 COPY . .
-RUN cargo install --quiet --locked --root /usr/local --target-dir /auditable --version 0.7.7 cargo-auditable \
-    && cargo auditable build --release --locked --package ats-data-acquisition --bin data-acquisition --target-dir /target \
+RUN PATH="$(deployment/cargo-tool.sh cargo-auditable):$PATH" \
+    cargo auditable build --release --locked --package ats-data-acquisition --bin data-acquisition --target-dir /target \
     && install -D --strip /target/*/release/data-acquisition /out/data-acquisition \
     && install -D --mode=644 /etc/ssl/certs/ca-certificates.crt /out/ca-certificates.crt
 

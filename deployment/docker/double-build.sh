@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes the six images twice, in two checkouts of HEAD that lie at different paths, and fails unless their digests and their
-# bills of materials are the same. What is not committed takes no part.
+# bills of materials are the same. What is not committed takes no part. The second checkout is a commit further, one of the
+# documentation alone: that changes no image, for the label `revision` is the last commit of what images are made of.
 #
 #   double-build.sh TARGET
 #
@@ -23,6 +24,11 @@ for place in one another/and/longer; do
   echo "==> double build: $place" >&2
   git clone --quiet --no-checkout . "$work/$place/ats"
   git -C "$work/$place/ats" checkout --quiet --detach "$revision"
+  if [[ $place != one ]]; then
+    echo 'Words.' >>"$work/$place/ats/docs/README.md"
+    git -C "$work/$place/ats" -c user.name=double-build -c user.email=double-build@users.noreply.github.com \
+      -c commit.gpgsign=false commit --quiet --no-verify --message 'Words' -- docs/README.md
+  fi
   target=$work/$place/target
   .ci/link-dependencies "$from" "$target"
   (
@@ -45,4 +51,4 @@ jq --raw-output '.[] | "\(.digest)  \(.component)"' "$work/one/images/images.jso
 diff "$work/one/images/images.json" "$work/another/and/longer/images/images.json" >&2 || { echo 'double-build.sh: images differ' >&2; failed=true; }
 diff "$work/one/bills" "$work/another/and/longer/bills" >&2 || { echo 'double-build.sh: bills of materials differ' >&2; failed=true; }
 [[ -z ${failed:-} ]] || exit 1
-echo 'double-build.sh: two checkouts at different paths gave the same six images' >&2
+echo 'double-build.sh: two checkouts at different paths, one with a commit of words, gave the same six images' >&2

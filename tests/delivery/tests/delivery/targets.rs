@@ -142,8 +142,9 @@ fn a_kubernetes_by_kind_is_always_removed() {
     );
 }
 
-/// A repository with `gate.sh`, whose program is a script, and a compiler that copies it to where binaries lie.
-/// What measures and judges is the real program.
+/// A repository with `gate.sh`, whose program is a script, and a compiler that copies it to where binaries lie. In the
+/// place of what measures and judges is a program that keeps what it is asked and judges as it is told: what a clock says
+/// is a matter of `make gate-proof`, which runs the real one.
 struct Fork {
     folder: tempfile::TempDir,
 }
@@ -157,13 +158,20 @@ impl Fork {
         for name in ["tests/performance/gate.sh", "rust-toolchain.toml"] {
             std::fs::copy(checkout().join(name), fork.path("fork").join(name)).unwrap();
         }
-        let gate = ats_test_cluster::binary("ats-deployment-tools", "ats-delivery").unwrap();
+        let real = ats_test_cluster::binary("ats-deployment-tools", "ats-delivery").unwrap();
         // TARGET/PLATFORM/PROFILE/program
-        let platform = gate.ancestors().nth(2).and_then(Path::file_name).expect("Cargo is told a platform");
-        let binaries = fork.path("target").join(platform).join("debug");
-        std::fs::create_dir_all(&binaries).unwrap();
-        std::os::unix::fs::symlink(gate, binaries.join("ats-delivery")).unwrap();
-        let (asked, binaries) = (fork.path("asked"), binaries.display().to_string());
+        let platform = real.ancestors().nth(2).and_then(Path::file_name).expect("Cargo is told a platform");
+        let binaries = format!("target/{}/debug", platform.to_string_lossy());
+        std::fs::create_dir_all(fork.path(&binaries)).unwrap();
+        // gate --base PROGRAM --head PROGRAM ...: the last line of each is its body.
+        let (judged, verdict) = (fork.path("judged"), fork.path("verdict"));
+        let gate = format!(
+            "#!/bin/sh\n{{ tail -n 1 \"$3\"; tail -n 1 \"$5\"; echo \"$@\"; }} >{}\nexit \"$(cat {})\"\n",
+            judged.display(),
+            verdict.display()
+        );
+        fork.program(&format!("{binaries}/ats-delivery"), &gate);
+        let (asked, binaries) = (fork.path("asked"), fork.path(&binaries).display().to_string());
         let compiler =
             format!("#!/bin/sh\npwd >>{}\nexec cp workloads/ats {binaries}/ats\n", asked.display());
         fork.program("bin/cargo", &compiler);
@@ -193,8 +201,9 @@ impl Fork {
         let _ = self.git(&["commit", "--quiet", "--message", body]);
     }
 
-    /// What the script says, and where the compiler was run for it.
-    fn compare(&self, base: &str) -> (Output, Vec<String>) {
+    /// What the script says when the judge ends with this code, and where the compiler was run for it.
+    fn compare(&self, base: &str, verdict: i32) -> (Output, Vec<String>) {
+        std::fs::write(self.path("verdict"), verdict.to_string()).unwrap();
         let path = format!("{}:{}", self.path("bin").display(), std::env::var("PATH").unwrap());
         let target = self.path("target").display().to_string();
         let settings = [("PATH", path.as_str()), ("CARGO_TARGET_DIR", target.as_str()), ("PAIRS", "9")];
@@ -206,14 +215,12 @@ impl Fork {
     }
 }
 
-/// Where HEAD left its base against HEAD: a quicker build passes, a slower one does not, and what cannot be slower is
-/// not compiled. They take a fourth and four times as long, so that a busy machine decides nothing: how fine the gate
-/// judges is shown by `make gate-proof`.
+/// Where HEAD left its base is judged against HEAD, the verdict is the script's, and what cannot be slower is not compiled.
 #[test]
 fn a_change_is_compared_with_where_it_left_its_base() {
     let fork = Fork::new();
     let head = fork.path("fork").display().to_string();
-    fork.commit("test \"$1\" = run && sleep 0.2");
+    fork.commit("echo before");
     let _ = fork.git(&["branch", "change"]);
     // What came to the base since then does not run at all, and is not what the change is compared with.
     fork.commit("exit 3");
@@ -225,28 +232,46 @@ fn a_change_is_compared_with_where_it_left_its_base() {
     // A branch that was pushed for the first time was at no commit before: its last commit counts.
     let zeros = "0".repeat(40);
     for base in ["main", zeros.as_str()] {
-        let (output, compiled) = fork.compare(base);
+        let (output, compiled) = fork.compare(base, 1);
         assert_eq!(output.status.code(), Some(0), "{base}: {}", told(&output));
         assert!(told(&output).contains("nothing that ats is made of has changed since"), "{}", told(&output));
         assert_eq!(compiled, [""; 0], "{base}");
+        assert!(!fork.path("judged").exists(), "{base}");
     }
 
-    fork.commit("sleep 0.05");
-    let (output, compiled) = fork.compare("main");
-    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
-    assert!(told(&output).contains("head / base: "), "{}", told(&output));
-    assert!(compiled.len() == 2 && compiled[0].ends_with("/base") && compiled[1] == head, "{compiled:?}");
+    for (body, verdict) in [("echo after", 0), ("echo later", 1)] {
+        fork.commit(body);
+        let (output, compiled) = fork.compare("main", verdict);
+        assert_eq!(output.status.code(), Some(verdict), "{}", told(&output));
+        assert!(compiled.len() == 2 && compiled[0].ends_with("/base") && compiled[1] == head, "{compiled:?}");
+        let judged = std::fs::read_to_string(fork.path("judged")).unwrap();
+        let judged: Vec<&str> = judged.lines().collect();
+        assert_eq!(judged[..2], ["echo before", body], "{judged:?}");
+        assert!(judged[2].starts_with("gate --base ") && judged[2].contains(" --pairs 9 -- run --file "));
+        assert_eq!(fork.git(&["worktree", "list"]).lines().count(), 1, "the other checkout is gone");
+    }
 
-    fork.commit("sleep 0.8");
-    let (output, compiled) = fork.compare("main");
-    assert_eq!(output.status.code(), Some(1), "{}", told(&output));
-    assert!(told(&output).contains("slower: the whole interval lies above"), "{}", told(&output));
-    assert_eq!(compiled.len(), 2, "{compiled:?}");
-    assert_eq!(fork.git(&["worktree", "list"]).lines().count(), 1, "the other checkout is gone");
-
-    let (output, compiled) = fork.compare("nowhere");
+    let (output, compiled) = fork.compare("nowhere", 0);
     assert_eq!((output.status.code(), compiled.len()), (Some(2), 0), "{}", told(&output));
     refused(&make("gate", &[("BASE", "nowhere")]), "nowhere is no commit with a common past");
+}
+
+/// `make bench-quick` measures all that `make bench` knows, also what has to be asked for by name.
+#[test]
+fn every_measurement_runs_at_its_smallest_size() {
+    let makefile = ats_delivery_tests::text("Makefile");
+    let parts = makefile.lines().find_map(|line| line.strip_prefix("MEASURED_PARTS := ")).expect("the parts");
+    let mut parts: Vec<&str> = parts.split(',').collect();
+    let program = ats_delivery_tests::text("tests/performance/src/main.rs");
+    let (_, known) = program.split_once("enum Part {\n").expect("the program has parts");
+    let variants = known.lines().map(str::trim).take_while(|line| *line != "}");
+    let mut known: Vec<String> = variants
+        .filter(|line| !line.starts_with("///"))
+        .map(|line| line.trim_end_matches(',').to_lowercase())
+        .collect();
+    parts.sort_unstable();
+    known.sort();
+    assert_eq!(parts, known);
 }
 
 #[test]
