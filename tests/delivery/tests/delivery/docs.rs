@@ -180,7 +180,8 @@ fn the_last_full_run_is_of_its_parts() {
     let added = part.lines().filter_map(|line| line.strip_prefix("Added since, not run yet: "));
     told.extend(added.flat_map(code));
     let makefile = text("Makefile");
-    let full = makefile.lines().find_map(|line| line.strip_prefix("FULL := ")).expect("the parts of test-all");
+    let full =
+        makefile.lines().find_map(|line| line.strip_prefix("FULL := ")).expect("the parts of test-all");
     let mut all: Vec<&str> = full.split_whitespace().collect();
     told.sort();
     all.sort_unstable();
