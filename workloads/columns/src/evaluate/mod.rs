@@ -9,6 +9,7 @@ pub(crate) mod booleans;
 pub(crate) mod call;
 mod inputs;
 mod memo;
+mod memory;
 mod numbers;
 pub(crate) mod scalar;
 mod values;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ats_expression::{Arithmetic, Extreme, Map, Number, Ticker};
 
 use super::call::{Call, Operand, Several};
+use super::memory;
 use super::scalar;
 use super::values::{Column, Values, map_numbers, zip_numbers};
 use super::{EvaluateError, Evaluator};
@@ -70,7 +71,7 @@ impl<'e, 'i> Evaluator<'e, 'i> {
                 let condition = self.boolean(condition)?;
                 let (then, otherwise) = (self.number(then)?, self.number(otherwise)?);
                 let (then, otherwise) = (then.spread(rows), otherwise.spread(rows));
-                (0..rows).map(|row| scalar::choose(condition[row], then[row], otherwise[row])).collect()
+                memory::column((0..rows).map(|row| scalar::choose(condition[row], then[row], otherwise[row])))
             }
             Number::Map { function, input } => {
                 let input = self.number(input)?;
@@ -97,11 +98,11 @@ impl<'e, 'i> Evaluator<'e, 'i> {
                 let (input, low, high) = (self.number(input)?, self.number(low)?, self.number(high)?);
                 let (low, high) = (low.spread(rows), high.spread(rows));
                 let input = input.spread(rows);
-                (0..rows).map(|row| scalar::clip(input[row], low[row], high[row])).collect()
+                memory::column((0..rows).map(|row| scalar::clip(input[row], low[row], high[row])))
             }
             Number::Calendar(part) => {
                 let sessions = self.inputs.bars().session().iter();
-                sessions.map(|session| scalar::calendar(*part, *session)).collect()
+                memory::column(sessions.map(|session| scalar::calendar(*part, *session)))
             }
             Number::CrossSection { function, .. } => return self.cross_section(number, function.text()),
             Number::Winsorize { .. } => return self.cross_section(number, "winsorize"),
@@ -150,9 +151,9 @@ impl<'e, 'i> Evaluator<'e, 'i> {
         for operand in &call.operands {
             operands.push(match operand {
                 Operand::Number(number) => self.number(number)?,
-                Operand::Condition(condition) => Values::Shared(Arc::new(
-                    self.boolean(condition)?.iter().map(|held| one_if(*held)).collect(),
-                )),
+                Operand::Condition(condition) => Values::Shared(Arc::new(memory::column(
+                    self.boolean(condition)?.iter().map(|held| one_if(*held)),
+                ))),
                 Operand::Column(column) => Values::Borrowed(self.inputs.column(*column)),
                 Operand::ColumnOf(ticker, column) => {
                     Values::Shared(Arc::new(self.column_of(ticker, *column)?))
@@ -160,10 +161,8 @@ impl<'e, 'i> Evaluator<'e, 'i> {
             });
         }
         let columns: Vec<Cow<'_, [f64]>> = operands.iter().map(|operand| operand.spread(rows)).collect();
-        let mut outputs: Vec<Vec<f64>> = read
-            .iter()
-            .map(|read| Vec::with_capacity(if *read { rows } else { ROWS_AT_ONCE.min(rows) }))
-            .collect();
+        let mut outputs: Vec<Vec<f64>> =
+            read.iter().map(|read| memory::room(if *read { rows } else { ROWS_AT_ONCE.min(rows) })).collect();
         for segment in self.inputs.segments() {
             call.kernel.restart();
             let mut at = segment.start;

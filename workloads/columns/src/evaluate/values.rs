@@ -1,9 +1,10 @@
 //! Columns while and after they are computed.
 
 use std::borrow::Cow;
+use std::iter::repeat_n;
 use std::sync::Arc;
 
-use super::scalar;
+use super::{memory, scalar};
 
 /// The values of an expression: one for each bar.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,7 +71,7 @@ pub(super) enum Values<'i> {
 impl Values<'_> {
     pub(super) fn into_column(self, rows: usize) -> Arc<Vec<f64>> {
         match self {
-            Self::Constant(value) => Arc::new(vec![value; rows]),
+            Self::Constant(value) => Arc::new(memory::column(repeat_n(value, rows))),
             Self::Borrowed(values) => Arc::new(values.to_vec()),
             Self::Shared(values) => values,
         }
@@ -79,7 +80,7 @@ impl Values<'_> {
     /// The values as a slice; a constant is written out.
     pub(super) fn spread(&self, rows: usize) -> Cow<'_, [f64]> {
         match self {
-            Self::Constant(value) => Cow::Owned(vec![*value; rows]),
+            Self::Constant(value) => Cow::Owned(memory::column(repeat_n(*value, rows))),
             Self::Borrowed(values) => Cow::Borrowed(values),
             Self::Shared(values) => Cow::Borrowed(values),
         }
@@ -102,18 +103,18 @@ enum Operand<'a> {
 /// `f` of each value.
 pub(super) fn map<R>(a: &Values<'_>, rows: usize, f: impl Fn(f64) -> R) -> Vec<R> {
     match a.as_operand() {
-        Operand::Constant(a) => (0..rows).map(|_| f(a)).collect(),
-        Operand::Slice(a) => a.iter().map(|a| f(*a)).collect(),
+        Operand::Constant(a) => memory::column((0..rows).map(|_| f(a))),
+        Operand::Slice(a) => memory::column(a.iter().map(|a| f(*a))),
     }
 }
 
 /// `f` of each pair of values; constants are not spread out.
 pub(super) fn zip<R>(a: &Values<'_>, b: &Values<'_>, rows: usize, f: impl Fn(f64, f64) -> R) -> Vec<R> {
     match (a.as_operand(), b.as_operand()) {
-        (Operand::Constant(a), Operand::Constant(b)) => (0..rows).map(|_| f(a, b)).collect(),
-        (Operand::Constant(a), Operand::Slice(b)) => b.iter().map(|b| f(a, *b)).collect(),
-        (Operand::Slice(a), Operand::Constant(b)) => a.iter().map(|a| f(*a, b)).collect(),
-        (Operand::Slice(a), Operand::Slice(b)) => a.iter().zip(b).map(|(a, b)| f(*a, *b)).collect(),
+        (Operand::Constant(a), Operand::Constant(b)) => memory::column((0..rows).map(|_| f(a, b))),
+        (Operand::Constant(a), Operand::Slice(b)) => memory::column(b.iter().map(|b| f(a, *b))),
+        (Operand::Slice(a), Operand::Constant(b)) => memory::column(a.iter().map(|a| f(*a, b))),
+        (Operand::Slice(a), Operand::Slice(b)) => memory::column(a.iter().zip(b).map(|(a, b)| f(*a, *b))),
     }
 }
 
