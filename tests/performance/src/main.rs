@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use ats_performance_tests::machine::Machine;
 use ats_performance_tests::operator::{self, System};
 use ats_performance_tests::process::{
-    self, Case, Size, backtest, engines, features, functions, scale, training,
+    self, Case, Size, backtest, engines, features, functions, panel, scale, training,
 };
 use ats_performance_tests::report::{Document, Section};
 use ats_performance_tests::{Result, images, local, say};
@@ -135,6 +135,9 @@ async fn measure(arguments: &Arguments) -> Result<()> {
         let (bars, rounds) = if quick { (20_000, 1) } else { (1_000_000, 7) };
         let (section, value) = functions::measure(&Size::minutes(1, bars), rounds).await?;
         tell(&mut document, "functions", &section, &value)?;
+        let (tickers, sessions) = if quick { (20, 100) } else { (500, 2_520) };
+        let (section, value) = panel::measure(tickers, sessions, rounds)?;
+        tell(&mut document, "panel", &section, &value)?;
     }
     if wanted(Part::Training) {
         let (sizes, rounds) = if quick { (vec![2_000], 1) } else { (vec![20_000, 100_000], 5) };

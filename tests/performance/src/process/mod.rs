@@ -8,6 +8,7 @@ pub mod engines;
 pub mod features;
 pub mod functions;
 pub mod made_up;
+pub mod panel;
 pub mod pipeline;
 pub mod scale;
 pub mod training;
