@@ -10,7 +10,7 @@ use ats_performance_tests::process::{
     self, Case, Size, backtest, engines, features, functions, panel, scale, training,
 };
 use ats_performance_tests::report::{Document, Section};
-use ats_performance_tests::{Result, images, local, say};
+use ats_performance_tests::{Result, goals, images, local, say};
 use clap::{Parser, Subcommand, ValueEnum};
 
 /// Measures speed, memory, API writes and sizes.
@@ -184,6 +184,11 @@ async fn measure(arguments: &Arguments) -> Result<()> {
             println!("{}", section.to_text());
             document.follow(&section)?;
         }
+    }
+    let verdicts = document.verdicts();
+    if !verdicts.is_empty() {
+        println!("{}", goals::section(&verdicts).to_text());
+        document.add("goals", &verdicts)?;
     }
     println!("{}", document.path().display());
     Ok(())

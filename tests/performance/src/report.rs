@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::Result;
+use crate::goals::{Evidence, Goal, Verdict, judge};
 use crate::machine::Machine;
 use crate::statistics::Summary;
 
@@ -23,6 +24,8 @@ pub struct Section {
     pub notes: Vec<String>,
     /// What is followed from commit to commit, under names that stay.
     pub figures: Vec<Figure>,
+    /// What is measured for a goal.
+    pub evidence: Vec<Evidence>,
 }
 
 /// What a figure counts.
@@ -61,13 +64,25 @@ impl Section {
     #[must_use]
     pub fn new(title: &str, header: &[&str]) -> Self {
         let header = header.iter().map(|text| (*text).to_owned()).collect();
-        Self { title: title.to_owned(), header, rows: Vec::new(), notes: Vec::new(), figures: Vec::new() }
+        Self {
+            title: title.to_owned(),
+            header,
+            rows: Vec::new(),
+            notes: Vec::new(),
+            figures: Vec::new(),
+            evidence: Vec::new(),
+        }
     }
 
     /// Adds a figure that is followed from commit to commit; one without a value is left out.
     pub fn follow(&mut self, name: impl Into<String>, unit: Unit, summary: Option<Summary>) {
         let figure = |summary| Figure { part: self.title.clone(), name: name.into(), unit, summary };
         self.figures.extend(summary.map(figure));
+    }
+
+    /// Adds a ratio that a goal is held to; one without a value is left out.
+    pub fn toward(&mut self, goal: Goal, what: impl Into<String>, ratio: Option<Summary>) {
+        self.evidence.extend(ratio.map(|ratio| Evidence { goal, what: what.into(), ratio }));
     }
 
     /// Markdown: it is as readable in a terminal as in a document.
@@ -95,6 +110,7 @@ pub struct Document {
     path: PathBuf,
     content: Map<String, Value>,
     figures: Vec<Figure>,
+    evidence: Vec<Evidence>,
 }
 
 impl Document {
@@ -108,7 +124,7 @@ impl Document {
         let path = folder.join(format!("{at}-{}-{}.json", machine.commit, machine.profile));
         let mut content = Map::new();
         content.insert("machine".to_owned(), json!(machine));
-        Ok(Self { path, content, figures: Vec::new() })
+        Ok(Self { path, content, figures: Vec::new(), evidence: Vec::new() })
     }
 
     /// Adds a part and writes the file, so that an interrupted run leaves what it had.
@@ -120,14 +136,21 @@ impl Document {
         Ok(std::fs::write(&self.path, serde_json::to_string_pretty(&self.content)?)?)
     }
 
-    /// Adds a section's figures to those that are followed from commit to commit.
+    /// Adds a section's figures to those that are followed from commit to commit, and what it has for goals.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn follow(&mut self, section: &Section) -> Result<()> {
         self.figures.extend(section.figures.iter().cloned());
+        self.evidence.extend(section.evidence.iter().cloned());
         let figures = serde_json::to_value(&self.figures)?;
         self.add("figures", &figures)
+    }
+
+    /// Whether goals are met by what was added so far.
+    #[must_use]
+    pub fn verdicts(&self) -> Vec<Verdict> {
+        judge(&self.evidence)
     }
 
     /// Where it lies.
@@ -197,9 +220,17 @@ mod tests {
         let mut section = Section::new("Speed", &[]);
         section.follow("one", Unit::Seconds, Sample::new([1.0, 3.0, 2.0]).summary());
         section.follow("nothing measured", Unit::Count, None);
+        section.toward(Goal::Memory, "one", Sample::new([1.0, 3.0, 1.5]).summary());
+        section.toward(Goal::Memory, "nothing measured", None);
         document.follow(&section).unwrap();
         let read: Value = serde_json::from_slice(&std::fs::read(document.path()).unwrap()).unwrap();
         let one = json!({"part": "Speed", "name": "one", "unit": "seconds", "count": 3, "min": 1.0, "median": 2.0, "p95": 3.0, "max": 3.0});
         assert_eq!(read["figures"], json!([one]));
+
+        document.add("goals", &document.verdicts()).unwrap();
+        let read: Value = serde_json::from_slice(&std::fs::read(document.path()).unwrap()).unwrap();
+        let one = json!({"goal": "memory", "what": "one", "isMet": true,
+            "ratio": {"count": 3, "min": 1.0, "median": 1.5, "p95": 3.0, "max": 3.0}});
+        assert_eq!(read["goals"], json!([one]));
     }
 }

@@ -15,6 +15,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::made_up;
+use crate::goals::Goal;
 use crate::report::{Section, Unit, count};
 use crate::rivals::backtests::{Ended, Engines, Fill, Task};
 use crate::rivals::write_column;
@@ -390,6 +391,11 @@ fn section(rounds: usize, versions: &BTreeMap<String, String>, all: &[Figures]) 
             spread(figures.ours, whole),
             spread(figures.ratio, times),
         ]);
+        match figures.engine {
+            "nautilus_trader" => section.toward(Goal::EventDriven, &figures.shape, figures.ratio),
+            "vectorbt" => section.toward(Goal::Vectorised, &figures.shape, figures.ratio),
+            _ => {}
+        }
         if figures.engine == "vectorbt" || figures.engine == "backtrader" {
             section.follow(format!("{}, {fills}", figures.shape), Unit::NanosecondsPerBar, figures.ours);
         }

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::pipeline::{FEATURES, Pipeline, prepare};
 use super::{Size, features};
+use crate::goals::Goal;
 use crate::report::{Section, Unit};
 use crate::rivals::functions::Rivals;
 use crate::rivals::write_column;
@@ -85,6 +86,7 @@ pub async fn measure(size: &Size, rounds: usize) -> Result<(Section, serde_json:
         let work = Work { title: &expression, bars: bars.len(), expressions: &[&expression], rows: None };
         all.push(turns(&work, rounds, &libraries, &mut rivals, once)?);
     }
+    let mut together = Vec::new();
     let set = FEATURES.map(|(_, expression)| expression);
     let named: Vec<(Name, Typed)> = FEATURES
         .iter()
@@ -128,9 +130,11 @@ pub async fn measure(size: &Size, rounds: usize) -> Result<(Section, serde_json:
         };
         say(&format!("functions: {title}"));
         let work = Work { title: &title, bars: bars.len(), expressions: &set, rows };
-        all.push(turns(&work, rounds, &OF_ALL, &mut rivals, once)?);
+        together.push(turns(&work, rounds, &OF_ALL, &mut rivals, once)?);
     }
-    Ok((section(size, rounds, &rivals, &all), serde_json::to_value(&all)?))
+    let section = section(size, rounds, &rivals, &all, &together);
+    all.append(&mut together);
+    Ok((section, serde_json::to_value(&all)?))
 }
 
 /// A ticker whose closes are the opens of these bars: the rivals need no further column for it.
@@ -214,6 +218,13 @@ pub(super) fn equal(
     }
 }
 
+impl Figures {
+    /// A library's time over ours.
+    fn ratio(&self, library: &str) -> Option<Summary> {
+        self.ratios.iter().find(|(name, _)| name == library).and_then(|(_, ratio)| *ratio)
+    }
+}
+
 /// The expression, our nanoseconds a bar, and each library's time over ours.
 pub(super) fn row(figures: &Figures, libraries: &[&str]) -> Vec<String> {
     let times = |value: f64| if value < 10.0 { format!("{value:.2}") } else { format!("{value:.0}") };
@@ -232,12 +243,18 @@ pub(super) fn versions(rivals: &Rivals) -> String {
     all.join(", ")
 }
 
-fn section(size: &Size, rounds: usize, rivals: &Rivals, all: &[Figures]) -> Section {
+fn section(size: &Size, rounds: usize, rivals: &Rivals, all: &[Figures], together: &[Figures]) -> Section {
     let mut section =
         Section::new("Functions, one thread", &["expression", "ours, ns/bar", "TA-Lib", "pandas", "Polars"]);
-    for figures in all {
+    for figures in all.iter().chain(together) {
         section.follow(&figures.expression, Unit::NanosecondsPerBar, figures.ours);
         section.rows.push(row(figures, &LIBRARIES));
+    }
+    for figures in all {
+        section.toward(Goal::Functions, &figures.expression, figures.ratio("talib"));
+    }
+    for figures in together {
+        section.toward(Goal::Features, &figures.expression, figures.ratio("pandas"));
     }
     section.notes = vec![
         format!(

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{Case, spawn};
+use crate::goals::Goal;
 use crate::report::{Section, Unit, seconds};
 use crate::rivals::training::Rivals;
 use crate::rivals::{read_column, write_column};
@@ -383,6 +384,14 @@ fn sections(all: &[Figures], rounds: usize, versions: &[String]) -> Vec<Section>
         let name = head.join(", ");
         fits.follow(name.clone(), Unit::Seconds, figures.fit);
         rest.follow(name, Unit::Seconds, figures.predict);
+        let name = format!("{}, {} rows, {} threads", figures.model, figures.rows, figures.threads);
+        for rival in &figures.rivals {
+            fits.toward(Goal::Training, format!("{name}, {}", rival.library), rival.fit);
+        }
+        fits.toward(Goal::TwoCores, format!("training {name}"), figures.over_one);
+        // The columns themselves are held before a fit begins.
+        let memory = Sample::new([1.0 + figures.memory]).summary();
+        rest.toward(Goal::Memory, format!("training {name}"), memory);
         let mut row = head.to_vec();
         row.push(spread(figures.fit, seconds));
         row.extend(with(&|rival| spread(rival.fit, times), figures));
