@@ -294,6 +294,13 @@ bench: toolchain ## Measures speed, memory, API writes and sizes: ONLY=operator,
 	@$(if $(or $(if $(ONLY),,all),$(findstring operator,$(ONLY))),for family in etcd kubernetes jobset; do tests/cluster/tools/build.sh $$family >/dev/null; done,true)
 	@ATS_TEST_PREBUILT=1 $(BENCH_BINARIES)/ats-bench $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
+.PHONY: bench-profile
+bench-profile: toolchain ## Where our side of a benchmark spends its time, by perf: ONLY=functions,features,backtest,training OF='sma(close, 21)' PROFILE=release.
+	@command -v perf >/dev/null || { echo "perf is missing: install Debian's package linux-perf (apt-get install linux-perf)" >&2; exit 1; }
+	@echo '==> compiling what is profiled, profile $(PROFILE)' >&2
+	@$(BUILD) --quiet --profile $(PROFILE) --bin ats-bench
+	@$(BENCH_BINARIES)/ats-bench profile $(if $(ONLY),--only $(ONLY)) $(if $(OF),--of '$(OF)') $(ARGS)
+
 .PHONY: cluster-tools
 cluster-tools: ## Builds Kubernetes and etcd, installs the node's packages; nothing when they are there.
 	@echo '==> Kubernetes for tests' && tests/cluster/tools/install-node.sh && tests/cluster/tools/build.sh etcd >/dev/null && tests/cluster/tools/build.sh kubernetes >/dev/null

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use ats_performance_tests::machine::Machine;
 use ats_performance_tests::operator::{self, System};
 use ats_performance_tests::process::{
-    self, Case, Size, backtest, engines, features, functions, panel, scale, training,
+    self, Case, Size, backtest, engines, features, functions, panel, profile, scale, training,
 };
 use ats_performance_tests::report::{Document, Section};
 use ats_performance_tests::{Result, goals, images, local, say};
@@ -48,6 +48,19 @@ enum Command {
         folder: PathBuf,
         case: String,
     },
+    /// Where our side of a benchmark spends its time: functions by their share of the samples of `perf`.
+    Profile {
+        /// Benchmarks, separated by commas; left out: all.
+        #[arg(long, value_enum, value_delimiter = ',')]
+        only: Vec<profile::Part>,
+        /// The one expression of `functions`, or the one model of `training`; left out: the 16 features together, and every
+        /// model.
+        #[arg(long)]
+        of: Option<String>,
+        /// Small sizes, half a second: to see that it works.
+        #[arg(long)]
+        quick: bool,
+    },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -85,6 +98,7 @@ async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let ended = match &arguments.command {
         Some(Command::Case { folder, case }) => one_case(folder, case).await,
+        Some(Command::Profile { only, of, quick }) => profiles(only, of.as_deref(), *quick),
         None => measure(&arguments).await,
     };
     match ended {
@@ -99,6 +113,13 @@ async fn main() -> ExitCode {
 async fn one_case(folder: &std::path::Path, case: &str) -> Result<()> {
     let case: Case = serde_json::from_str(case)?;
     println!("{}", process::run(&case, folder).await?);
+    Ok(())
+}
+
+fn profiles(only: &[profile::Part], of: Option<&str>, is_quick: bool) -> Result<()> {
+    for section in profile::measure(only, of, is_quick)? {
+        println!("{}", section.to_text());
+    }
     Ok(())
 }
 

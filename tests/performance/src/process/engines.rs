@@ -14,7 +14,8 @@ use ats_trading_strategy::record::Record;
 use serde::Serialize;
 use serde_json::json;
 
-use super::made_up;
+use super::profile::repeated;
+use super::{Size, made_up};
 use crate::goals::Goal;
 use crate::report::{Section, Unit, count};
 use crate::rivals::backtests::{Ended, Engines, Fill, Task};
@@ -201,6 +202,13 @@ fn beside(shape: &Shape, market: &Market, engines: &mut Engines, rounds: usize) 
             }
         })
         .collect())
+}
+
+/// Trades the cross that is measured over made-up bars, for so many seconds at least; how often.
+pub(super) fn repeat(size: &Size, seconds: f64) -> Result<usize> {
+    let (market, interval) = (size.market()?, size.interval()?);
+    let task = task(size.tickers, size.bars, &[(20, 50)]);
+    repeated(seconds, || run(&task, Fills::SameClose, &market, interval, |_, _| Ok(())).map(drop))
 }
 
 fn a_bar(ended: &Ended, task: &Task) -> f64 {

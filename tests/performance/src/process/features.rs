@@ -13,6 +13,7 @@ use ats_pipeline::StageName;
 use serde::{Deserialize, Serialize};
 
 use super::pipeline::{FEATURES, Pipeline};
+use super::profile::repeated;
 use super::{Case, Size, spawn};
 use crate::goals::Goal;
 use crate::report::{self, Section, count, mebibytes, seconds};
@@ -61,21 +62,12 @@ pub async fn case(folder: &Path, size: &Size, jobs: usize) -> Result<Run> {
     let peak_kib = peak_kib(this).unwrap_or(0);
 
     let bars = bars(&pipeline).await?;
-    let graph = FeatureGraph::new(&FEATURES, None).map_err(|error| format!("{error:?}"))?;
+    let graph = graph()?;
     let next = AtomicUsize::new(0);
     let (began, used) = (Instant::now(), cpu());
     let work = || -> std::result::Result<(), String> {
         while let Some(bars) = bars.get(next.fetch_add(1, Ordering::Relaxed)) {
-            features(
-                bars,
-                &[],
-                &graph,
-                &Benchmarks::new(),
-                Adjustment::SplitsAndDividends,
-                ats_calendar::Interval::D1,
-                Calendar::xnys(),
-            )
-            .map_err(|error| error.to_string())?;
+            compute(bars, &graph)?;
         }
         Ok(())
     };
@@ -88,6 +80,34 @@ pub async fn case(folder: &Path, size: &Size, jobs: usize) -> Result<Run> {
     let (compute_seconds, compute_cpu) = (began.elapsed().as_secs_f64(), cpu() - used);
     let bars = bars.iter().map(Bars::len).sum();
     Ok(Run { bars, stage_seconds, stage_cpu, before_kib, peak_kib, compute_seconds, compute_cpu })
+}
+
+fn graph() -> Result<FeatureGraph> {
+    Ok(FeatureGraph::new(&FEATURES, None).map_err(|error| format!("{error:?}"))?)
+}
+
+/// Evaluates and encodes the features of a ticker.
+fn compute(bars: &Bars, graph: &FeatureGraph) -> std::result::Result<(), String> {
+    features(
+        bars,
+        &[],
+        graph,
+        &Benchmarks::new(),
+        Adjustment::SplitsAndDividends,
+        ats_calendar::Interval::D1,
+        Calendar::xnys(),
+    )
+    .map(drop)
+    .map_err(|error| error.to_string())
+}
+
+/// Computes the features of made-up tickers, one after the other, for so many seconds at least; how often.
+pub(super) fn repeat(size: &Size, seconds: f64) -> Result<usize> {
+    let (market, graph) = (size.market()?, graph()?);
+    repeated(seconds, || {
+        market.tickers.values().try_for_each(|history| compute(&history.bars, &graph))?;
+        Ok(())
+    })
 }
 
 /// The bars of all tickers, from the store.

@@ -9,6 +9,7 @@ use ats_expression::{Name, Scope, Ticker, Typed, check, parse};
 use serde::Serialize;
 
 use super::pipeline::{FEATURES, Pipeline, prepare};
+use super::profile::repeated;
 use super::{Size, features};
 use crate::goals::Goal;
 use crate::report::{Section, Unit};
@@ -64,9 +65,7 @@ pub async fn measure(size: &Size, rounds: usize) -> Result<(Section, serde_json:
     write_column(folder.path(), "session", &days)?;
     let mut rivals = Rivals::start(folder.path())?;
     let other = other(bars)?;
-    let ticker = Ticker::new(OTHER).ok_or("the other ticker has no name")?;
-    let inputs = Inputs::new(bars, Adjustment::None, Calendar::xnys())?;
-    let inputs = inputs.with_benchmark(ticker, &other, Adjustment::None);
+    let inputs = inputs(bars, &other)?;
     let mut all = Vec::new();
     for (expression, libraries) in rivals.hello.offered.clone() {
         let ours = typed(&expression)?;
@@ -144,7 +143,36 @@ fn other(bars: &Bars) -> Result<Bars> {
     Ok(Bars::new(OTHER, columns)?)
 }
 
-fn typed(expression: &str) -> Result<Typed> {
+fn inputs<'a>(bars: &'a Bars, other: &'a Bars) -> Result<Inputs<'a>> {
+    let ticker = Ticker::new(OTHER).ok_or("the other ticker has no name")?;
+    let inputs = Inputs::new(bars, Adjustment::None, Calendar::xnys())?;
+    Ok(inputs.with_benchmark(ticker, other, Adjustment::None))
+}
+
+/// Computes expressions together over a ticker's bars, for so many seconds at least; how often.
+pub(super) fn repeat(size: &Size, expressions: &[String], seconds: f64) -> Result<usize> {
+    let market = size.market()?;
+    let bars = &market.tickers.values().next().ok_or("there is no ticker")?.bars;
+    let other = other(bars)?;
+    let inputs = inputs(bars, &other)?;
+    let named: Vec<(Name, Typed)> = expressions
+        .iter()
+        .enumerate()
+        .map(|(place, expression)| {
+            let name = Name::new(&format!("feature_{place}")).map_err(|error| error.to_string())?;
+            Ok((name, typed(expression)?))
+        })
+        .collect::<Result<_>>()?;
+    repeated(seconds, || {
+        let mut kept = Vec::with_capacity(named.len());
+        evaluate_all(named.iter().map(|(name, typed)| (name, typed)), &inputs, |_, column| {
+            kept.push(column);
+        })?;
+        Ok(())
+    })
+}
+
+pub(super) fn typed(expression: &str) -> Result<Typed> {
     let parsed = parse(expression).map_err(|error| error.to_string())?;
     Ok(check(&parsed, &Scope::new()).map_err(|error| error.to_string())?)
 }

@@ -10,6 +10,7 @@ use ats_pipeline::spec::AlgorithmSpec;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::profile::repeated;
 use super::{Case, spawn};
 use crate::goals::Goal;
 use crate::report::{Section, Unit, seconds};
@@ -323,6 +324,22 @@ fn timed(algorithm: &dyn Algorithm, data: &Data, score: Score, held_out: &[Vec<f
     let predict = began.elapsed().as_secs_f64();
     drop(predictions);
     Ok(Ran { fit, predict, bytes: 0.0 })
+}
+
+/// The names of the models.
+pub(super) fn names() -> Result<Vec<&'static str>> {
+    Ok(models()?.iter().map(|model| model.name).collect())
+}
+
+/// Fits a model on one thread, for so many seconds at least; how often.
+pub(super) fn repeat(model: &str, rows: usize, seconds: f64) -> Result<usize> {
+    let models = models()?;
+    let model = models.iter().find(|known| known.name == model).ok_or("there is no such model")?;
+    let rows = rows.min(model.most_rows);
+    let data = made_up(rows).first(rows, model.score);
+    let algorithm = build(&model.spec)?;
+    let pool = pool(1)?;
+    repeated(seconds, || pool.install(|| fit(algorithm.as_ref(), &data, model.score)).map(drop))
 }
 
 /// How far the peak memory of one fit lies above what was held before, in bytes; in a process of its own.
