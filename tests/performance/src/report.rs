@@ -26,6 +26,8 @@ pub struct Section {
     pub figures: Vec<Figure>,
     /// What is measured for a goal.
     pub evidence: Vec<Evidence>,
+    /// What was not timed, because it gives something else than ours, or fails.
+    pub differing: Vec<String>,
 }
 
 /// What a figure counts.
@@ -71,6 +73,7 @@ impl Section {
             notes: Vec::new(),
             figures: Vec::new(),
             evidence: Vec::new(),
+            differing: Vec::new(),
         }
     }
 
@@ -99,6 +102,9 @@ impl Section {
         let mut text = format!("## {}\n{table}\n", self.title);
         for note in &self.notes {
             text.push_str(&format!("- {note}\n"));
+        }
+        for other in &self.differing {
+            text.push_str(&format!("- **Not timed:** {other}.\n"));
         }
         text
     }
@@ -204,7 +210,9 @@ mod tests {
         let mut section = Section::new("Speed", &["what", "time"]);
         section.rows.push(vec!["one".to_owned(), "2 s".to_owned()]);
         section.notes.push("of a made-up thing".to_owned());
-        let text = "## Speed\n| what | time |\n|------|------|\n| one  | 2 s  |\n- of a made-up thing\n";
+        section.differing.push("a: x is 2, ours 1".to_owned());
+        let text = "## Speed\n| what | time |\n|------|------|\n| one  | 2 s  |\n- of a made-up thing\n\
+            - **Not timed:** a: x is 2, ours 1.\n";
         assert_eq!(section.to_text(), text);
     }
 

@@ -138,9 +138,10 @@ fn shapes(is_quick: bool) -> Vec<Shape> {
 /// Measures the shapes.
 ///
 /// # Errors
-/// When an engine gives other fills or another equity, or a process fails.
+/// When a process fails outside of what is compared. An engine that fails, or has other fills or another equity, is told
+/// in the section, and not timed.
 pub fn measure(is_quick: bool, rounds: usize) -> Result<(Section, serde_json::Value)> {
-    let mut all = Vec::new();
+    let (mut all, mut differing) = (Vec::new(), Vec::new());
     let mut versions = BTreeMap::new();
     for shape in shapes(is_quick) {
         let folder = tempfile::tempdir()?;
@@ -148,32 +149,62 @@ pub fn measure(is_quick: bool, rounds: usize) -> Result<(Section, serde_json::Va
         let market = made_up::market(shape.ours.tickers, shape.ours.bars, shape.interval)?;
         write(folder.path(), &market)?;
         let mut engines = Engines::start(folder.path(), shape.ours.tickers)?;
-        all.extend(beside(&shape, &market, &mut engines, rounds)?);
+        let mut alike: Vec<(&Rival, usize)> = Vec::new();
+        for rival in &shape.rivals {
+            say(&format!("backtest: {}: {} gives the same", shape.title, rival.engine));
+            match same(&shape, rival, &mut engines) {
+                Ok(fills) => alike.push((rival, fills)),
+                Err(error) => {
+                    let error = format!("{}: {error}", shape.title);
+                    say(&format!("backtest: {error}"));
+                    differing.push(error);
+                    // Its process may have ended with it; in a new one others are warmed again.
+                    engines = Engines::start(folder.path(), shape.ours.tickers)?;
+                    for (rival, _) in &alike {
+                        warm(rival, &mut engines)?;
+                    }
+                }
+            }
+        }
+        all.extend(beside(&shape, &alike, &market, &mut engines, rounds)?);
         versions = engines.versions;
     }
-    Ok((section(rounds, &versions, &all), serde_json::to_value(&all)?))
+    let mut section = section(rounds, &versions, &all);
+    section.differing = differing;
+    Ok((section, serde_json::to_value(&all)?))
 }
 
-/// Equality first, which also warms what compiles, then time in turns.
-fn beside(shape: &Shape, market: &Market, engines: &mut Engines, rounds: usize) -> Result<Vec<Figures>> {
-    let mut trades = Vec::new();
-    for rival in &shape.rivals {
-        say(&format!("backtest: {}: {} gives the same", shape.title, rival.engine));
-        let (theirs, their_fills) = engines.fills(rival.engine, &rival.task)?;
-        let part = made_up::market(rival.task.tickers, rival.task.bars, shape.interval)?;
-        let (ours, our_fills) = filled(&rival.task, rival.fills, &part, shape.interval)?;
-        same_fills(rival.engine, our_fills, their_fills)?;
-        equal(rival.engine, &ours, &theirs)?;
-        trades.push(theirs.fills);
-    }
+/// How many fills a rival has in common with ours, which is all of them. It also warms what compiles.
+fn same(shape: &Shape, rival: &Rival, engines: &mut Engines) -> Result<usize> {
+    let (theirs, their_fills) = engines.fills(rival.engine, &rival.task)?;
+    let part = made_up::market(rival.task.tickers, rival.task.bars, shape.interval)?;
+    let (ours, our_fills) = filled(&rival.task, rival.fills, &part, shape.interval)?;
+    same_fills(rival.engine, our_fills, their_fills)?;
+    equal(rival.engine, &ours, &theirs)?;
+    Ok(theirs.fills)
+}
+
+/// Runs a rival once, which compiles what it compiles.
+fn warm(rival: &Rival, engines: &mut Engines) -> Result<()> {
+    engines.run(rival.engine, &rival.task).map(drop)
+}
+
+/// Ours and rivals, each with its number of fills, in turns.
+fn beside(
+    shape: &Shape,
+    rivals: &[(&Rival, usize)],
+    market: &Market,
+    engines: &mut Engines,
+    rounds: usize,
+) -> Result<Vec<Figures>> {
     let timings = [Fills::NextOpen, Fills::SameClose];
     let mut nanoseconds: Vec<Vec<f64>> = Vec::new();
-    for (number, order) in interleaved(shape.rivals.len() + timings.len(), rounds).into_iter().enumerate() {
+    for (number, order) in interleaved(rivals.len() + timings.len(), rounds).into_iter().enumerate() {
         say(&format!("backtest: {}: round {}", shape.title, number + 1));
         let mut round = vec![f64::NAN; order.len()];
         for place in order {
-            round[place] = match place.checked_sub(timings.len()).and_then(|rival| shape.rivals.get(rival)) {
-                Some(rival) => a_bar(&engines.run(rival.engine, &rival.task)?, &rival.task),
+            round[place] = match place.checked_sub(timings.len()).and_then(|rival| rivals.get(rival)) {
+                Some((rival, _)) => a_bar(&engines.run(rival.engine, &rival.task)?, &rival.task),
                 None => {
                     let ended = run(&shape.ours, timings[place], market, shape.interval, |_, _| Ok(()))?;
                     a_bar(&ended, &shape.ours)
@@ -183,11 +214,10 @@ fn beside(shape: &Shape, market: &Market, engines: &mut Engines, rounds: usize) 
         nanoseconds.push(round);
     }
     let summary = |of: &dyn Fn(&Vec<f64>) -> f64| nanoseconds.iter().map(of).collect::<Sample>().summary();
-    Ok(shape
-        .rivals
+    Ok(rivals
         .iter()
         .enumerate()
-        .map(|(place, rival)| {
+        .map(|(place, (rival, trades))| {
             let ours = usize::from(rival.fills == Fills::SameClose);
             let theirs = timings.len() + place;
             Figures {
@@ -195,7 +225,7 @@ fn beside(shape: &Shape, market: &Market, engines: &mut Engines, rounds: usize) 
                 engine: rival.engine,
                 fills: rival.fills,
                 bars: rival.task.all_bars(),
-                trades: trades[place],
+                trades: *trades,
                 theirs: summary(&|round| round[theirs]),
                 ours: summary(&|round| round[ours]),
                 ratio: summary(&|round| round[theirs] / round[ours]),

@@ -44,7 +44,8 @@ pub(super) struct Figures {
 /// Measures every expression that a rival has, then the set of features beside pandas and Polars.
 ///
 /// # Errors
-/// When a rival gives other values, or a process fails.
+/// When the features together have other values, or a process fails. Of single expressions what has other values is told
+/// in the section, and not timed.
 pub async fn measure(size: &Size, rounds: usize) -> Result<(Section, serde_json::Value)> {
     let folder = tempfile::tempdir()?;
     say(&format!("functions: making {}", size.title()));
@@ -66,15 +67,12 @@ pub async fn measure(size: &Size, rounds: usize) -> Result<(Section, serde_json:
     let mut rivals = Rivals::start(folder.path())?;
     let other = other(bars)?;
     let inputs = inputs(bars, &other)?;
-    let mut all = Vec::new();
+    let (mut all, mut differing) = (Vec::new(), Vec::new());
     for (expression, libraries) in rivals.hello.offered.clone() {
         let ours = typed(&expression)?;
         let found = evaluate(&ours, &inputs)?.to_floats();
-        for library in &libraries {
-            equal(library, &expression, WARM, &found, &rivals.values(library, &[&expression])?)?;
-        }
+        let libraries = alike(&expression, &libraries, WARM, &found, &mut rivals, &mut differing)?;
         say(&format!("functions: {expression}"));
-        let libraries: Vec<&str> = libraries.iter().map(String::as_str).collect();
         let once = || -> Result<f64> {
             let began = Instant::now();
             let values = evaluate(&ours, &inputs)?;
@@ -131,7 +129,8 @@ pub async fn measure(size: &Size, rounds: usize) -> Result<(Section, serde_json:
         let work = Work { title: &title, bars: bars.len(), expressions: &set, rows };
         together.push(turns(&work, rounds, &OF_ALL, &mut rivals, once)?);
     }
-    let section = section(size, rounds, &rivals, &all, &together);
+    let mut section = section(size, rounds, &rivals, &all, &together);
+    section.differing = differing;
     all.append(&mut together);
     Ok((section, serde_json::to_value(&all)?))
 }
@@ -218,14 +217,30 @@ pub(super) fn turns(
     })
 }
 
-/// Nothing is timed that gives other values from a row on.
-pub(super) fn equal(
-    library: &str,
+/// The libraries that give an expression's values from a row on; what others give is kept in words.
+pub(super) fn alike<'l>(
     expression: &str,
+    libraries: &'l [String],
     start: usize,
     ours: &[f64],
-    theirs: &[f64],
-) -> Result<()> {
+    rivals: &mut Rivals,
+    differing: &mut Vec<String>,
+) -> Result<Vec<&'l str>> {
+    let mut found = Vec::new();
+    for library in libraries {
+        match equal(library, expression, start, ours, &rivals.values(library, &[expression])?) {
+            Ok(()) => found.push(library.as_str()),
+            Err(error) => {
+                say(&format!("functions: {error}"));
+                differing.push(error.to_string());
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Nothing is timed that gives other values from a row on.
+fn equal(library: &str, expression: &str, start: usize, ours: &[f64], theirs: &[f64]) -> Result<()> {
     if ours.len() != theirs.len() {
         return Err(format!("{library}: {expression} has {} values for {}", theirs.len(), ours.len()).into());
     }

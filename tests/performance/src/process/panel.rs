@@ -7,7 +7,7 @@ use ats_columns::Bars;
 use ats_expression::{Facts, History, Kind, Name, Node, Number, Scope, check, parse};
 use ats_feature_engineering::publish::cross::apply;
 
-use super::functions::{Figures, Work, equal, row, turns, versions};
+use super::functions::{Figures, Work, alike, row, turns, versions};
 use super::made_up;
 use crate::report::{Section, Unit};
 use crate::rivals::functions::Rivals;
@@ -21,26 +21,23 @@ const NULL_EVERY: usize = 50;
 /// Measures every function across so many tickers at so many sessions.
 ///
 /// # Errors
-/// When a rival gives other values, or a process fails.
+/// When a process fails. What has other values is told in the section, and not timed.
 pub fn measure(tickers: usize, sessions: usize, rounds: usize) -> Result<(Section, serde_json::Value)> {
     let folder = tempfile::tempdir()?;
     say(&format!("functions across tickers: making {tickers} x {sessions} values"));
     let values = values(tickers, sessions)?;
     write_column(folder.path(), "x", &values)?;
     let mut rivals = Rivals::across(folder.path(), tickers)?;
-    let mut all = Vec::new();
+    let (mut all, mut differing) = (Vec::new(), Vec::new());
     for (expression, libraries) in rivals.hello.offered.clone() {
         let function = function(&expression)?;
         let ours = || -> Vec<Vec<f64>> {
             values.chunks_exact(tickers).map(|session| apply(&function, session)).collect()
         };
         let found = ours().concat();
-        for library in &libraries {
-            // Nothing begins here: all rows are compared.
-            equal(library, &expression, 0, &found, &rivals.values(library, &[&expression])?)?;
-        }
+        // Nothing begins here: all rows are compared.
+        let libraries = alike(&expression, &libraries, 0, &found, &mut rivals, &mut differing)?;
         say(&format!("functions across tickers: {expression}"));
-        let libraries: Vec<&str> = libraries.iter().map(String::as_str).collect();
         let once = || -> Result<f64> {
             let began = Instant::now();
             let found = ours();
@@ -51,7 +48,9 @@ pub fn measure(tickers: usize, sessions: usize, rounds: usize) -> Result<(Sectio
         let work = Work { title: &expression, bars: values.len(), expressions: &[&expression], rows: None };
         all.push(turns(&work, rounds, &libraries, &mut rivals, once)?);
     }
-    Ok((section((tickers, sessions), rounds, &rivals, &all), serde_json::to_value(&all)?))
+    let mut section = section((tickers, sessions), rounds, &rivals, &all);
+    section.differing = differing;
+    Ok((section, serde_json::to_value(&all)?))
 }
 
 /// Returns of made-up bars, all tickers of the first session, then those of the second; some are null.
