@@ -302,6 +302,13 @@ bench-quick: ## `make bench` of every part at its smallest size, as compiled for
 	@$(MAKE) --no-print-directory bench PROFILE=dev ONLY=$(MEASURED_PARTS) ARGS='--quick --output $(CURDIR)/.ats/bench-quick'
 	@echo 'measured: $(MEASURED_PARTS)'
 
+.PHONY: bench-profile
+bench-profile: toolchain ## Where our side of a benchmark spends its time, by perf: ONLY=functions,features,backtest,training OF='sma(close, 21)' PROFILE=release.
+	@command -v perf >/dev/null || { echo "perf is missing: install Debian's package linux-perf (apt-get install linux-perf)" >&2; exit 1; }
+	@echo '==> compiling what is profiled, profile $(PROFILE)' >&2
+	@$(BUILD) --quiet --profile $(PROFILE) --bin ats-bench
+	@$(BENCH_BINARIES)/ats-bench profile $(if $(ONLY),--only $(ONLY)) $(if $(OF),--of '$(OF)') $(ARGS)
+
 .PHONY: cluster-tools
 cluster-tools: ## Builds Kubernetes and etcd, installs the node's packages; nothing when they are there.
 	@echo '==> Kubernetes for tests' && tests/cluster/tools/install-node.sh && tests/cluster/tools/build.sh etcd >/dev/null && tests/cluster/tools/build.sh kubernetes >/dev/null

@@ -4,8 +4,11 @@
 
 FOLDER holds timestamp (microseconds), open, high, low, close and volume as 64-bit floats, one ticker after the other.
 Prints a line of JSON with what it offers, then reads requests, a line of JSON each, {"engine": .., "tickers": ..,
-"bars": .., "pairs": [[FAST, SLOW], ..], "cash": .., "weight": .., "fee": ..}: the first bars of the first tickers.
-Prints {"seconds": .., "fills": .., "equity": ..}: of all pairs together, the last equity of each.
+"bars": .., "pairs": [[FAST, SLOW], ..], "cash": .., "weight": .., "fee": .., "output": PATH or null}: the first bars of
+the first tickers. Prints {"seconds": .., "fills": .., "equity": ..}: of all pairs together, the last equity of each.
+With an output every fill is written there, as 64-bit floats: the number of the pair, the start of the bar in
+microseconds, the number of the ticker, shares (below 0 when they are sold), price, fee. A fee that is not a number is
+within the next one of the pair and the ticker: backtesting.py has one fee for both ends of a trade.
 
 Seconds are from bars in the engine's own form in memory to the fills and the equity of each bar. The averages are
 within; each engine is given the quickest way to them, not its own indicators. Orders, prices, fees and cash are the
@@ -48,6 +51,8 @@ folder, count = pathlib.Path(sys.argv[1]), int(sys.argv[2])
 COLUMNS = ["timestamp", "open", "high", "low", "close", "volume"]
 table = {name: np.fromfile(folder / name).reshape(count, -1) for name in COLUMNS}
 names = [f"T{number:04}" for number in range(count)]
+place_of = {name: place for place, name in enumerate(names)}
+NO_FEE = float("nan")
 
 
 @cache
@@ -108,7 +113,16 @@ def backtesting(tickers, bars, cash, weight, fee):
         test = Backtest(data, Rules, cash=cash, commission=fee)
         ended = test.run(up=up, down=down, weight=weight, fee=fee)
         fills = 2 * len(ended["_trades"]) + len(ended["_strategy"].trades)
-        return fills, ended["_equity_curve"]["Equity"].iloc[-1]
+
+        def rows():
+            at = table["timestamp"][0]
+            for t in ended["_trades"].itertuples():
+                yield at[t.EntryBar], 0, t.Size, t.EntryPrice, NO_FEE
+                yield at[t.ExitBar], 0, -t.Size, t.ExitPrice, t.Commission
+            for t in ended["_strategy"].trades:
+                yield at[t.entry_bar], 0, t.size, t.entry_price, NO_FEE
+
+        return fills, ended["_equity_curve"]["Equity"].iloc[-1], rows
 
     return run
 
@@ -120,11 +134,13 @@ class Crosses(bt.Strategy):
     params = {"flags": None, "weight": None, "fee": None, "bars": None}
 
     def __init__(self):
-        self.fills, self.worth = 0, []
+        self.fills, self.worth = [], []
 
     def notify_order(self, order):
         assert order.status not in (order.Margin, order.Rejected), order
-        self.fills += order.status == order.Completed
+        if order.status == order.Completed:
+            done = order.executed
+            self.fills.append((len(self) - 1, place_of[order.data._name], done.size, done.price, done.comm))
 
     def next(self):
         equity = self.broker.getvalue()
@@ -153,7 +169,12 @@ def backtrader(tickers, bars, cash, weight, fee):
         cerebro.broker.set_checksubmit(False)
         cerebro.broker.setcommission(commission=fee)
         (ended,) = cerebro.run()
-        return ended.fills, ended.worth[-1]
+
+        def rows():
+            for row, ticker, *fill in ended.fills:
+                yield table["timestamp"][ticker, row], ticker, *fill
+
+        return len(ended.fills), ended.worth[-1], rows
 
     return run
 
@@ -210,6 +231,11 @@ def vectorbt(tickers, bars, cash, weight, fee):
     closes = pd.DataFrame({names[ticker]: frame(ticker, bars).Close for ticker in range(tickers)})
     freq = times(bars)[1] - times(bars)[0]
 
+    def filled(run):
+        """The column, which is a pair or a ticker, and the fill."""
+        for o in run.orders.records.itertuples():
+            yield o.col, (int(o.idx), o.size if o.side == 0 else -o.size, o.price, o.fees)
+
     def signals(close, fast, slow):
         fast = vbt.MA.run(close, fast, short_name="fast", hide_params=["window"] if tickers > 1 else None)
         slow = vbt.MA.run(close, slow, short_name="slow", hide_params=["window"] if tickers > 1 else None)
@@ -222,7 +248,14 @@ def vectorbt(tickers, bars, cash, weight, fee):
             closes.iloc[:, 0], up, down, size=shares_of_cash(weight, fee), size_type="percent", size_granularity=1,
             fees=fee, init_cash=cash, accumulate=False, freq=freq,
         )  # fmt: skip
-        return len(run.orders.records), np.atleast_2d(run.value().to_numpy().T)[:, -1].tolist()
+
+        def rows():
+            of_pairs = [[] for _ in fast]
+            for pair, (row, *fill) in filled(run):
+                of_pairs[pair].append((table["timestamp"][0, row], 0, *fill))
+            return of_pairs
+
+        return len(run.orders.records), np.atleast_2d(run.value().to_numpy().T)[:, -1].tolist(), rows
 
     def many(fast, slow):
         up, down = signals(closes, fast, slow)
@@ -232,7 +265,12 @@ def vectorbt(tickers, bars, cash, weight, fee):
             pre_segment_args=(up.to_numpy(), down.to_numpy(), weight, fee, sizes),
             group_by=True, cash_sharing=True, init_cash=cash, freq=freq,
         )  # fmt: skip
-        return len(run.orders.records), run.value().iloc[-1]
+
+        def rows():
+            for ticker, (row, *fill) in filled(run):
+                yield table["timestamp"][ticker, row], ticker, *fill
+
+        return len(run.orders.records), run.value().iloc[-1], rows
 
     return many if tickers > 1 else one
 
@@ -249,10 +287,10 @@ class Decisions(NautilusStrategy):
         super().__init__()
         self.kinds, self.flags, self.closes = kinds, flags, closes
         self.cash, self.weight, self.fee = cash, weight, fee
-        self.row, self.seen, self.fills = 0, 0, 0
+        self.row, self.seen, self.fills = 0, 0, []
         self.ids = [kind.instrument_id for kind in kinds]
         self.place = {instrument: place for place, instrument in enumerate(self.ids)}
-        self.held = {}
+        self.held, self.ordered = {}, {}
 
     def on_start(self):
         for kind in self.kinds:
@@ -276,18 +314,25 @@ class Decisions(NautilusStrategy):
                 self.market(place, OrderSide.BUY, at_weight(self.weight, self.fee, equity, self.closes[place][i]))
 
     def market(self, place, side, size):
+        self.ordered[place] = size
         self.submit_order(self.order_factory.market(self.ids[place], side, Quantity.from_int(size)))
 
     def on_order_filled(self, event):
         place, size = self.place[event.instrument_id], int(event.last_qty)
-        self.fills += 1
+        price, fee = float(event.last_px), float(event.commission)
+        if size != self.ordered[place]:
+            # Of a bar a quarter of its volume can be had at the close; the rest comes a tick away, as another fill.
+            raise RuntimeError(f"{size} of {self.ordered[place]} shares were filled: the bar's volume is too small")
+        del self.ordered[place]
         if event.order_side == OrderSide.BUY:
             self.held[place] = size
-            self.cash -= float(event.last_px) * size
+            self.cash -= price * size
         else:
             del self.held[place]
-            self.cash += float(event.last_px) * size
-        self.cash -= float(event.commission)
+            self.cash += price * size
+            size = -size
+        self.cash -= fee
+        self.fills.append((event.ts_event // 1000, place, size, price, fee))
 
 
 @cache
@@ -321,18 +366,20 @@ def nautilus_trader(tickers, bars, cash, weight, fee):
                 price_precision=6, price_increment=Price(0.000001, 6), lot_size=Quantity.from_int(1), ts_event=0,
                 ts_init=0, maker_fee=Decimal(str(fee)), taker_fee=Decimal(str(fee)),
             ))  # fmt: skip
-        engine.add_data(data, sort=False, validate=False)
+        engine.add_data(data)
         began = time.perf_counter()
         flags = [tuple(side.tolist() for side in cross(table["close"][t, :bars], fast, slow)) for t in range(tickers)]
         strategy = Decisions(kinds, flags, closes, cash, weight, fee)
         engine.add_strategy(strategy)
         engine.run()
         clock.append(time.perf_counter() - began)
-        assert strategy.row == bars
+        assert strategy.row == bars, f"the strategy saw {strategy.row} of {bars} bars"
+        assert not strategy.ordered, f"orders were refused: {strategy.ordered}"
         balance = float(engine.portfolio.account(VENUE).balance_total(MICRO_DOLLAR))
         worth = balance + sum(size * closes[place][-1] for place, size in strategy.held.items())
         engine.dispose()
-        return strategy.fills, worth
+        fills = strategy.fills
+        return len(fills), worth, lambda: fills
 
     return run
 
@@ -343,25 +390,37 @@ ENGINES = {engine.__name__: engine for engine in (backtesting, backtrader, nauti
 
 
 def answer(request):
-    name, pairs = request["engine"], request["pairs"]
+    name, pairs, output = request["engine"], request["pairs"], request["output"]
     made = ENGINES[name](*(request[part] for part in ("tickers", "bars", "cash", "weight", "fee")))
     gc.collect()
+    # What was run is forgotten at once where nobody asks for its fills.
+    parts = 3 if output else 2
     if name == "nautilus_trader":
         # Its engine is set up and filled with bars outside the clock.
         clock = []
-        ended = [made(fast, slow, clock) for fast, slow in pairs]
-        return told(sum(clock), ended)
+        ended = [made(fast, slow, clock)[:parts] for fast, slow in pairs]
+        return told(sum(clock), ended, output)
     began = time.perf_counter()
     if name == "vectorbt" and request["tickers"] == 1:
-        fills, equity = made(*zip(*pairs))
-        return {"seconds": time.perf_counter() - began, "fills": fills, "equity": equity}
-    ended = [made(fast, slow) for fast, slow in pairs]
-    return told(time.perf_counter() - began, ended)
+        fills, equity, rows = made(*zip(*pairs))
+        seconds = time.perf_counter() - began
+        if output:
+            write(output, rows())
+        return {"seconds": seconds, "fills": fills, "equity": equity}
+    ended = [made(fast, slow)[:parts] for fast, slow in pairs]
+    return told(time.perf_counter() - began, ended, output)
 
 
-def told(seconds, ended):
-    fills, equity = zip(*ended)
+def told(seconds, ended, output):
+    if output:
+        write(output, [rows() for _, _, rows in ended])
+    fills, equity = zip(*(one[:2] for one in ended))
     return {"seconds": seconds, "fills": sum(fills), "equity": [float(value) for value in equity]}
+
+
+def write(output, of_pairs):
+    rows = [(pair, *fill) for pair, fills in enumerate(of_pairs) for fill in fills]
+    np.array(rows, dtype=np.float64).tofile(output)
 
 
 def main():

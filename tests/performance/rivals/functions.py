@@ -2,11 +2,12 @@
 
     functions.py FOLDER
 
-FOLDER holds open, high, low, close and volume as 64-bit floats. Prints a line of JSON with what it offers, then reads
-requests, a line of JSON each, {"library": .., "expressions": [..], "rows": N or null, "output": PATH or null}, computes
-the expressions one after the other, and prints {"seconds": ..}. With rows, the columns are those of many tickers, N rows
-each, which are computed one after the other. With an output, the values of the last expression are written there.
-Several expressions by Polars are one lazy query, as its users write them: it computes what they share once.
+FOLDER holds open, high, low, close, volume and session (days since 1970) as 64-bit floats. Prints a line of JSON with
+what it offers, then reads requests, a line of JSON each, {"library": .., "expressions": [..], "rows": N or null,
+"output": PATH or null}, computes the expressions one after the other, and prints {"seconds": ..}. With rows, the columns
+are those of many tickers, N rows each, which are computed one after the other. With an output, the values of the last
+expression are written there. Several expressions by Polars are one lazy query, as its users write them: it computes what
+they share once.
 
 The text of an expression is that of the language (docs/guide/expressions.md); each library does it in the way its own
 documentation would. Where a library has no such function and nobody would use it for that, it is not offered. The ticker
@@ -28,7 +29,9 @@ arrays = {name: np.fromfile(folder / name) for name in ["open", "high", "low", "
 o, h, l, c, v = arrays.values()
 frame = pd.DataFrame(arrays)
 O, H, L, C, V = (frame[name] for name in arrays)
-table = pl.DataFrame(arrays)
+days = np.fromfile(folder / "session").astype(np.int32)
+S = pd.Series(days.astype("datetime64[D]"))
+table = pl.DataFrame(arrays).with_columns(pl.Series("session", days).cast(pl.Date))
 LN2 = np.log(2)
 
 
@@ -268,6 +271,32 @@ FUNCTIONS = {
         "pandas": lambda: returns().clip(-0.01, 0.01),
         "polars": Lazy.returns.clip(-0.01, 0.01),
     },
+    "if(close > open, high, low)": {
+        "pandas": lambda: H.where(C > O, L),
+        "polars": pl.when(close > Lazy.open).then(Lazy.high).otherwise(Lazy.low),
+    },
+    "cross_above(close, open)": {
+        "pandas": lambda: (C > O) & (C.shift() <= O.shift()),
+        "polars": (close > Lazy.open) & (close.shift() <= Lazy.open.shift()),
+    },
+    "cross_below(close, open)": {
+        "pandas": lambda: (C < O) & (C.shift() >= O.shift()),
+        "polars": (close < Lazy.open) & (close.shift() >= Lazy.open.shift()),
+    },
+    "day_of_week()": {
+        "pandas": lambda: S.dt.dayofweek + 1,
+        "polars": pl.col("session").dt.weekday(),
+    },
+    "month()": {"pandas": lambda: S.dt.month, "polars": pl.col("session").dt.month()},
+    "count(close > open, 21)": {
+        "pandas": lambda: (C > O).rolling(21).sum(),
+        "polars": (close > Lazy.open).cast(pl.Float64).rolling_sum(21),
+    },
+    "mean(close, 21)": {
+        "talib": lambda: talib.SMA(c, 21),
+        "pandas": lambda: C.rolling(21).mean(),
+        "polars": close.rolling_mean(21),
+    },
     "sma(close, 21)": {
         "talib": lambda: talib.SMA(c, 21),
         "pandas": lambda: C.rolling(21).mean(),
@@ -447,7 +476,7 @@ FUNCTIONS = {
 
 
 def pieces(rows):
-    """The columns as those of many tickers, cut before anything is timed."""
+    """The columns as those of many tickers, without their sessions, cut before anything is timed."""
     for first in range(0, len(c), rows):
         cut = {name: arrays[name][first : first + rows] for name in arrays}
         series = pd.DataFrame(cut)
@@ -481,6 +510,8 @@ def answer(request):
     seconds = time.perf_counter() - begin
     globals().update(WHOLE)
     if request["output"]:
+        # True is 1, and what is not known is no number.
+        result = result.cast(pl.Float64).to_numpy() if isinstance(result, pl.Series) else result
         np.asarray(result, dtype=np.float64).tofile(request["output"])
     return {"seconds": seconds}
 

@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is a command line")]
 
+pub mod goals;
 pub mod images;
 pub mod local;
 pub mod machine;

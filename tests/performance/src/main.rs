@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use ats_performance_tests::machine::Machine;
 use ats_performance_tests::operator::{self, System};
 use ats_performance_tests::process::{
-    self, Case, Size, backtest, engines, features, functions, scale, training,
+    self, Case, Size, backtest, engines, features, functions, panel, profile, scale, training,
 };
 use ats_performance_tests::report::{Document, Section};
-use ats_performance_tests::{Result, images, local, say};
+use ats_performance_tests::{Result, goals, images, local, say};
 use clap::{Parser, Subcommand, ValueEnum};
 
 /// Measures speed, memory, API writes and sizes.
@@ -48,6 +48,19 @@ enum Command {
         folder: PathBuf,
         case: String,
     },
+    /// Where our side of a benchmark spends its time: functions by their share of the samples of `perf`.
+    Profile {
+        /// Benchmarks, separated by commas; left out: all.
+        #[arg(long, value_enum, value_delimiter = ',')]
+        only: Vec<profile::Part>,
+        /// The one expression of `functions`, or the one model of `training`; left out: the 16 features together, and every
+        /// model.
+        #[arg(long)]
+        of: Option<String>,
+        /// Small sizes, half a second: to see that it works.
+        #[arg(long)]
+        quick: bool,
+    },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -71,6 +84,18 @@ enum Part {
     Images,
 }
 
+/// The parts in the order in which they are measured, with their names.
+const ORDER: [(Part, &str); 8] = [
+    (Part::Images, "images"),
+    (Part::Run, "run"),
+    (Part::Functions, "functions"),
+    (Part::Training, "training"),
+    (Part::Features, "features"),
+    (Part::Backtest, "backtest"),
+    (Part::Scale, "scale"),
+    (Part::Operator, "operator"),
+];
+
 fn pair(text: &str) -> std::result::Result<(usize, usize), String> {
     let parsed =
         text.split_once(':').and_then(|(count, rounds)| Some((count.parse().ok()?, rounds.parse().ok()?)));
@@ -85,6 +110,7 @@ async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let ended = match &arguments.command {
         Some(Command::Case { folder, case }) => one_case(folder, case).await,
+        Some(Command::Profile { only, of, quick }) => profiles(only, of.as_deref(), *quick),
         None => measure(&arguments).await,
     };
     match ended {
@@ -102,13 +128,16 @@ async fn one_case(folder: &std::path::Path, case: &str) -> Result<()> {
     Ok(())
 }
 
+fn profiles(only: &[profile::Part], of: Option<&str>, is_quick: bool) -> Result<()> {
+    for section in profile::measure(only, of, is_quick)? {
+        println!("{}", section.to_text());
+    }
+    Ok(())
+}
+
 async fn measure(arguments: &Arguments) -> Result<()> {
     let machine = Machine::here();
-    let folder = match &arguments.output {
-        Some(folder) => folder.clone(),
-        None => target()?.join("bench"),
-    };
-    let mut document = Document::new(&folder, &machine)?;
+    let mut document = Document::new(&folder(arguments)?, &machine)?;
     println!(
         "commit {}, profile {}, {} x {}, {} MiB, Linux {}, load {}, {}\n",
         machine.commit,
@@ -120,76 +149,118 @@ async fn measure(arguments: &Arguments) -> Result<()> {
         machine.load,
         machine.at
     );
-    let quick = arguments.quick;
-    let wanted = |part: Part| arguments.only.is_empty() || arguments.only.contains(&part);
-    let rounds = if quick { 1 } else { 3 };
-    if wanted(Part::Images) {
-        let (section, value) = images::measure(arguments.binaries.as_deref(), if quick { 3 } else { 20 })?;
-        tell(&mut document, "images", &section, &value)?;
-    }
-    if wanted(Part::Run) {
-        let (section, value) = local::measure(if quick { 1 } else { 10 })?;
-        tell(&mut document, "run", &section, &value)?;
-    }
-    if wanted(Part::Functions) {
-        let (bars, rounds) = if quick { (20_000, 1) } else { (1_000_000, 7) };
-        let (section, value) = functions::measure(&Size::minutes(1, bars), rounds).await?;
-        tell(&mut document, "functions", &section, &value)?;
-    }
-    if wanted(Part::Training) {
-        let (sizes, rounds) = if quick { (vec![2_000], 1) } else { (vec![20_000, 100_000], 5) };
-        let (sections, value) = training::measure(&sizes, rounds)?;
-        document.add("training", &value)?;
-        for section in sections {
-            println!("{}", section.to_text());
-            document.follow(&section)?;
+    let wanted = |part: Part| match &arguments.only[..] {
+        [] => part != Part::Scale,
+        only => only.contains(&part),
+    };
+    let mut failed = Vec::new();
+    for (part, name) in ORDER.into_iter().filter(|(part, _)| wanted(*part)) {
+        // What one part found is not lost because another fails.
+        if let Err(error) = one_part(part, arguments, &mut document).await {
+            say(&format!("{name}: error: {error}"));
+            failed.push(name);
         }
     }
-    if wanted(Part::Features) {
-        let sizes = match quick {
-            true => vec![Size::daily(4, 500)],
-            false => vec![Size::daily(30, 5_032), Size::daily(300, 5_032)],
-        };
-        let (section, value) = features::measure(&sizes, rounds)?;
-        tell(&mut document, "features", &section, &value)?;
-    }
-    if wanted(Part::Backtest) {
-        let sizes = match quick {
-            true => vec![Size::minutes(1, 5_000), Size::daily(4, 500)],
-            false => vec![Size::minutes(1, 1_000_000), Size::daily(500, 2_520)],
-        };
-        let (section, value) = backtest::measure(&sizes, rounds)?;
-        tell(&mut document, "backtest", &section, &value)?;
-        let (section, value) = engines::measure(quick, rounds)?;
-        tell(&mut document, "engines", &section, &value)?;
-    }
-    if arguments.only.contains(&Part::Scale) {
-        let (section, value) = scale::measure(&scale::Series::all(quick), &folder)?;
-        tell(&mut document, "scale", &section, &value)?;
-    }
-    if wanted(Part::Operator) {
-        let plan = match (&arguments.objects[..], quick) {
-            ([], true) => vec![(1, 1), (10, 1)],
-            ([], false) => vec![(1, 4), (100, 4), (1000, 2)],
-            (plan, _) => plan.to_vec(),
-        };
-        let systems = match &arguments.systems[..] {
-            [] => &System::ALL[..],
-            chosen => chosen,
-        };
-        for section in operator::measure(&plan, systems, &mut document).await? {
-            println!("{}", section.to_text());
-            document.follow(&section)?;
-        }
+    let verdicts = document.verdicts();
+    if !verdicts.is_empty() {
+        println!("{}", goals::section(&verdicts).to_text());
+        document.add("goals", &verdicts)?;
     }
     println!("{}", document.path().display());
+    match failed.is_empty() {
+        true => Ok(()),
+        false => Err(format!("not measured to the end: {}", failed.join(", ")).into()),
+    }
+}
+
+async fn one_part(part: Part, arguments: &Arguments, document: &mut Document) -> Result<()> {
+    let quick = arguments.quick;
+    let rounds = if quick { 1 } else { 3 };
+    match part {
+        Part::Images => {
+            let (section, value) =
+                images::measure(arguments.binaries.as_deref(), if quick { 3 } else { 20 })?;
+            tell(document, "images", &section, &value)?;
+        }
+        Part::Run => {
+            let (section, value) = local::measure(if quick { 1 } else { 10 })?;
+            tell(document, "run", &section, &value)?;
+        }
+        Part::Functions => {
+            let (bars, rounds) = if quick { (20_000, 1) } else { (1_000_000, 7) };
+            let (section, value) = functions::measure(&Size::minutes(1, bars), rounds).await?;
+            let told = tell(document, "functions", &section, &value);
+            let (tickers, sessions) = if quick { (20, 100) } else { (500, 2_520) };
+            let (section, value) = panel::measure(tickers, sessions, rounds)?;
+            tell(document, "panel", &section, &value)?;
+            told?;
+        }
+        Part::Training => {
+            let (sizes, rounds) = if quick { (vec![2_000], 1) } else { (vec![20_000, 100_000], 5) };
+            let (sections, value) = training::measure(&sizes, rounds)?;
+            document.add("training", &value)?;
+            for section in sections {
+                println!("{}", section.to_text());
+                document.follow(&section)?;
+            }
+        }
+        Part::Features => {
+            let sizes = match quick {
+                true => vec![Size::daily(4, 500)],
+                false => vec![Size::daily(30, 5_032), Size::daily(300, 5_032)],
+            };
+            let (section, value) = features::measure(&sizes, rounds)?;
+            tell(document, "features", &section, &value)?;
+        }
+        Part::Backtest => {
+            let sizes = match quick {
+                true => vec![Size::minutes(1, 5_000), Size::daily(4, 500)],
+                false => vec![Size::minutes(1, 1_000_000), Size::daily(500, 2_520)],
+            };
+            let (section, value) = backtest::measure(&sizes, rounds)?;
+            tell(document, "backtest", &section, &value)?;
+            let (section, value) = engines::measure(quick, rounds)?;
+            tell(document, "engines", &section, &value)?;
+        }
+        Part::Scale => {
+            let (section, value) = scale::measure(&scale::Series::all(quick), &folder(arguments)?)?;
+            tell(document, "scale", &section, &value)?;
+        }
+        Part::Operator => {
+            let plan = match (&arguments.objects[..], quick) {
+                ([], true) => vec![(1, 1), (10, 1)],
+                ([], false) => vec![(1, 4), (100, 4), (1000, 2)],
+                (plan, _) => plan.to_vec(),
+            };
+            let systems = match &arguments.systems[..] {
+                [] => &System::ALL[..],
+                chosen => chosen,
+            };
+            for section in operator::measure(&plan, systems, document).await? {
+                println!("{}", section.to_text());
+                document.follow(&section)?;
+            }
+        }
+    }
     Ok(())
 }
 
 fn tell(document: &mut Document, name: &str, section: &Section, value: &serde_json::Value) -> Result<()> {
     println!("{}", section.to_text());
     document.add(name, value)?;
-    document.follow(section)
+    document.follow(section)?;
+    match section.differing.len() {
+        0 => Ok(()),
+        differing => Err(format!("{differing} of {name} not timed").into()),
+    }
+}
+
+/// Where the document lies.
+fn folder(arguments: &Arguments) -> Result<PathBuf> {
+    match &arguments.output {
+        Some(folder) => Ok(folder.clone()),
+        None => Ok(target()?.join("bench")),
+    }
 }
 
 /// Cargo's target folder, of which this program lies in `PLATFORM/PROFILE` or `PROFILE`.

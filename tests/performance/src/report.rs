@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::Result;
+use crate::goals::{Evidence, Goal, Verdict, judge};
 use crate::machine::Machine;
 use crate::statistics::Summary;
 
@@ -23,6 +24,10 @@ pub struct Section {
     pub notes: Vec<String>,
     /// What is followed from commit to commit, under names that stay.
     pub figures: Vec<Figure>,
+    /// What is measured for a goal.
+    pub evidence: Vec<Evidence>,
+    /// What was not timed, because it gives something else than ours, or fails.
+    pub differing: Vec<String>,
 }
 
 /// What a figure counts.
@@ -61,13 +66,26 @@ impl Section {
     #[must_use]
     pub fn new(title: &str, header: &[&str]) -> Self {
         let header = header.iter().map(|text| (*text).to_owned()).collect();
-        Self { title: title.to_owned(), header, rows: Vec::new(), notes: Vec::new(), figures: Vec::new() }
+        Self {
+            title: title.to_owned(),
+            header,
+            rows: Vec::new(),
+            notes: Vec::new(),
+            figures: Vec::new(),
+            evidence: Vec::new(),
+            differing: Vec::new(),
+        }
     }
 
     /// Adds a figure that is followed from commit to commit; one without a value is left out.
     pub fn follow(&mut self, name: impl Into<String>, unit: Unit, summary: Option<Summary>) {
         let figure = |summary| Figure { part: self.title.clone(), name: name.into(), unit, summary };
         self.figures.extend(summary.map(figure));
+    }
+
+    /// Adds a ratio that a goal is held to; one without a value is left out.
+    pub fn toward(&mut self, goal: Goal, what: impl Into<String>, ratio: Option<Summary>) {
+        self.evidence.extend(ratio.map(|ratio| Evidence { goal, what: what.into(), ratio }));
     }
 
     /// Markdown: it is as readable in a terminal as in a document.
@@ -85,6 +103,9 @@ impl Section {
         for note in &self.notes {
             text.push_str(&format!("- {note}\n"));
         }
+        for other in &self.differing {
+            text.push_str(&format!("- **Not timed:** {other}.\n"));
+        }
         text
     }
 }
@@ -95,6 +116,7 @@ pub struct Document {
     path: PathBuf,
     content: Map<String, Value>,
     figures: Vec<Figure>,
+    evidence: Vec<Evidence>,
 }
 
 impl Document {
@@ -108,7 +130,7 @@ impl Document {
         let path = folder.join(format!("{at}-{}-{}.json", machine.commit, machine.profile));
         let mut content = Map::new();
         content.insert("machine".to_owned(), json!(machine));
-        Ok(Self { path, content, figures: Vec::new() })
+        Ok(Self { path, content, figures: Vec::new(), evidence: Vec::new() })
     }
 
     /// Adds a part and writes the file, so that an interrupted run leaves what it had.
@@ -120,14 +142,21 @@ impl Document {
         Ok(std::fs::write(&self.path, serde_json::to_string_pretty(&self.content)?)?)
     }
 
-    /// Adds a section's figures to those that are followed from commit to commit.
+    /// Adds a section's figures to those that are followed from commit to commit, and what it has for goals.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn follow(&mut self, section: &Section) -> Result<()> {
         self.figures.extend(section.figures.iter().cloned());
+        self.evidence.extend(section.evidence.iter().cloned());
         let figures = serde_json::to_value(&self.figures)?;
         self.add("figures", &figures)
+    }
+
+    /// Whether goals are met by what was added so far.
+    #[must_use]
+    pub fn verdicts(&self) -> Vec<Verdict> {
+        judge(&self.evidence)
     }
 
     /// Where it lies.
@@ -181,7 +210,9 @@ mod tests {
         let mut section = Section::new("Speed", &["what", "time"]);
         section.rows.push(vec!["one".to_owned(), "2 s".to_owned()]);
         section.notes.push("of a made-up thing".to_owned());
-        let text = "## Speed\n| what | time |\n|------|------|\n| one  | 2 s  |\n- of a made-up thing\n";
+        section.differing.push("a: x is 2, ours 1".to_owned());
+        let text = "## Speed\n| what | time |\n|------|------|\n| one  | 2 s  |\n- of a made-up thing\n\
+            - **Not timed:** a: x is 2, ours 1.\n";
         assert_eq!(section.to_text(), text);
     }
 
@@ -197,9 +228,17 @@ mod tests {
         let mut section = Section::new("Speed", &[]);
         section.follow("one", Unit::Seconds, Sample::new([1.0, 3.0, 2.0]).summary());
         section.follow("nothing measured", Unit::Count, None);
+        section.toward(Goal::Memory, "one", Sample::new([1.0, 3.0, 1.5]).summary());
+        section.toward(Goal::Memory, "nothing measured", None);
         document.follow(&section).unwrap();
         let read: Value = serde_json::from_slice(&std::fs::read(document.path()).unwrap()).unwrap();
         let one = json!({"part": "Speed", "name": "one", "unit": "seconds", "count": 3, "min": 1.0, "median": 2.0, "p95": 3.0, "max": 3.0});
         assert_eq!(read["figures"], json!([one]));
+
+        document.add("goals", &document.verdicts()).unwrap();
+        let read: Value = serde_json::from_slice(&std::fs::read(document.path()).unwrap()).unwrap();
+        let one = json!({"goal": "memory", "what": "one", "isMet": true,
+            "ratio": {"count": 3, "min": 1.0, "median": 1.5, "p95": 3.0, "max": 3.0}});
+        assert_eq!(read["goals"], json!([one]));
     }
 }

@@ -64,6 +64,15 @@ pub fn ratio(first: Option<Summary>, second: Option<Summary>) -> Option<f64> {
     (second > 0.0).then(|| first / second)
 }
 
+/// The ratio of two series, round by round.
+#[must_use]
+pub fn by_round(
+    first: impl IntoIterator<Item = f64>,
+    second: impl IntoIterator<Item = f64>,
+) -> Option<Summary> {
+    first.into_iter().zip(second).map(|(first, second)| first / second).collect::<Sample>().summary()
+}
+
 /// The orders of `count` rounds over `parts` things: there and back, so that none is always first and a drift of the
 /// machine falls on all alike.
 #[must_use]
@@ -101,6 +110,13 @@ mod tests {
         assert_eq!(spread(Sample::new([1.0, 2.0, 4.0]).summary(), text), "2.0 (1.0 to 4.0)");
         assert_eq!(spread(Sample::new([1.0]).summary(), text), "1.0");
         assert_eq!(spread(None, text), "-");
+    }
+
+    #[test]
+    fn a_ratio_by_round_is_that_of_its_round() {
+        let ratios = by_round([1.0, 8.0, 9.0], [2.0, 4.0, 3.0]).unwrap();
+        assert_eq!((ratios.min, ratios.median, ratios.max), (0.5, 2.0, 3.0));
+        assert_eq!(by_round([], [1.0]), None);
     }
 
     #[test]

@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 use super::features::BAR_COLUMNS;
 use super::pipeline::Pipeline;
 use super::{Case, Size, spawn};
+use crate::goals::Goal;
 use crate::report::{Section, Unit, count, mebibytes, seconds};
-use crate::statistics::{Sample, Summary, spread};
+use crate::statistics::{Sample, Summary, by_round, spread};
 use crate::usage::{cpu_seconds, peak_kib, resident_kib};
 use crate::{Result, say};
 
@@ -32,6 +33,8 @@ pub struct Run {
     pub cpu: f64,
     /// Orders of one backtest.
     pub orders: usize,
+    /// Memory before the market is loaded, in KiB.
+    pub before_kib: u64,
     /// Memory with the market loaded, in KiB.
     pub loaded_kib: u64,
     /// Most memory, in KiB.
@@ -47,6 +50,7 @@ pub async fn case(folder: &Path, size: &Size, jobs: usize) -> Result<Run> {
     let stage = pipeline.backtest()?;
     let file = pipeline.file(&stage);
     let StageSpec::Backtest(spec) = &file.spec else { return Err("not a backtest".into()) };
+    let before_kib = resident_kib(std::process::id()).unwrap_or(0);
     let began = Instant::now();
     let loaded = load(&file, &spec.core, spec.benchmark.as_deref(), &pipeline.context).await?;
     let load_seconds = began.elapsed().as_secs_f64();
@@ -66,6 +70,7 @@ pub async fn case(folder: &Path, size: &Size, jobs: usize) -> Result<Run> {
         seconds: began.elapsed().as_secs_f64(),
         cpu: cpu() - used,
         orders: orders.first().copied().unwrap_or(0),
+        before_kib,
         loaded_kib,
         peak_kib: peak_kib(std::process::id()).unwrap_or(0),
     })
@@ -86,6 +91,10 @@ struct Figures {
     runs: Vec<Run>,
     bars_per_second: Option<Summary>,
     columns_bytes: usize,
+    /// Bars a second over those of one backtest at a time, round by round.
+    over_one: Option<Summary>,
+    /// The peak over what the process held before the market was loaded, over the columns of bars.
+    memory: Option<Summary>,
 }
 
 /// Measures sizes, one backtest at a time and two at once.
@@ -106,6 +115,8 @@ pub fn measure(sizes: &[Size], rounds: usize) -> Result<(Section, serde_json::Va
             "peak",
             "market loaded",
             "columns of bars",
+            "peak over start / columns",
+            "over one thread",
         ],
     );
     let mut all = Vec::new();
@@ -121,10 +132,17 @@ pub fn measure(sizes: &[Size], rounds: usize) -> Result<(Section, serde_json::Va
                 runs.push((jobs, spawn(&Case::Backtest { size: size.clone(), jobs }, folder.path())?));
             }
         }
+        let of = |jobs: usize| -> Vec<Run> {
+            runs.iter().filter(|run| run.0 == jobs).map(|(_, run)| run.clone()).collect()
+        };
+        let single = of(1);
         for jobs in [1, 2] {
-            let runs: Vec<Run> =
-                runs.iter().filter(|run| run.0 == jobs).map(|(_, run)| run.clone()).collect();
-            let figures = figures(size, jobs, runs);
+            let figures = figures(size, jobs, of(jobs), &single);
+            if jobs > 1 {
+                section.toward(Goal::TwoCores, format!("backtests, {}", size.title()), figures.over_one);
+            }
+            let what = format!("backtests, {}, at once: {jobs}", size.title());
+            section.toward(Goal::Memory, what, figures.memory);
             let name = format!("{}, threads: {jobs}", size.title());
             section.follow(name, Unit::BarsPerSecond, figures.bars_per_second);
             section.rows.push(row(&figures));
@@ -139,13 +157,19 @@ pub fn measure(sizes: &[Size], rounds: usize) -> Result<(Section, serde_json::Va
     Ok((section, serde_json::to_value(all)?))
 }
 
-fn figures(size: &Size, jobs: usize, runs: Vec<Run>) -> Figures {
+fn figures(size: &Size, jobs: usize, runs: Vec<Run>, single: &[Run]) -> Figures {
     let rates = runs.iter().map(|run| (run.bars * jobs) as f64 / run.seconds);
+    let single = single.iter().map(|run| run.bars as f64 / run.seconds);
+    let columns_bytes = runs.first().map_or(0, |run| run.bars) * BAR_COLUMNS * 8;
+    let over_start = |run: &Run| run.peak_kib.saturating_sub(run.before_kib) as f64 * 1024.0;
+    let memory = runs.iter().map(|run| over_start(run) / columns_bytes as f64);
     Figures {
         size: size.clone(),
         jobs,
-        bars_per_second: rates.collect::<Sample>().summary(),
-        columns_bytes: runs.first().map_or(0, |run| run.bars) * BAR_COLUMNS * 8,
+        bars_per_second: rates.clone().collect::<Sample>().summary(),
+        columns_bytes,
+        over_one: by_round(rates, single),
+        memory: memory.collect::<Sample>().summary(),
         runs,
     }
 }
@@ -154,6 +178,7 @@ fn row(figures: &Figures) -> Vec<String> {
     let sample = |of: &dyn Fn(&Run) -> f64| figures.runs.iter().map(of).collect::<Sample>().summary();
     let memory =
         |summary: Option<Summary>| summary.map_or_else(String::new, |all| mebibytes(all.max * 1024.0));
+    let times = |value: f64| format!("{value:.2}");
     vec![
         figures.size.title(),
         figures.jobs.to_string(),
@@ -165,5 +190,31 @@ fn row(figures: &Figures) -> Vec<String> {
         memory(sample(&|run| run.peak_kib as f64)),
         memory(sample(&|run| run.loaded_kib as f64)),
         mebibytes(figures.columns_bytes as f64),
+        spread(figures.memory, times),
+        spread(figures.over_one, times),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_at_once_are_counted_twice_and_share_the_columns() {
+        let run = |seconds| Run {
+            bars: 1_000,
+            load_seconds: 0.5,
+            seconds,
+            cpu: 2.0 * seconds,
+            orders: 7,
+            before_kib: 1024,
+            loaded_kib: 2048,
+            peak_kib: 3 * 1024,
+        };
+        let figures = figures(&Size::daily(1, 1_000), 2, vec![run(4.0), run(5.0)], &[run(2.0), run(5.0)]);
+        // 2 s x 2 / 4 s, 5 s x 2 / 5 s.
+        assert_eq!(figures.over_one.unwrap(), Sample::new([1.0, 2.0]).summary().unwrap());
+        // 2 MiB over nine columns of a thousand values.
+        assert_eq!(figures.memory.unwrap().median, 2_097_152.0 / 72_000.0);
+    }
 }

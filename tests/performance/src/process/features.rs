@@ -13,9 +13,11 @@ use ats_pipeline::StageName;
 use serde::{Deserialize, Serialize};
 
 use super::pipeline::{FEATURES, Pipeline};
+use super::profile::repeated;
 use super::{Case, Size, spawn};
+use crate::goals::Goal;
 use crate::report::{self, Section, count, mebibytes, seconds};
-use crate::statistics::{Sample, Summary, spread};
+use crate::statistics::{Sample, Summary, by_round, spread};
 use crate::usage::{cpu_seconds, peak_kib, resident_kib};
 use crate::{Result, say};
 
@@ -60,21 +62,12 @@ pub async fn case(folder: &Path, size: &Size, jobs: usize) -> Result<Run> {
     let peak_kib = peak_kib(this).unwrap_or(0);
 
     let bars = bars(&pipeline).await?;
-    let graph = FeatureGraph::new(&FEATURES, None).map_err(|error| format!("{error:?}"))?;
+    let graph = graph()?;
     let next = AtomicUsize::new(0);
     let (began, used) = (Instant::now(), cpu());
     let work = || -> std::result::Result<(), String> {
         while let Some(bars) = bars.get(next.fetch_add(1, Ordering::Relaxed)) {
-            features(
-                bars,
-                &[],
-                &graph,
-                &Benchmarks::new(),
-                Adjustment::SplitsAndDividends,
-                ats_calendar::Interval::D1,
-                Calendar::xnys(),
-            )
-            .map_err(|error| error.to_string())?;
+            compute(bars, &graph)?;
         }
         Ok(())
     };
@@ -87,6 +80,34 @@ pub async fn case(folder: &Path, size: &Size, jobs: usize) -> Result<Run> {
     let (compute_seconds, compute_cpu) = (began.elapsed().as_secs_f64(), cpu() - used);
     let bars = bars.iter().map(Bars::len).sum();
     Ok(Run { bars, stage_seconds, stage_cpu, before_kib, peak_kib, compute_seconds, compute_cpu })
+}
+
+fn graph() -> Result<FeatureGraph> {
+    Ok(FeatureGraph::new(&FEATURES, None).map_err(|error| format!("{error:?}"))?)
+}
+
+/// Evaluates and encodes the features of a ticker.
+fn compute(bars: &Bars, graph: &FeatureGraph) -> std::result::Result<(), String> {
+    features(
+        bars,
+        &[],
+        graph,
+        &Benchmarks::new(),
+        Adjustment::SplitsAndDividends,
+        ats_calendar::Interval::D1,
+        Calendar::xnys(),
+    )
+    .map(drop)
+    .map_err(|error| error.to_string())
+}
+
+/// Computes the features of made-up tickers, one after the other, for so many seconds at least; how often.
+pub(super) fn repeat(size: &Size, seconds: f64) -> Result<usize> {
+    let (market, graph) = (size.market()?, graph()?);
+    repeated(seconds, || {
+        market.tickers.values().try_for_each(|history| compute(&history.bars, &graph))?;
+        Ok(())
+    })
 }
 
 /// The bars of all tickers, from the store.
@@ -114,6 +135,11 @@ struct Figures {
     stage_bars_per_second: Option<Summary>,
     compute_bars_per_second: Option<Summary>,
     columns_bytes: usize,
+    /// Speed over that on one thread, round by round.
+    stage_over_one: Option<Summary>,
+    compute_over_one: Option<Summary>,
+    /// What the stage held over what the process held before, over the columns in use.
+    memory: Option<Summary>,
 }
 
 /// Measures sizes with one and with two threads.
@@ -134,6 +160,9 @@ pub fn measure(sizes: &[Size], rounds: usize) -> Result<(Section, serde_json::Va
             "peak",
             "over start",
             "columns in use",
+            "over start / columns",
+            "stage over one thread",
+            "computing over one thread",
         ],
     );
     let mut all = Vec::new();
@@ -149,10 +178,19 @@ pub fn measure(sizes: &[Size], rounds: usize) -> Result<(Section, serde_json::Va
                 runs.push((jobs, spawn(&Case::Features { size: size.clone(), jobs }, folder.path())?));
             }
         }
+        let of = |jobs: usize| -> Vec<Run> {
+            runs.iter().filter(|run| run.0 == jobs).map(|(_, run)| run.clone()).collect()
+        };
+        let single = of(1);
         for jobs in [1, 2] {
-            let runs: Vec<Run> =
-                runs.iter().filter(|run| run.0 == jobs).map(|(_, run)| run.clone()).collect();
-            let figures = figures(size, jobs, runs);
+            let figures = figures(size, jobs, of(jobs), &single);
+            if jobs > 1 {
+                let title = size.title();
+                section.toward(Goal::TwoCores, format!("stage features, {title}"), figures.stage_over_one);
+                section.toward(Goal::TwoCores, format!("computing, {title}"), figures.compute_over_one);
+            }
+            let what = format!("stage features, {}, threads: {jobs}", size.title());
+            section.toward(Goal::Memory, what, figures.memory);
             let name = |what: &str| format!("{what}, {}, threads: {jobs}", size.title());
             section.follow(name("stage"), report::Unit::BarsPerSecond, figures.stage_bars_per_second);
             section.follow(name("computing"), report::Unit::BarsPerSecond, figures.compute_bars_per_second);
@@ -168,18 +206,29 @@ pub fn measure(sizes: &[Size], rounds: usize) -> Result<(Section, serde_json::Va
     Ok((section, serde_json::to_value(all)?))
 }
 
-fn figures(size: &Size, jobs: usize, runs: Vec<Run>) -> Figures {
+fn figures(size: &Size, jobs: usize, runs: Vec<Run>, single: &[Run]) -> Figures {
     let rate =
         |of: fn(&Run) -> f64| runs.iter().map(|run| run.bars as f64 / of(run)).collect::<Sample>().summary();
     let of_ticker = runs.first().map_or(0, |run| run.bars) / size.tickers.max(1);
+    let over_one = |of: fn(&Run) -> f64| by_round(single.iter().map(of), runs.iter().map(of));
+    let columns_bytes = of_ticker * (BAR_COLUMNS + FEATURES.len()) * 8 * jobs;
+    let memory = runs.iter().map(|run| over_start(run) / columns_bytes as f64);
     Figures {
         size: size.clone(),
         jobs,
         stage_bars_per_second: rate(|run| run.stage_seconds),
         compute_bars_per_second: rate(|run| run.compute_seconds),
-        columns_bytes: of_ticker * (BAR_COLUMNS + FEATURES.len()) * 8 * jobs,
+        columns_bytes,
+        stage_over_one: over_one(|run| run.stage_seconds),
+        compute_over_one: over_one(|run| run.compute_seconds),
+        memory: memory.collect::<Sample>().summary(),
         runs,
     }
+}
+
+/// Bytes that the stage held over what the process held before.
+fn over_start(run: &Run) -> f64 {
+    run.peak_kib.saturating_sub(run.before_kib) as f64 * 1024.0
 }
 
 fn row(figures: &Figures) -> Vec<String> {
@@ -187,6 +236,7 @@ fn row(figures: &Figures) -> Vec<String> {
     let middle = |summary: Option<Summary>| summary.map_or_else(|| "-".to_owned(), |all| count(all.median));
     let memory =
         |summary: Option<Summary>| summary.map_or_else(String::new, |all| mebibytes(all.max * 1024.0));
+    let times = |value: f64| format!("{value:.2}");
     vec![
         figures.size.title(),
         figures.jobs.to_string(),
@@ -196,8 +246,11 @@ fn row(figures: &Figures) -> Vec<String> {
         middle(sample(&|run| run.bars as f64 / run.compute_cpu)),
         spread(sample(&|run| run.stage_seconds), seconds),
         memory(sample(&|run| run.peak_kib as f64)),
-        memory(sample(&|run| run.peak_kib.saturating_sub(run.before_kib) as f64)),
+        sample(&over_start).map_or_else(String::new, |all| mebibytes(all.max)),
         mebibytes(figures.columns_bytes as f64),
+        spread(figures.memory, times),
+        spread(figures.stage_over_one, times),
+        spread(figures.compute_over_one, times),
     ]
 }
 
@@ -216,7 +269,8 @@ mod tests {
             compute_seconds: 1.5,
             compute_cpu: 0.5,
         };
-        let figures = figures(&Size::daily(3, 1_000), 2, vec![run(2.0), run(3.0), run(6.0)]);
+        let single = [run(3.0), run(6.0), run(9.0)];
+        let figures = figures(&Size::daily(3, 1_000), 2, vec![run(2.0), run(3.0), run(6.0)], &single);
         assert_eq!(figures.stage_bars_per_second.unwrap().median, 1_000.0);
         assert_eq!(figures.columns_bytes, 1_000 * (9 + 16) * 8 * 2);
         assert_eq!(
@@ -230,7 +284,11 @@ mod tests {
                 "3.00 s (2.00 s to 6.00 s)",
                 "3.0 MiB",
                 "2.0 MiB",
-                "0.4 MiB"
+                "0.4 MiB",
+                // 2 MiB over 400,000 bytes; 3 s over 2 s, 6 s over 3 s, 9 s over 6 s.
+                "5.24 (5.24 to 5.24)",
+                "1.50 (1.50 to 2.00)",
+                "1.00 (1.00 to 1.00)"
             ]
         );
     }

@@ -9,7 +9,9 @@ use ats_expression::{Name, Scope, Ticker, Typed, check, parse};
 use serde::Serialize;
 
 use super::pipeline::{FEATURES, Pipeline, prepare};
+use super::profile::repeated;
 use super::{Size, features};
+use crate::goals::Goal;
 use crate::report::{Section, Unit};
 use crate::rivals::functions::Rivals;
 use crate::rivals::write_column;
@@ -31,18 +33,19 @@ const DRIFT: f64 = 1e-6;
 /// The figures of one expression, or of all features.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Figures {
-    expression: String,
+pub(super) struct Figures {
+    pub(super) expression: String,
     /// Nanoseconds a bar.
-    ours: Option<Summary>,
+    pub(super) ours: Option<Summary>,
     /// A library's time over ours, round by round.
-    ratios: Vec<(String, Option<Summary>)>,
+    pub(super) ratios: Vec<(String, Option<Summary>)>,
 }
 
 /// Measures every expression that a rival has, then the set of features beside pandas and Polars.
 ///
 /// # Errors
-/// When a rival gives other values, or a process fails.
+/// When the features together have other values, or a process fails. Of single expressions what has other values is told
+/// in the section, and not timed.
 pub async fn measure(size: &Size, rounds: usize) -> Result<(Section, serde_json::Value)> {
     let folder = tempfile::tempdir()?;
     say(&format!("functions: making {}", size.title()));
@@ -59,20 +62,17 @@ pub async fn measure(size: &Size, rounds: usize) -> Result<(Section, serde_json:
     for (name, values) in columns {
         write_column(folder.path(), name, values)?;
     }
+    let days: Vec<f64> = bars.session().iter().map(|session| f64::from(session.epoch_days())).collect();
+    write_column(folder.path(), "session", &days)?;
     let mut rivals = Rivals::start(folder.path())?;
     let other = other(bars)?;
-    let ticker = Ticker::new(OTHER).ok_or("the other ticker has no name")?;
-    let inputs = Inputs::new(bars, Adjustment::None, Calendar::xnys())?;
-    let inputs = inputs.with_benchmark(ticker, &other, Adjustment::None);
-    let mut all = Vec::new();
+    let inputs = inputs(bars, &other)?;
+    let (mut all, mut differing) = (Vec::new(), Vec::new());
     for (expression, libraries) in rivals.hello.offered.clone() {
         let ours = typed(&expression)?;
         let found = evaluate(&ours, &inputs)?.to_floats();
-        for library in &libraries {
-            equal(library, &expression, &found, &rivals.values(library, &[&expression])?)?;
-        }
+        let libraries = alike(&expression, &libraries, WARM, &found, &mut rivals, &mut differing)?;
         say(&format!("functions: {expression}"));
-        let libraries: Vec<&str> = libraries.iter().map(String::as_str).collect();
         let once = || -> Result<f64> {
             let began = Instant::now();
             let values = evaluate(&ours, &inputs)?;
@@ -83,6 +83,7 @@ pub async fn measure(size: &Size, rounds: usize) -> Result<(Section, serde_json:
         let work = Work { title: &expression, bars: bars.len(), expressions: &[&expression], rows: None };
         all.push(turns(&work, rounds, &libraries, &mut rivals, once)?);
     }
+    let mut together = Vec::new();
     let set = FEATURES.map(|(_, expression)| expression);
     let named: Vec<(Name, Typed)> = FEATURES
         .iter()
@@ -94,7 +95,7 @@ pub async fn measure(size: &Size, rounds: usize) -> Result<(Section, serde_json:
     if let (Some((_, ours)), Some(last)) = (named.last(), set.last()) {
         let found = evaluate(ours, &inputs)?.to_floats();
         for library in OF_ALL {
-            equal(library, last, &found, &rivals.values(library, &set)?)?;
+            equal(library, last, WARM, &found, &rivals.values(library, &set)?)?;
         }
     }
     // As one long history, and as those of many tickers, which is what a universe is.
@@ -126,9 +127,12 @@ pub async fn measure(size: &Size, rounds: usize) -> Result<(Section, serde_json:
         };
         say(&format!("functions: {title}"));
         let work = Work { title: &title, bars: bars.len(), expressions: &set, rows };
-        all.push(turns(&work, rounds, &OF_ALL, &mut rivals, once)?);
+        together.push(turns(&work, rounds, &OF_ALL, &mut rivals, once)?);
     }
-    Ok((section(size, rounds, &rivals, &all), serde_json::to_value(&all)?))
+    let mut section = section(size, rounds, &rivals, &all, &together);
+    section.differing = differing;
+    all.append(&mut together);
+    Ok((section, serde_json::to_value(&all)?))
 }
 
 /// A ticker whose closes are the opens of these bars: the rivals need no further column for it.
@@ -138,23 +142,52 @@ fn other(bars: &Bars) -> Result<Bars> {
     Ok(Bars::new(OTHER, columns)?)
 }
 
-fn typed(expression: &str) -> Result<Typed> {
+fn inputs<'a>(bars: &'a Bars, other: &'a Bars) -> Result<Inputs<'a>> {
+    let ticker = Ticker::new(OTHER).ok_or("the other ticker has no name")?;
+    let inputs = Inputs::new(bars, Adjustment::None, Calendar::xnys())?;
+    Ok(inputs.with_benchmark(ticker, other, Adjustment::None))
+}
+
+/// Computes expressions together over a ticker's bars, for so many seconds at least; how often.
+pub(super) fn repeat(size: &Size, expressions: &[String], seconds: f64) -> Result<usize> {
+    let market = size.market()?;
+    let bars = &market.tickers.values().next().ok_or("there is no ticker")?.bars;
+    let other = other(bars)?;
+    let inputs = inputs(bars, &other)?;
+    let named: Vec<(Name, Typed)> = expressions
+        .iter()
+        .enumerate()
+        .map(|(place, expression)| {
+            let name = Name::new(&format!("feature_{place}")).map_err(|error| error.to_string())?;
+            Ok((name, typed(expression)?))
+        })
+        .collect::<Result<_>>()?;
+    repeated(seconds, || {
+        let mut kept = Vec::with_capacity(named.len());
+        evaluate_all(named.iter().map(|(name, typed)| (name, typed)), &inputs, |_, column| {
+            kept.push(column);
+        })?;
+        Ok(())
+    })
+}
+
+pub(super) fn typed(expression: &str) -> Result<Typed> {
     let parsed = parse(expression).map_err(|error| error.to_string())?;
     Ok(check(&parsed, &Scope::new()).map_err(|error| error.to_string())?)
 }
 
 /// What is timed.
-struct Work<'a> {
-    title: &'a str,
+pub(super) struct Work<'a> {
+    pub(super) title: &'a str,
     /// The number of bars.
-    bars: usize,
-    expressions: &'a [&'a str],
+    pub(super) bars: usize,
+    pub(super) expressions: &'a [&'a str],
     /// The bars of a ticker, where they are those of many.
-    rows: Option<usize>,
+    pub(super) rows: Option<usize>,
 }
 
 /// Ours and the rivals in turns, there and back.
-fn turns(
+pub(super) fn turns(
     work: &Work<'_>,
     rounds: usize,
     libraries: &[&str],
@@ -184,8 +217,30 @@ fn turns(
     })
 }
 
-/// Nothing is timed that gives other values.
-fn equal(library: &str, expression: &str, ours: &[f64], theirs: &[f64]) -> Result<()> {
+/// The libraries that give an expression's values from a row on; what others give is kept in words.
+pub(super) fn alike<'l>(
+    expression: &str,
+    libraries: &'l [String],
+    start: usize,
+    ours: &[f64],
+    rivals: &mut Rivals,
+    differing: &mut Vec<String>,
+) -> Result<Vec<&'l str>> {
+    let mut found = Vec::new();
+    for library in libraries {
+        match equal(library, expression, start, ours, &rivals.values(library, &[expression])?) {
+            Ok(()) => found.push(library.as_str()),
+            Err(error) => {
+                say(&format!("functions: {error}"));
+                differing.push(error.to_string());
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Nothing is timed that gives other values from a row on.
+fn equal(library: &str, expression: &str, start: usize, ours: &[f64], theirs: &[f64]) -> Result<()> {
     if ours.len() != theirs.len() {
         return Err(format!("{library}: {expression} has {} values for {}", theirs.len(), ours.len()).into());
     }
@@ -196,7 +251,7 @@ fn equal(library: &str, expression: &str, ours: &[f64], theirs: &[f64]) -> Resul
         (false, false) => (ours - theirs).abs() > DRIFT * largest,
         _ => true,
     };
-    let start = WARM.min(ours.len());
+    let start = start.min(ours.len());
     match ours[start..].iter().zip(&theirs[start..]).position(apart) {
         None => Ok(()),
         Some(place) => {
@@ -206,21 +261,44 @@ fn equal(library: &str, expression: &str, ours: &[f64], theirs: &[f64]) -> Resul
     }
 }
 
-fn section(size: &Size, rounds: usize, rivals: &Rivals, all: &[Figures]) -> Section {
+impl Figures {
+    /// A library's time over ours.
+    fn ratio(&self, library: &str) -> Option<Summary> {
+        self.ratios.iter().find(|(name, _)| name == library).and_then(|(_, ratio)| *ratio)
+    }
+}
+
+/// The expression, our nanoseconds a bar, and each library's time over ours.
+pub(super) fn row(figures: &Figures, libraries: &[&str]) -> Vec<String> {
+    let times = |value: f64| if value < 10.0 { format!("{value:.2}") } else { format!("{value:.0}") };
+    let mut row = vec![figures.expression.clone(), spread(figures.ours, |value| format!("{value:.1}"))];
+    for library in libraries {
+        let found = figures.ratios.iter().find(|(name, _)| name == library);
+        row.push(found.map_or_else(String::new, |(_, ratio)| spread(*ratio, times)));
+    }
+    row
+}
+
+/// The libraries with their versions.
+pub(super) fn versions(rivals: &Rivals) -> String {
+    let all: Vec<String> =
+        rivals.hello.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
+    all.join(", ")
+}
+
+fn section(size: &Size, rounds: usize, rivals: &Rivals, all: &[Figures], together: &[Figures]) -> Section {
     let mut section =
         Section::new("Functions, one thread", &["expression", "ours, ns/bar", "TA-Lib", "pandas", "Polars"]);
-    let times = |value: f64| if value < 10.0 { format!("{value:.2}") } else { format!("{value:.0}") };
-    for figures in all {
-        let mut row = vec![figures.expression.clone(), spread(figures.ours, |value| format!("{value:.1}"))];
-        for library in LIBRARIES {
-            let found = figures.ratios.iter().find(|(name, _)| name == library);
-            row.push(found.map_or_else(String::new, |(_, ratio)| spread(*ratio, times)));
-        }
+    for figures in all.iter().chain(together) {
         section.follow(&figures.expression, Unit::NanosecondsPerBar, figures.ours);
-        section.rows.push(row);
+        section.rows.push(row(figures, &LIBRARIES));
     }
-    let versions: Vec<String> =
-        rivals.hello.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
+    for figures in all {
+        section.toward(Goal::Functions, &figures.expression, figures.ratio("talib"));
+    }
+    for figures in together {
+        section.toward(Goal::Features, &figures.expression, figures.ratio("pandas"));
+    }
     section.notes = vec![
         format!(
             "{}, made up from a fixed seed, in memory; {rounds} rounds, in turns there and back; median (least to most).",
@@ -228,7 +306,7 @@ fn section(size: &Size, rounds: usize, rivals: &Rivals, all: &[Figures]) -> Sect
         ),
         format!(
             "A library's column is its time over ours: above 1, ours is quicker. {}; TA-Lib is C, called through its Python package on arrays.",
-            versions.join(", ")
+            versions(rivals)
         ),
         format!(
             "Values are compared before anything is timed, from row {WARM} on: libraries begin their smoothing in ways of their own."
@@ -242,19 +320,63 @@ fn section(size: &Size, rounds: usize, rivals: &Rivals, all: &[Figures]) -> Sect
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use ats_expression::Function;
+
+    use super::super::panel;
     use super::*;
+
+    /// What a script of the rivals offers: the keys of its table.
+    fn offered(script: &'static str) -> Vec<&'static str> {
+        let table = script.split("\nFUNCTIONS = {\n").nth(1).unwrap().split("\n}\n").next().unwrap();
+        let key = |line: &'static str| {
+            let text = line.strip_prefix("    ")?;
+            let quote = text.chars().next().filter(|first| matches!(first, '"' | '\''))?;
+            text[1..].split_once(&format!("{quote}: {{")).map(|(key, _)| key)
+        };
+        table.lines().filter_map(key).collect()
+    }
+
+    /// The functions that an expression calls.
+    fn called(expression: &str) -> impl Iterator<Item = &str> {
+        expression
+            .split('(')
+            .filter_map(|before| before.rsplit(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).next())
+    }
+
+    /// A new function of the language fails here until the rivals' scripts have an expression of it.
+    #[test]
+    fn every_function_of_the_language_is_measured() {
+        let of_bars = offered(include_str!("../../rivals/functions.py"));
+        let across = offered(include_str!("../../rivals/panel.py"));
+        for expression in &of_bars {
+            assert!(typed(expression).is_ok(), "{expression} is no expression of the language");
+        }
+        for expression in &across {
+            assert!(panel::function(expression).is_ok(), "{expression} is no function across tickers");
+        }
+        let measured: BTreeSet<&str> = of_bars.iter().chain(&across).flat_map(|text| called(text)).collect();
+        for function in Function::all() {
+            assert!(measured.contains(function.text()), "`{}` is not measured", function.text());
+        }
+        // The set of features is measured expression by expression, too.
+        for (name, expression) in FEATURES {
+            assert!(of_bars.contains(&expression), "the feature {name} is not measured by itself");
+        }
+    }
 
     #[test]
     fn other_values_are_told_and_a_beginning_is_not() {
         let ours: Vec<f64> = (0..WARM + 3).map(|row| row as f64).collect();
         let mut theirs = ours.clone();
         theirs[0] = f64::NAN;
-        equal("a", "x", &ours, &theirs).unwrap();
+        equal("a", "x", WARM, &ours, &theirs).unwrap();
         theirs[WARM + 1] += 1.0;
-        let told = equal("a", "x", &ours, &theirs).unwrap_err().to_string();
+        let told = equal("a", "x", WARM, &ours, &theirs).unwrap_err().to_string();
         assert_eq!(told, "a: x is 2002 at row 2001, ours 2001");
         theirs[WARM + 1] = f64::NAN;
-        assert!(equal("a", "x", &ours, &theirs).is_err());
-        assert!(equal("a", "x", &ours, &theirs[1..]).is_err());
+        assert!(equal("a", "x", WARM, &ours, &theirs).is_err());
+        assert!(equal("a", "x", WARM, &ours, &theirs[1..]).is_err());
     }
 }

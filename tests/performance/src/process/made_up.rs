@@ -10,6 +10,8 @@ use jiff::civil::date;
 use crate::Result;
 
 const MICROS: i64 = 1_000_000;
+/// Volumes are whole lots of so many shares.
+const VOLUME_LOT: i64 = 1_000;
 
 /// splitmix64.
 struct Numbers(u64);
@@ -31,7 +33,8 @@ impl Numbers {
 }
 
 /// A market of walks, always active and in focus. Prices are in millionths of a dollar, so that two averages are never
-/// equal and every engine sees the same crosses.
+/// equal and every engine sees the same crosses. An order of the whole account is a small part of a bar's volume:
+/// nautilus_trader offers a quarter of the volume at the close, and fills what is above it a tick away.
 ///
 /// # Errors
 /// When the calendar has fewer bars.
@@ -75,7 +78,7 @@ fn columns(seed: u64, bars: usize, interval: Interval) -> Result<BarColumns> {
             columns.high.push(dollars(high));
             columns.low.push(dollars(low));
             columns.close.push(dollars(close));
-            columns.volume.push((50_000 + n.below(100_000)) as f64);
+            columns.volume.push((VOLUME_LOT * (50_000 + n.below(100_000))) as f64);
             columns.split_factor.push(1.0);
             columns.dividend_factor.push(1.0);
             last = close;

@@ -8,14 +8,18 @@ pub mod engines;
 pub mod features;
 pub mod functions;
 pub mod made_up;
+pub mod panel;
 pub mod pipeline;
+pub mod profile;
 pub mod scale;
 pub mod training;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use ats_calendar::Interval;
 use ats_pipeline::StageName;
+use ats_trading_strategy::market::Market;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::Result;
@@ -49,6 +53,15 @@ impl Size {
     #[must_use]
     pub fn title(&self) -> String {
         format!("{} x {} bars of {}", self.tickers, self.bars, self.interval)
+    }
+
+    fn interval(&self) -> Result<Interval> {
+        Ok(self.interval.parse::<Interval>().map_err(|error| error.to_string())?)
+    }
+
+    /// Made-up bars in memory.
+    fn market(&self) -> Result<Market> {
+        made_up::market(self.tickers, self.bars, self.interval()?)
     }
 }
 
@@ -93,6 +106,13 @@ pub enum Case {
         /// Threads.
         jobs: usize,
     },
+    /// Work that is repeated while somebody else looks where its time goes.
+    Profile {
+        /// The work.
+        work: profile::Work,
+        /// For how long at least.
+        seconds: f64,
+    },
 }
 
 /// Runs a case in this process; its result as JSON.
@@ -110,6 +130,7 @@ pub async fn run(case: &Case, folder: &Path) -> Result<serde_json::Value> {
         Case::Training { model, rows, jobs } => {
             serde_json::to_value(training::memory(folder, model, *rows, *jobs)?)?
         }
+        Case::Profile { work, seconds } => serde_json::to_value(profile::repeat(work, *seconds)?)?,
     })
 }
 
@@ -120,6 +141,7 @@ pub async fn run(case: &Case, folder: &Path) -> Result<serde_json::Value> {
 pub fn spawn<T: DeserializeOwned>(case: &Case, folder: &Path) -> Result<T> {
     let jobs = match case {
         Case::Prepare { .. } | Case::Scale { .. } => 2,
+        Case::Profile { .. } => 1,
         Case::Features { jobs, .. } | Case::Backtest { jobs, .. } | Case::Training { jobs, .. } => *jobs,
     };
     let output = Command::new(std::env::current_exe()?)

@@ -224,7 +224,7 @@ impl Pipeline {
 /// The last session of a history that has as many bars as wanted.
 fn last_session(size: &Size) -> Result<Date> {
     let calendar = Calendar::xnys();
-    let interval = size.interval.parse::<ats_calendar::Interval>().map_err(|error| error.to_string())?;
+    let interval = size.interval()?;
     let mut bars = 0;
     for session in calendar.sessions(start(), calendar.range().1) {
         bars += calendar.bar_starts(*session, interval)?.len();

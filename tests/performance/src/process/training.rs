@@ -10,7 +10,9 @@ use ats_pipeline::spec::AlgorithmSpec;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::profile::repeated;
 use super::{Case, spawn};
+use crate::goals::Goal;
 use crate::report::{Section, Unit, seconds};
 use crate::rivals::training::Rivals;
 use crate::rivals::{read_column, write_column};
@@ -324,6 +326,22 @@ fn timed(algorithm: &dyn Algorithm, data: &Data, score: Score, held_out: &[Vec<f
     Ok(Ran { fit, predict, bytes: 0.0 })
 }
 
+/// The names of the models.
+pub(super) fn names() -> Result<Vec<&'static str>> {
+    Ok(models()?.iter().map(|model| model.name).collect())
+}
+
+/// Fits a model on one thread, for so many seconds at least; how often.
+pub(super) fn repeat(model: &str, rows: usize, seconds: f64) -> Result<usize> {
+    let models = models()?;
+    let model = models.iter().find(|known| known.name == model).ok_or("there is no such model")?;
+    let rows = rows.min(model.most_rows);
+    let data = made_up(rows).first(rows, model.score);
+    let algorithm = build(&model.spec)?;
+    let pool = pool(1)?;
+    repeated(seconds, || pool.install(|| fit(algorithm.as_ref(), &data, model.score)).map(drop))
+}
+
 /// How far the peak memory of one fit lies above what was held before, in bytes; in a process of its own.
 ///
 /// # Errors
@@ -383,6 +401,14 @@ fn sections(all: &[Figures], rounds: usize, versions: &[String]) -> Vec<Section>
         let name = head.join(", ");
         fits.follow(name.clone(), Unit::Seconds, figures.fit);
         rest.follow(name, Unit::Seconds, figures.predict);
+        let name = format!("{}, {} rows, {} threads", figures.model, figures.rows, figures.threads);
+        for rival in &figures.rivals {
+            fits.toward(Goal::Training, format!("{name}, {}", rival.library), rival.fit);
+        }
+        fits.toward(Goal::TwoCores, format!("training {name}"), figures.over_one);
+        // The columns themselves are held before a fit begins.
+        let memory = Sample::new([1.0 + figures.memory]).summary();
+        rest.toward(Goal::Memory, format!("training {name}"), memory);
         let mut row = head.to_vec();
         row.push(spread(figures.fit, seconds));
         row.extend(with(&|rival| spread(rival.fit, times), figures));

@@ -1,11 +1,11 @@
 //! backtrader, backtesting.py, nautilus_trader and vectorbt.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Process, file};
+use super::{Process, file, read_column};
 use crate::Result;
 
 /// A moving-average cross over the first bars of the first tickers, once for each pair of averages.
@@ -38,6 +38,7 @@ struct Request<'a> {
     engine: &'a str,
     #[serde(flatten)]
     task: &'a Task,
+    output: Option<&'a Path>,
 }
 
 /// What a task came to.
@@ -51,6 +52,31 @@ pub struct Ended {
     pub equity: Vec<f64>,
 }
 
+/// A fill.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Fill {
+    /// The number of the pair of averages.
+    pub pair: usize,
+    /// Start of the bar: microseconds since 1970, UTC.
+    pub time: i64,
+    /// The number of the ticker.
+    pub ticker: usize,
+    /// Shares, below 0 when they are sold.
+    pub quantity: f64,
+    /// The price of a share.
+    pub price: f64,
+    /// The fee; none where the engine has it within the next one of the pair and the ticker.
+    pub fee: Option<f64>,
+}
+
+impl Fill {
+    /// As the process writes it.
+    fn of_row([pair, time, ticker, quantity, price, fee]: [f64; 6]) -> Self {
+        let fee = (!fee.is_nan()).then_some(fee);
+        Self { pair: pair as usize, time: time as i64, ticker: ticker as usize, quantity, price, fee }
+    }
+}
+
 #[derive(Deserialize)]
 struct Hello {
     versions: BTreeMap<String, String>,
@@ -60,6 +86,7 @@ struct Hello {
 #[derive(Debug)]
 pub struct Engines {
     process: Process,
+    output: PathBuf,
     /// Version of each.
     pub versions: BTreeMap<String, String>,
 }
@@ -77,7 +104,7 @@ impl Engines {
         let script = file("rivals/backtests.py");
         let (process, Hello { versions }) =
             Process::start("strategies", &requirements, &script, &[&folder, &tickers], 1)?;
-        Ok(Self { process, versions })
+        Ok(Self { process, output: columns.join("fills"), versions })
     }
 
     /// Runs a task.
@@ -85,6 +112,40 @@ impl Engines {
     /// # Errors
     /// When the process ends.
     pub fn run(&mut self, engine: &str, task: &Task) -> Result<Ended> {
-        self.process.ask(&Request { engine, task })
+        self.process.ask(&Request { engine, task, output: None })
+    }
+
+    /// Runs a task for its fills; its seconds are not those of a run for time.
+    ///
+    /// # Errors
+    /// When the process ends, or writes no fills.
+    pub fn fills(&mut self, engine: &str, task: &Task) -> Result<(Ended, Vec<Fill>)> {
+        let ended = self.process.ask(&Request { engine, task, output: Some(&self.output) })?;
+        let values = read_column(&self.output)?;
+        let (rows, rest) = values.as_chunks::<6>();
+        if !rest.is_empty() {
+            return Err(format!("{engine}: {} numbers are no list of fills", values.len()).into());
+        }
+        Ok((ended, rows.iter().copied().map(Fill::of_row).collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fee_that_is_no_number_is_within_a_later_one() {
+        let row = |fee| Fill::of_row([1.0, 9e14, 2.0, -5.0, 10.5, fee]);
+        let sold = Fill {
+            pair: 1,
+            time: 900_000_000_000_000,
+            ticker: 2,
+            quantity: -5.0,
+            price: 10.5,
+            fee: Some(0.25),
+        };
+        assert_eq!(row(0.25), sold);
+        assert_eq!(row(f64::NAN), Fill { fee: None, ..sold });
     }
 }

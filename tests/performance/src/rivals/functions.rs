@@ -1,4 +1,4 @@
-//! TA-Lib, pandas and Polars.
+//! TA-Lib, pandas and Polars: functions of a ticker's columns, and functions across tickers.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -45,10 +45,23 @@ impl Rivals {
     /// # Errors
     /// When packages cannot be installed, or the process does not begin.
     pub fn start(columns: &Path) -> Result<Self> {
+        Self::of_script("rivals/functions.py", columns, &[])
+    }
+
+    /// Starts those of functions across tickers over the values of so many tickers in a folder.
+    ///
+    /// # Errors
+    /// When packages cannot be installed, or the process does not begin.
+    pub fn across(columns: &Path, tickers: usize) -> Result<Self> {
+        Self::of_script("rivals/panel.py", columns, &[&tickers.to_string()])
+    }
+
+    fn of_script(script: &str, columns: &Path, more: &[&str]) -> Result<Self> {
         let requirements = file("rivals/functions.txt");
         let folder = columns.to_string_lossy();
+        let arguments: Vec<&str> = std::iter::once(&*folder).chain(more.iter().copied()).collect();
         let (process, hello) =
-            Process::start("rivals-functions", &requirements, &file("rivals/functions.py"), &[&folder], 1)?;
+            Process::start("rivals-functions", &requirements, &file(script), &arguments, 1)?;
         Ok(Self { process, output: columns.join("output"), hello })
     }
 
