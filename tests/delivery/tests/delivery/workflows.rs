@@ -246,6 +246,26 @@ fn targets_of_workflows_are_run_by_the_tests() {
     }
 }
 
+/// A job begins on a machine that has nothing: what runs tests of the ledger installs the database before.
+#[test]
+fn what_needs_a_database_installs_it() {
+    let installs = |target: &str| {
+        let makefile = text("Makefile");
+        let start = format!("\n{target}:");
+        let from = makefile.find(&start).unwrap_or_else(|| panic!("there is no rule for {target}"));
+        let rule = &makefile[from + 1..];
+        let rule = rule.find("\n\n").map_or(rule, |end| &rule[..end]);
+        rule.contains("tests/cluster/tools/install-node.sh postgresql")
+            || rule.contains("tests/cluster/tools/install-node.sh &&")
+    };
+    assert!(!installs("clippy"), "the rule knows what does not");
+    for target in ["test", "unit", "coverage", "integration", "system", "delivery"] {
+        assert!(parts(target).iter().any(|part| installs(part)), "make {target} needs PostgreSQL");
+    }
+    let script = text("tests/cluster/tools/install-node.sh");
+    assert!(script.contains("\n  postgresql='/usr/lib/postgresql/*/bin/postgres'"));
+}
+
 /// Secrets that exist, by the workflow that may hand each one on or use it.
 const SECRETS: [(&str, &[&str]); 2] = [
     ("SLACK_WEBHOOK_URL", &["ci.yml", "notify.yml"]),
