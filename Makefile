@@ -256,6 +256,10 @@ delivery-program:
 notify: delivery-program ## Tells Slack how the jobs in NEEDS ended, if SLACK_WEBHOOK_URL is set; BRANCH, COMMIT.
 	@$(DELIVERY) notify
 
+.PHONY: fork
+fork: ## Gives a fork its own names in every file: REPO (owner/name on GitHub), REGISTRY (where its images go, without a folder).
+	@deployment/fork.sh "$${REPO:?REPO is not set: owner/name of the fork}" "$${REGISTRY:?REGISTRY is not set: where its images go, such as ghcr.io/owner}"
+
 .PHONY: github-setup
 github-setup: delivery-program ## Brings REPO (owner/name) on GitHub to what .github asks for; DRY_RUN=1 only tells. GITHUB_TOKEN, DEPLOY_APP_ID.
 	@$(DELIVERY) github-setup

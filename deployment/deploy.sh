@@ -46,6 +46,10 @@ jq --exit-status --slurp --argjson wanted "$components" '
 # Before anything is written.
 deployment/verify-images.sh "$environment" "$images" || die 'nothing is deployed'
 
+# The image that the manifests name, which kustomize replaces: a fork has another one.
+upstream=$(sed -n 's|^ *image: \(.*/operator\):.*$|\1|p' config/operator/deployment.yaml)
+[[ $upstream =~ ^[A-Za-z0-9.:/_-]+$ ]] || die 'config/operator/deployment.yaml names no image of the operator'
+
 # REGISTRY/ats/COMPONENT, without a tag: the last colon after the last slash begins one.
 repository='(.name | sub(":[^:/]*$"; ""))'
 
@@ -61,7 +65,7 @@ trap 'rm -rf "$overlay" "$branch"' EXIT
   echo "resources: [../../deployment/environments/$environment]"
   echo 'images:'
   jq --raw-output ".[] | select(.component == \"operator\")
-    | \"  - {name: ghcr.io/ats-dev/ats/operator, newName: \($repository), digest: \(.digest)}\"" "$images"
+    | \"  - {name: $upstream, newName: \($repository), digest: \(.digest)}\"" "$images"
   echo 'configMapGenerator:'
   echo '  - name: ats-config'
   echo '    behavior: merge'

@@ -13,7 +13,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::{Value, json};
 
-const REPOSITORY: &str = "/repos/ats-dev/ats/";
+const REPOSITORY: &str = "/repos/example/ats/";
 
 /// What the server keeps, and every write that came.
 #[derive(Default)]
@@ -54,7 +54,7 @@ impl Hub {
             let path = uri.path();
             self.writes.push(format!("{method} {}", path.strip_prefix(REPOSITORY).unwrap_or(path)));
         }
-        if let Some(team) = uri.path().strip_prefix("/orgs/ats-dev/teams/") {
+        if let Some(team) = uri.path().strip_prefix("/orgs/example/teams/") {
             return self.teams.get(team).map_or_else(missing, |id| ok(&json!({"id": id, "slug": team})));
         }
         let path = uri.path().strip_prefix(REPOSITORY).expect("a path of the repository").to_owned();
@@ -137,7 +137,7 @@ impl Hub {
             ("GET", ["pulls"]) => {
                 let asked = |one: &&Value| {
                     let head = one["head"].as_str().unwrap();
-                    query == format!("state=open&head=ats-dev:{head}&base={}", one["base"].as_str().unwrap())
+                    query == format!("state=open&head=example:{head}&base={}", one["base"].as_str().unwrap())
                 };
                 ok(&json!(self.pulls.iter().filter(asked).collect::<Vec<_>>()))
             }
@@ -192,7 +192,7 @@ impl Server {
         let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_ats-delivery"));
         command.arg(program).current_dir(checkout).env_clear().envs(support::counters());
         command.envs([
-            ("REPO", "ats-dev/ats"),
+            ("REPO", "example/ats"),
             ("GITHUB_TOKEN", "token-of-tests"),
             ("DEPLOY_APP_ID", "4711"),
             ("ATS_RETRY_MILLISECONDS", "1"),
@@ -258,7 +258,7 @@ async fn a_dry_run_tells_and_writes_nothing() {
     let told = String::from_utf8(output.stdout).unwrap();
     assert!(
         told.lines().all(|line| line.starts_with("would "))
-            && told.contains("would POST /repos/ats-dev/ats/rulesets {"),
+            && told.contains("would POST /repos/example/ats/rulesets {"),
         "{told}"
     );
     assert!(!told.contains("token-of-tests"));
@@ -329,7 +329,7 @@ async fn what_cannot_be_is_an_error_that_says_what_to_do() {
     );
     for (name, value) in [
         ("REPO", "ats"),
-        ("REPO", "ats-dev/../x"),
+        ("REPO", "example/../x"),
         ("DRY_RUN", "yes"),
         ("DEPLOY_APP_ID", "x"),
         ("GITHUB_TOKEN", ""),
@@ -341,7 +341,7 @@ async fn what_cannot_be_is_an_error_that_says_what_to_do() {
     assert_eq!(server.writes(), [""; 0]);
     server.hub.lock().unwrap().teams.remove("risk");
     let wrong = told(server.run(&[]).await);
-    assert!(wrong.contains("/orgs/ats-dev/teams/risk") && wrong.contains("no such team"), "{wrong}");
+    assert!(wrong.contains("/orgs/example/teams/risk") && wrong.contains("no such team"), "{wrong}");
     assert_eq!(server.writes(), [""; 0], "nothing is half written");
 }
 
@@ -350,7 +350,7 @@ async fn a_pull_request_is_asked_for_once_and_only_for_a_branch_that_is_there() 
     let server = Server::start().await;
     let asked = async |head: &str| {
         let settings = [
-            ("GITHUB_REPOSITORY", "ats-dev/ats"),
+            ("GITHUB_REPOSITORY", "example/ats"),
             ("PULL_REQUEST_HEAD", head),
             ("PULL_REQUEST_TITLE", "production: 0123456789ab"),
         ];

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ats_delivery_tests::{checkout, parts, text};
+use ats_delivery_tests::{checkout, parts, section, text};
 use regex::Regex;
 
 /// How many rows the specification has.
@@ -32,14 +32,6 @@ const SPECIFIED: [&str; 21] = [
     "isort",
     "pre-commit",
 ];
-
-/// The part of the document under a heading.
-fn section(heading: &str) -> String {
-    let document = text("docs/delivery.md");
-    let from = document.find(&format!("\n## {heading}\n")).unwrap_or_else(|| panic!("no part {heading}"));
-    let part = &document[from + 1..];
-    part.find("\n## ").map_or(part, |end| &part[..end]).to_owned()
-}
 
 /// The cells of a table's rows, without its head.
 fn table(part: &str) -> Vec<Vec<String>> {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
+use ats_delivery_tests::names::{Names, Owned, owners, reviewers};
 use ats_delivery_tests::{checkout, document, files, parts, text};
 use regex::Regex;
 use serde_json::{Value, json};
@@ -679,17 +680,27 @@ fn branches_are_named_by_rule() {
 
 #[test]
 fn owners_and_updates_name_what_is_there() {
-    let owners = text(".github/CODEOWNERS");
-    let mut paths = BTreeSet::new();
-    for line in owners.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        let (path, teams) = line.split_once(' ').expect("a path and owners");
-        assert!(teams.split_whitespace().all(|team| team.starts_with('@')), "{line}");
-        assert!(path == "*" || checkout().join(&path[1..]).exists(), "CODEOWNERS: {path} is not there");
-        paths.insert(path);
+    let owned = owners(&checkout());
+    for Owned { pattern, owners } in &owned {
+        assert!(!owners.is_empty(), "CODEOWNERS: {pattern} belongs to nobody");
+        let there = pattern == "*" || checkout().join(&pattern[1..]).exists();
+        assert!(there, "CODEOWNERS: {pattern} is not there");
     }
-    for guarded in ["/deployment/environments/production/", "/deployment/kubernetes/base/objects/"] {
-        let line = owners.lines().find(|line| line.starts_with(guarded)).expect("a line");
-        assert!(line.ends_with(" @ats-dev/risk"), "{line}");
+    // Risk limits belong to whom production belongs to, and these teams approve its deployments.
+    let of = |pattern: &str| {
+        let found = owned.iter().find(|one| one.pattern == pattern);
+        found.unwrap_or_else(|| panic!("CODEOWNERS has no line of {pattern}")).owners.clone()
+    };
+    let risk = of("/deployment/environments/production/");
+    assert_eq!(of("/deployment/kubernetes/base/objects/"), risk);
+    let names = Names::of(&checkout());
+    let approving: BTreeSet<String> = reviewers(&checkout())
+        .into_iter()
+        .filter(|(environment, _)| environment == "production")
+        .map(|(_, team)| format!("@{}/{team}", names.owner()))
+        .collect();
+    for team in risk.iter().filter(|owner| owner.contains('/')) {
+        assert!(approving.contains(team), "{team} owns production, which {approving:?} approve");
     }
 
     let updates = document(".github/dependabot.yml");
