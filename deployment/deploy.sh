@@ -6,9 +6,13 @@
 #
 # IMAGES.json is what `make images` or a registry's publication wrote: component, name, digest of each of the six
 # images. REMOTE is the repository to push to. On the branch, <environment>/manifests.yaml is what Argo CD
-# applies, images/<environment>.json is what it was made of; when neither would change, nothing is committed. To go back
-# to what was before: revert.sh. To promote: pass images/<environment>.json of the environment before, so that production
-# runs what staging ran.
+# applies, images/<environment>.json is what it was made of, images/<environment>.source a digest of the images' own source;
+# when none would change, nothing is committed. To go back to what was before: revert.sh. To promote: pass
+# images/<environment>.json of the environment before, with the other file beside it, so that production runs what staging
+# ran. Production is refused what was made of another source than this commit: it would lack what main has.
+#
+# CODEOWNERS on the branch says who has to approve: see owners.sh. A branch without it gets it; from then on production,
+# which comes from main, brings it up to date.
 #
 # The images have to be signed: see verify-images.sh, which says how to tell who may sign them.
 #
@@ -42,6 +46,14 @@ jq --exit-status --slurp --argjson wanted "$components" '
   length == 1 and (.[0] | (map(.component) | sort) == $wanted
   and all(.[]; (.digest | test("^sha256:[0-9a-f]{64}$")) and (.name | test("^[a-z0-9.:/_-]+$"))))
 ' "$images" >/dev/null || die "$images does not name all six images by digest"
+
+# What the images were made of: what an earlier deployment noted, or else this commit.
+here=$(deployment/docker/source.sh digest)
+made_of=$here
+[[ ! -f ${images%.json}.source ]] || made_of=$(<"${images%.json}.source")
+[[ $made_of =~ ^[0-9a-f]{64}$ ]] || die "${images%.json}.source is no digest of a source"
+[[ $environment != production || $made_of == "$here" ]] || die "$images is made of another source than this commit: \
+what it has to bring to production has not been in staging. Deploy this commit to staging first"
 
 # Before anything is written.
 deployment/verify-images.sh "$environment" "$images" || die 'nothing is deployed'
@@ -88,7 +100,15 @@ for attempt in 1 2 3; do
   mkdir -p "$branch/$environment" "$branch/images"
   printf '%s\n' "$manifests" >"$branch/$environment/manifests.yaml"
   jq 'sort_by(.component) | map({component, name, digest})' "$images" >"$branch/images/$environment.json"
-  "${git[@]}" add "$environment" images
+  echo "$made_of" >"$branch/images/$environment.source"
+  added=("$environment" images)
+  if [[ ! -f .github/CODEOWNERS ]]; then
+    echo 'deploy.sh: there is no .github/CODEOWNERS: whoever may approve anything may approve a deployment' >&2
+  elif [[ $environment == production || ! -f $branch/CODEOWNERS ]]; then
+    deployment/owners.sh >"$branch/CODEOWNERS"
+    added+=(CODEOWNERS)
+  fi
+  "${git[@]}" add "${added[@]}"
   if "${git[@]}" diff --cached --quiet 2>/dev/null; then
     echo "deploy.sh: $environment is as it was" >&2
     exit 0

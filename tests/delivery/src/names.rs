@@ -102,7 +102,7 @@ impl Names {
             let others = there.into_iter().filter(|name| *name != wanted);
             found.extend(others.map(|name| format!("{file} names {name}, not {wanted}")));
         }
-        let owned = owners(root);
+        let owned = owners(&read(root, ".github/CODEOWNERS"));
         for Owned { pattern, owners } in &owned {
             for owner in owners {
                 // A user has no organisation.
@@ -122,13 +122,9 @@ impl Names {
     }
 }
 
-/// What `.github/CODEOWNERS` of a checkout says, line by line.
-///
-/// # Panics
-/// When it cannot be read.
+/// What a text of code owners says, line by line.
 #[must_use]
-pub fn owners(root: &Path) -> Vec<Owned> {
-    let text = read(root, ".github/CODEOWNERS");
+pub fn owners(text: &str) -> Vec<Owned> {
     let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().split_whitespace());
     lines
         .filter_map(|mut words| {
