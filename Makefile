@@ -52,7 +52,7 @@ soak: toolchain cluster-tools argocd-tools build ## Fails when anything is writt
 	@ATS_TEST_SOAK_SECONDS="$${ATS_TEST_SOAK_SECONDS:-600}" $(AS_ROOT) ATS_TEST_PREBUILT=1 cargo test --locked --workspace --test gitops -- --nocapture
 
 .PHONY: coverage
-coverage: toolchain control-plane-tools ## Fails when fewer lines run in the tests than .ci/coverage.json asks for; results in OUTPUT.
+coverage: toolchain control-plane-tools ledger-tools ## Fails when fewer lines run in the tests than .ci/coverage.json asks for; results in OUTPUT.
 	@echo '==> coverage' && .ci/coverage
 
 .PHONY: gate
@@ -194,11 +194,15 @@ msrv: ## Fails when the oldest Rust of Cargo.toml does not compile everything; r
 		&& cargo "+$$version" check --locked --workspace --all-targets
 
 .PHONY: unit
-unit: ## Unit and property tests of every crate but those that need a cluster; for a quick look.
+unit: toolchain ledger-tools ## Unit and property tests of every crate but those that need a cluster; for a quick look.
 	@cargo test --quiet --locked --workspace --exclude ats-test-cluster --exclude ats-integration-tests --exclude ats-system-tests --exclude ats-performance-tests --exclude ats-delivery-tests
 
 # The test targets of a package: each file of its tests folder, and each folder there.
 targets = $(foreach target,$(sort $(basename $(notdir $(wildcard $(1)/tests/*.rs))) $(notdir $(patsubst %/main.rs,%,$(wildcard $(1)/tests/*/main.rs)))),--test $(target))
+
+.PHONY: ledger-tools
+ledger-tools: ## Installs PostgreSQL, which tests of the ledger start; nothing when it is there or ATS_POSTGRES_BIN names its folder.
+	@[[ -n "$${ATS_POSTGRES_BIN:-}" ]] || { echo '==> PostgreSQL for tests' && tests/cluster/tools/install-node.sh postgresql; }
 
 .PHONY: control-plane-tools
 control-plane-tools: ## Builds Kubernetes and etcd; nothing when they are there.
@@ -208,7 +212,7 @@ control-plane-tools: ## Builds Kubernetes and etcd; nothing when they are there.
 AS_ROOT = $(if $(filter-out 0,$(shell id -u)),CARGO_TARGET_$(shell rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')_RUNNER='sudo --non-interactive --preserve-env')
 
 .PHONY: integration
-integration: toolchain control-plane-tools build ## Tests of the operator and of the documents on a real control plane.
+integration: toolchain control-plane-tools ledger-tools build ## Tests of the operator and of the documents on a real control plane.
 	@ATS_TEST_PREBUILT=1 cargo test --locked --workspace $(call targets,tests/integration)
 
 .PHONY: kind
@@ -250,6 +254,10 @@ delivery-program:
 .PHONY: notify
 notify: delivery-program ## Tells Slack how the jobs in NEEDS ended, if SLACK_WEBHOOK_URL is set; BRANCH, COMMIT.
 	@$(DELIVERY) notify
+
+.PHONY: fork
+fork: ## Gives a fork its own names in every file: REPO (owner/name on GitHub), REGISTRY (where its images go, without a folder).
+	@deployment/fork.sh "$${REPO:?REPO is not set: owner/name of the fork}" "$${REGISTRY:?REGISTRY is not set: where its images go, such as ghcr.io/owner}"
 
 .PHONY: github-setup
 github-setup: delivery-program ## Brings REPO (owner/name) on GitHub to what .github asks for; DRY_RUN=1 only tells. GITHUB_TOKEN, DEPLOY_APP_ID.

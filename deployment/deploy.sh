@@ -6,9 +6,13 @@
 #
 # IMAGES.json is what `make images` or a registry's publication wrote: component, name, digest of each of the six
 # images. REMOTE is the repository to push to. On the branch, <environment>/manifests.yaml is what Argo CD
-# applies, images/<environment>.json is what it was made of; when neither would change, nothing is committed. To go back
-# to what was before: revert.sh. To promote: pass images/<environment>.json of the environment before, so that production
-# runs what staging ran.
+# applies, images/<environment>.json is what it was made of, images/<environment>.source a digest of the images' own source;
+# when none would change, nothing is committed. To go back to what was before: revert.sh. To promote: pass
+# images/<environment>.json of the environment before, with the other file beside it, so that production runs what staging
+# ran. Production is refused what was made of another source than this commit: it would lack what main has.
+#
+# CODEOWNERS on the branch says who has to approve: see owners.sh. A branch without it gets it; from then on production,
+# which comes from main, brings it up to date.
 #
 # The images have to be signed: see verify-images.sh, which says how to tell who may sign them.
 #
@@ -43,8 +47,20 @@ jq --exit-status --slurp --argjson wanted "$components" '
   and all(.[]; (.digest | test("^sha256:[0-9a-f]{64}$")) and (.name | test("^[a-z0-9.:/_-]+$"))))
 ' "$images" >/dev/null || die "$images does not name all six images by digest"
 
+# What the images were made of: what an earlier deployment noted, or else this commit.
+here=$(deployment/docker/source.sh digest)
+made_of=$here
+[[ ! -f ${images%.json}.source ]] || made_of=$(<"${images%.json}.source")
+[[ $made_of =~ ^[0-9a-f]{64}$ ]] || die "${images%.json}.source is no digest of a source"
+[[ $environment != production || $made_of == "$here" ]] || die "$images is made of another source than this commit: \
+what it has to bring to production has not been in staging. Deploy this commit to staging first"
+
 # Before anything is written.
 deployment/verify-images.sh "$environment" "$images" || die 'nothing is deployed'
+
+# The image that the manifests name, which kustomize replaces: a fork has another one.
+upstream=$(sed -n 's|^ *image: \(.*/operator\):.*$|\1|p' config/operator/deployment.yaml)
+[[ $upstream =~ ^[A-Za-z0-9.:/_-]+$ ]] || die 'config/operator/deployment.yaml names no image of the operator'
 
 # REGISTRY/ats/COMPONENT, without a tag: the last colon after the last slash begins one.
 repository='(.name | sub(":[^:/]*$"; ""))'
@@ -61,7 +77,7 @@ trap 'rm -rf "$overlay" "$branch"' EXIT
   echo "resources: [../../deployment/environments/$environment]"
   echo 'images:'
   jq --raw-output ".[] | select(.component == \"operator\")
-    | \"  - {name: ghcr.io/ats-dev/ats/operator, newName: \($repository), digest: \(.digest)}\"" "$images"
+    | \"  - {name: $upstream, newName: \($repository), digest: \(.digest)}\"" "$images"
   echo 'configMapGenerator:'
   echo '  - name: ats-config'
   echo '    behavior: merge'
@@ -84,7 +100,15 @@ for attempt in 1 2 3; do
   mkdir -p "$branch/$environment" "$branch/images"
   printf '%s\n' "$manifests" >"$branch/$environment/manifests.yaml"
   jq 'sort_by(.component) | map({component, name, digest})' "$images" >"$branch/images/$environment.json"
-  "${git[@]}" add "$environment" images
+  echo "$made_of" >"$branch/images/$environment.source"
+  added=("$environment" images)
+  if [[ ! -f .github/CODEOWNERS ]]; then
+    echo 'deploy.sh: there is no .github/CODEOWNERS: whoever may approve anything may approve a deployment' >&2
+  elif [[ $environment == production || ! -f $branch/CODEOWNERS ]]; then
+    deployment/owners.sh >"$branch/CODEOWNERS"
+    added+=(CODEOWNERS)
+  fi
+  "${git[@]}" add "${added[@]}"
   if "${git[@]}" diff --cached --quiet 2>/dev/null; then
     echo "deploy.sh: $environment is as it was" >&2
     exit 0

@@ -28,11 +28,16 @@ for attempt in 1 2 3; do
   rm -rf "$branch" && mkdir "$branch"
   git clone --quiet --single-branch --branch deployments "$remote" "$branch"
   "${git[@]}" merge-base --is-ancestor "$commit" HEAD 2>/dev/null || die "$commit is not on branch deployments"
-  last=$("${git[@]}" rev-list -1 HEAD -- "$environment" "images/$environment.json")
+  last=$("${git[@]}" rev-list -1 HEAD -- "$environment" "images/$environment.*")
   [[ $last == "$commit" ]] || die "$environment has been deployed again since, by ${last:0:12}: nothing is reverted"
   before=$("${git[@]}" rev-list -1 "$commit^" -- "$environment" 2>/dev/null) || before=
   [[ -n $before ]] || die "$commit is the first deployment of $environment: there is nothing to go back to"
   "${git[@]}" revert --no-edit "$commit" >/dev/null
+  # Who has to approve is no part of what was deployed.
+  if ! "${git[@]}" diff --quiet HEAD^ HEAD -- CODEOWNERS && "${git[@]}" cat-file -e HEAD^:CODEOWNERS 2>/dev/null; then
+    "${git[@]}" checkout --quiet HEAD^ -- CODEOWNERS
+    "${git[@]}" commit --quiet --amend --no-edit
+  fi
   lease=()
   # A branch that asks for a merge is the pipeline's own; what was there asks for something older.
   [[ $to == deployments ]] || lease=(--force)

@@ -25,9 +25,7 @@ components=("$@")
 prefix=${ATS_IMAGE_PREFIX:-ghcr.io/ats-dev/ats}
 version=$(sed -n '/^\[workspace.package\]/,/^\[/ s/^version = "\(.*\)"/\1/p' Cargo.toml)
 tag=${ATS_IMAGE_TAG:-$version}
-# The last commit that changed what an image is made of: a commit to the documentation leaves the digests as they were.
-inputs=(Cargo.toml Cargo.lock rust-toolchain.toml .cargo crds operator workloads deployment/docker)
-revision=$(git log -1 --format=%H -- "${inputs[@]}" 2>/dev/null || true)
+revision=$(deployment/docker/source.sh revision 2>/dev/null || true)
 revision=${revision:-unknown}
 
 authorities=/etc/ssl/certs/ca-certificates.crt

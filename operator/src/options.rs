@@ -56,11 +56,14 @@ pub enum LogFormat {
     Text,
 }
 
+/// Where the images are published; `make fork` writes a fork's registry here.
+const IMAGE_PREFIX: &str = "ghcr.io/ats-dev/ats";
+
 /// The images of the components.
 #[derive(Debug, Clone, Args)]
 pub struct Images {
     /// Registry and folder of the images: `PREFIX/COMPONENT:TAG`.
-    #[arg(long, env = "ATS_IMAGE_PREFIX", default_value = "ghcr.io/ats-dev/ats")]
+    #[arg(long, env = "ATS_IMAGE_PREFIX", default_value = IMAGE_PREFIX)]
     pub image_prefix: String,
     /// Tag of the images.
     #[arg(long, env = "ATS_IMAGE_TAG", default_value = env!("CARGO_PKG_VERSION"))]

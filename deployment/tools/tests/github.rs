@@ -4,7 +4,8 @@
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::process::Output;
 use std::sync::{Arc, Mutex};
 
@@ -13,7 +14,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::{Value, json};
 
-const REPOSITORY: &str = "/repos/ats-dev/ats/";
+const REPOSITORY: &str = "/repos/example/ats/";
 
 /// What the server keeps, and every write that came.
 #[derive(Default)]
@@ -25,12 +26,25 @@ struct Hub {
     variables: Vec<Value>,
     branches: Vec<&'static str>,
     pulls: Vec<Value>,
-    teams: BTreeMap<&'static str, u64>,
+    teams: BTreeMap<String, u64>,
     number: u64,
     writes: Vec<String>,
 }
 
 type Answer = (StatusCode, String);
+
+/// The teams that `.github/settings.json` asks to review, each with a number.
+fn teams() -> BTreeMap<String, u64> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.github/settings.json");
+    let settings: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let environments = settings["environments"].as_array().unwrap();
+    let names: BTreeSet<&str> = environments
+        .iter()
+        .flat_map(|one| one["reviewers"].as_array().unwrap())
+        .map(|team| team.as_str().unwrap())
+        .collect();
+    names.into_iter().map(str::to_owned).zip(11..).collect()
+}
 
 fn ok(value: &Value) -> Answer {
     (StatusCode::OK, value.to_string())
@@ -54,7 +68,7 @@ impl Hub {
             let path = uri.path();
             self.writes.push(format!("{method} {}", path.strip_prefix(REPOSITORY).unwrap_or(path)));
         }
-        if let Some(team) = uri.path().strip_prefix("/orgs/ats-dev/teams/") {
+        if let Some(team) = uri.path().strip_prefix("/orgs/example/teams/") {
             return self.teams.get(team).map_or_else(missing, |id| ok(&json!({"id": id, "slug": team})));
         }
         let path = uri.path().strip_prefix(REPOSITORY).expect("a path of the repository").to_owned();
@@ -137,7 +151,7 @@ impl Hub {
             ("GET", ["pulls"]) => {
                 let asked = |one: &&Value| {
                     let head = one["head"].as_str().unwrap();
-                    query == format!("state=open&head=ats-dev:{head}&base={}", one["base"].as_str().unwrap())
+                    query == format!("state=open&head=example:{head}&base={}", one["base"].as_str().unwrap())
                 };
                 ok(&json!(self.pulls.iter().filter(asked).collect::<Vec<_>>()))
             }
@@ -164,8 +178,7 @@ struct Server {
 
 impl Server {
     async fn start() -> Self {
-        let teams = BTreeMap::from([("delivery", 11), ("risk", 12)]);
-        let hub = Arc::new(Mutex::new(Hub { teams, ..Hub::default() }));
+        let hub = Arc::new(Mutex::new(Hub { teams: teams(), ..Hub::default() }));
         let kept = Arc::clone(&hub);
         let answer = move |method: Method, uri: Uri, headers: HeaderMap, body: Bytes| {
             let answer = if headers.get("authorization").is_some_and(|value| value == "Bearer token-of-tests")
@@ -192,7 +205,7 @@ impl Server {
         let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_ats-delivery"));
         command.arg(program).current_dir(checkout).env_clear().envs(support::counters());
         command.envs([
-            ("REPO", "ats-dev/ats"),
+            ("REPO", "example/ats"),
             ("GITHUB_TOKEN", "token-of-tests"),
             ("DEPLOY_APP_ID", "4711"),
             ("ATS_RETRY_MILLISECONDS", "1"),
@@ -223,12 +236,12 @@ async fn a_first_run_writes_everything_and_a_second_nothing() {
     server.applied().await;
     let writes = server.writes();
     let count = |start: &str| writes.iter().filter(|write| write.starts_with(start)).count();
-    assert_eq!(count("POST rulesets"), 3, "{writes:?}");
+    assert_eq!(count("POST rulesets"), 4, "{writes:?}");
     assert_eq!(count("PUT environments/"), 4, "{writes:?}");
     assert!(count("POST labels") >= 5 && count("POST actions/variables") >= 1, "{writes:?}");
     {
         let hub = server.hub.lock().unwrap();
-        for (name, reviewers) in [("main", 2), ("develop", 2), ("deployments", 2)] {
+        for (name, reviewers) in [("main", 2), ("develop", 2), ("release", 2), ("deployments", 2)] {
             let rules = hub.rulesets.values().find(|one| one["name"] == name).unwrap();
             let review = rules["rules"]
                 .as_array()
@@ -238,9 +251,19 @@ async fn a_first_run_writes_everything_and_a_second_nothing() {
                 .unwrap();
             assert_eq!(review["parameters"]["required_approving_review_count"], reviewers, "{name}");
             assert_eq!(review["parameters"]["required_review_thread_resolution"], true, "{name}");
+            let branches = if name == "release" { "release/*" } else { name };
+            let wanted = json!([format!("refs/heads/{branches}")]);
+            assert_eq!(rules["conditions"]["ref_name"]["include"], wanted, "{name}");
             let bypass = if name == "deployments" { 1 } else { 0 };
             assert_eq!(rules["bypass_actors"].as_array().unwrap().len(), bypass, "{name}");
         }
+        // A release branch can be made, at a commit that was checked on another branch, and only then has its own checks.
+        let release = hub.rulesets.values().find(|one| one["name"] == "release").unwrap();
+        let checks = release["rules"].as_array().unwrap().iter();
+        let mut checks = checks.filter(|rule| rule["type"] == "required_status_checks");
+        let checks = &checks.next().expect("release branches are checked")["parameters"];
+        assert_eq!(checks["do_not_enforce_on_create"], true);
+        assert_eq!(checks["required_status_checks"], json!([{"context": "ci-ok"}]));
         assert_eq!(hub.policies["production"].len(), 1);
         assert_eq!(hub.policies["production"][0]["name"], "main");
         assert_eq!(hub.labels.len(), 130 + count("POST labels"), "labels of others stay");
@@ -258,7 +281,7 @@ async fn a_dry_run_tells_and_writes_nothing() {
     let told = String::from_utf8(output.stdout).unwrap();
     assert!(
         told.lines().all(|line| line.starts_with("would "))
-            && told.contains("would POST /repos/ats-dev/ats/rulesets {"),
+            && told.contains("would POST /repos/example/ats/rulesets {"),
         "{told}"
     );
     assert!(!told.contains("token-of-tests"));
@@ -329,7 +352,7 @@ async fn what_cannot_be_is_an_error_that_says_what_to_do() {
     );
     for (name, value) in [
         ("REPO", "ats"),
-        ("REPO", "ats-dev/../x"),
+        ("REPO", "example/../x"),
         ("DRY_RUN", "yes"),
         ("DEPLOY_APP_ID", "x"),
         ("GITHUB_TOKEN", ""),
@@ -339,9 +362,10 @@ async fn what_cannot_be_is_an_error_that_says_what_to_do() {
         assert!(wrong.contains(name), "{name}={value}: {wrong}");
     }
     assert_eq!(server.writes(), [""; 0]);
-    server.hub.lock().unwrap().teams.remove("risk");
+    let (team, _) = server.hub.lock().unwrap().teams.pop_last().expect("somebody reviews");
     let wrong = told(server.run(&[]).await);
-    assert!(wrong.contains("/orgs/ats-dev/teams/risk") && wrong.contains("no such team"), "{wrong}");
+    let missing = format!("/orgs/example/teams/{team}");
+    assert!(wrong.contains(&missing) && wrong.contains("no such team"), "{wrong}");
     assert_eq!(server.writes(), [""; 0], "nothing is half written");
 }
 
@@ -350,7 +374,7 @@ async fn a_pull_request_is_asked_for_once_and_only_for_a_branch_that_is_there() 
     let server = Server::start().await;
     let asked = async |head: &str| {
         let settings = [
-            ("GITHUB_REPOSITORY", "ats-dev/ats"),
+            ("GITHUB_REPOSITORY", "example/ats"),
             ("PULL_REQUEST_HEAD", head),
             ("PULL_REQUEST_TITLE", "production: 0123456789ab"),
         ];

@@ -16,7 +16,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 /// A server that has the jobs of run 7.
 async fn github(jobs: Value) -> String {
     let answer = move |uri: Uri| {
-        assert_eq!(uri.path(), "/repos/ats-dev/ats/actions/runs/7/jobs");
+        assert_eq!(uri.path(), "/repos/example/ats/actions/runs/7/jobs");
         std::future::ready(json!({"total_count": 1, "jobs": jobs}).to_string())
     };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -29,7 +29,7 @@ async fn line(server: &str, left: &Path) -> Output {
     let settings = [
         ("GITHUB_API_URL", server),
         ("GITHUB_TOKEN", "token-of-tests"),
-        ("GITHUB_REPOSITORY", "ats-dev/ats"),
+        ("GITHUB_REPOSITORY", "example/ats"),
         ("GITHUB_RUN_ID", "7"),
         ("COMMIT", "0123456789abcdef0123456789abcdef01234567"),
         ("BRANCH", "develop"),

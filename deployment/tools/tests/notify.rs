@@ -23,13 +23,13 @@ fn needs() -> Value {
 }
 
 fn run_of(branch: &str) -> Run {
-    Run::new("https://github.com", "ats-dev/ats", branch, COMMIT, "42").unwrap()
+    Run::new("https://github.com", "example/ats", branch, COMMIT, "42").unwrap()
 }
 
 async fn notify(webhook: &str, branch: &str) -> Output {
     let settings = [
         ("SLACK_WEBHOOK_URL", webhook),
-        ("GITHUB_REPOSITORY", "ats-dev/ats"),
+        ("GITHUB_REPOSITORY", "example/ats"),
         ("BRANCH", branch),
         ("COMMIT", COMMIT),
         ("GITHUB_RUN_ID", "42"),
@@ -43,16 +43,16 @@ fn a_message_has_the_fields_of_the_specification() {
     let message = payload(&run_of("release/v1.2.3"), &Results::from_needs(&needs().to_string()).unwrap());
     assert_eq!(
         message["text"],
-        "GitHub Action ats-dev/ats: failure (CI Pipeline success, Test Pipeline success, Deploy Pipeline failure, Verify Deployment skipped)"
+        "GitHub Action example/ats: failure (CI Pipeline success, Test Pipeline success, Deploy Pipeline failure, Verify Deployment skipped)"
     );
     let heading = message["blocks"][0]["text"]["text"].as_str().unwrap();
-    assert!(heading.ends_with("\n<https://github.com/ats-dev/ats/actions/runs/42>"), "{heading}");
+    assert!(heading.ends_with("\n<https://github.com/example/ats/actions/runs/42>"), "{heading}");
     let fields: Vec<_> =
         message["blocks"][1]["fields"].as_array().unwrap().iter().map(|one| one["text"].clone()).collect();
     assert_eq!(
         fields,
         [
-            "*Repository:*\n`ats-dev/ats`".to_owned(),
+            "*Repository:*\n`example/ats`".to_owned(),
             "*Branch:*\n`release/v1.2.3`".to_owned(),
             format!("*Commit:*\n`{COMMIT}`"),
             "*Status:*\nCI Pipeline success\nTest Pipeline success\nDeploy Pipeline failure\nVerify Deployment skipped"
@@ -78,12 +78,12 @@ fn a_workflow_is_as_bad_as_its_worst_job() {
 #[test]
 fn what_a_link_is_made_of_is_checked() {
     let refused = [
-        ("ats-dev/ats|evil> <!channel", COMMIT, "42"),
+        ("example/ats|evil> <!channel", COMMIT, "42"),
         ("ats", COMMIT, "42"),
         ("a/b/c", COMMIT, "42"),
-        ("ats-dev/ats", "main", "42"),
-        ("ats-dev/ats", COMMIT, "42|x"),
-        ("ats-dev/ats", COMMIT, ""),
+        ("example/ats", "main", "42"),
+        ("example/ats", COMMIT, "42|x"),
+        ("example/ats", COMMIT, ""),
     ];
     for (repository, commit, number) in refused {
         let run = Run::new("https://github.com", repository, "main", commit, number);

@@ -99,7 +99,7 @@ async fn the_set_up_of_github() {
     let mut desk = Desk::new(&[]);
     let token = ("GITHUB_TOKEN", "t");
     desk.refuses("github-setup", &[token]).await;
-    let repository = ("REPO", "ats-dev/ats");
+    let repository = ("REPO", "example/ats");
     desk.refuses("github-setup", &[repository]).await;
     desk.refuses("github-setup", &[repository, token]).await;
     for (file, text) in [("settings.json", "{"), ("settings.json", "{\"environment\": []}")] {

@@ -38,6 +38,18 @@ pub fn checkout() -> Result<PathBuf> {
     path.canonicalize().file("find the checkout", path)
 }
 
+/// Registry and folder of the images, as `config/operator/deployment.yaml` names the operator's.
+///
+/// # Errors
+/// When that file is not there, or names no image of the operator.
+pub fn image_prefix() -> Result<String> {
+    let path = checkout()?.join("config/operator/deployment.yaml");
+    let text = fs::read_to_string(&path).file("read", &path)?;
+    let image = text.lines().find_map(|line| line.trim().strip_prefix("image: "));
+    let prefix = image.and_then(|image| image.split_once("/operator:")).map(|(prefix, _)| prefix.to_owned());
+    prefix.ok_or_else(|| Error::Unsupported(format!("{} names no image of the operator", path.display())))
+}
+
 /// A component's image, under the name that `config/default` and the operator expect: made of its binary, or, where
 /// `ATS_TEST_IMAGES` names a folder of `make images` (from the checkout's root), the one that is there.
 ///
@@ -45,7 +57,7 @@ pub fn checkout() -> Result<PathBuf> {
 /// When its binary is not compiled, or the folder does not have it.
 pub fn component_image(component: &str, package: &str) -> Result<Image> {
     let inside = format!("/{component}");
-    let name = format!("ghcr.io/ats-dev/ats/{component}:{}", env!("CARGO_PKG_VERSION"));
+    let name = format!("{}/{component}:{}", image_prefix()?, env!("CARGO_PKG_VERSION"));
     if let Some(folder) = std::env::var_os("ATS_TEST_IMAGES") {
         let image = Image::ready(&checkout()?.join(folder), component)?;
         if image.name() != name {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used, reason = "a failed test is told by a panic")]
 
+pub mod names;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -80,6 +82,18 @@ pub fn files(folder: &str, end: &str) -> Vec<String> {
     }
     found.sort();
     found
+}
+
+/// The part of docs/delivery.md under a heading.
+///
+/// # Panics
+/// When there is no such heading.
+#[must_use]
+pub fn section(heading: &str) -> String {
+    let document = text("docs/delivery.md");
+    let from = document.find(&format!("\n## {heading}\n")).unwrap_or_else(|| panic!("no part {heading}"));
+    let part = &document[from + 1..];
+    part.find("\n## ").map_or(part, |end| &part[..end]).to_owned()
 }
 
 /// Runs a program; its standard output.

@@ -76,7 +76,7 @@ impl Desired {
         let path = folder.join("settings.json");
         let settings: Settings = serde_json::from_str(&text(&path)?).map_err(|error| form(&path, error))?;
         let mut rulesets = Vec::new();
-        for name in ["main", "develop", "deployments"] {
+        for name in ["main", "develop", "release", "deployments"] {
             let path = folder.join("rulesets").join(format!("{name}.json"));
             let mut rules: Value = serde_json::from_str(&text(&path)?).map_err(|error| form(&path, error))?;
             if rules["name"] != name {

@@ -97,7 +97,7 @@ mod tests {
     use super::super::Image;
     use super::*;
 
-    const NAME: &str = "ghcr.io/ats-dev/ats/monitoring:1";
+    const NAME: &str = "ghcr.io/example/ats/monitoring:1";
 
     /// A folder as `make images` leaves it, of one small image; its digest.
     fn images(folder: &Path) -> String {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
 
+use ats_delivery_tests::names::Names;
 use ats_delivery_tests::{ENVIRONMENTS, checkout, document, documents, files, kustomize, output, text};
 use regex::Regex;
 use serde_json::{Value, json};
@@ -130,7 +131,8 @@ fn values_are_refused_in_words_when_they_are_wrong() {
     let digest = format!("operator.image.digest=sha256:{}", "0".repeat(64));
     let objects = by_name(template(CHART, "production", &["--set", &digest]));
     let container = &objects["Deployment/ats-operator"]["spec"]["template"]["spec"]["containers"][0];
-    assert_eq!(container["image"], format!("ghcr.io/ats-dev/ats/operator@sha256:{}", "0".repeat(64)));
+    let prefix = Names::of(&checkout()).image_prefix;
+    assert_eq!(container["image"], format!("{prefix}/operator@sha256:{}", "0".repeat(64)));
 }
 
 #[test]

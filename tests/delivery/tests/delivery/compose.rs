@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use ats_delivery_tests::names::Names;
 use ats_delivery_tests::{COMPONENTS, checkout, document, output, text};
 use ats_pipeline::contract::{METRICS_PORT, STAGE_FILE, STAGE_FOLDER, TERMINATION_MESSAGE};
 use ats_test_cluster::{Image, Postgres, binary};
@@ -156,6 +157,7 @@ fn services_have_the_least_rights() {
 #[test]
 fn what_services_name_is_there() {
     let folder = stage_folder();
+    let prefix = Names::of(&checkout()).image_prefix;
     let pinned = Regex::new(r"^[a-z.]+/[a-z/]+:v?\d+\.\d+[a-z0-9.-]*@sha256:[0-9a-f]{64}$").unwrap();
     for (_, file) in FILES {
         let model = model(file, folder.path());
@@ -183,7 +185,7 @@ fn what_services_name_is_there() {
             let image = service["image"].as_str().unwrap();
             if COMPONENTS.contains(&name.as_str()) {
                 let version = env!("CARGO_PKG_VERSION");
-                assert_eq!(image, format!("ghcr.io/ats-dev/ats/{name}:{version}"), "{told}");
+                assert_eq!(image, format!("{prefix}/{name}:{version}"), "{told}");
                 let dockerfile = format!("deployment/docker/{name}.Dockerfile");
                 assert_eq!(service["build"]["dockerfile"], dockerfile, "{told}");
                 assert_eq!(Path::new(service["build"]["context"].as_str().unwrap()), checkout(), "{told}");
@@ -664,7 +666,7 @@ fn images_are_loaded_when_they_are_those_of_the_list() {
     let pause = binary("ats-test-cluster", "pause").unwrap();
     let mut list = Vec::new();
     for component in ["monitoring", "operator"] {
-        let name = format!("ghcr.io/ats-dev/ats/{component}:1");
+        let name = format!("ghcr.io/example/ats/{component}:1");
         let image = Image::new(&name).executable(&pause, &format!("/{component}"));
         let digest = image.write(&images.join(format!("{component}.tar"))).unwrap();
         list.push(json!({"component": component, "name": name, "digest": digest}));
@@ -686,7 +688,7 @@ fn images_are_loaded_when_they_are_those_of_the_list() {
         desk.asked().lines().filter(|line| line.starts_with("copy ")).map(str::to_owned).collect();
     let copy = |component: &str| {
         format!(
-            "copy --quiet oci-archive:{folder}/{component}.tar docker-daemon:ghcr.io/ats-dev/ats/{component}:1"
+            "copy --quiet oci-archive:{folder}/{component}.tar docker-daemon:ghcr.io/example/ats/{component}:1"
         )
     };
     assert_eq!(copies, [copy("monitoring"), copy("operator")]);

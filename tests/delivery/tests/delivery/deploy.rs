@@ -5,7 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use ats_delivery_tests::{COMPONENTS, checkout, documents, output};
+use ats_delivery_tests::names::{Owned, owners};
+use ats_delivery_tests::{COMPONENTS, checkout, documents, output, text};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -29,14 +30,7 @@ impl Place {
 
     /// A file of images whose digests are made of this digit.
     fn images(&self, digit: char) -> PathBuf {
-        let file = self.folder.path().join(format!("{digit}.json"));
-        let image = |component: &&str| {
-            let digest = format!("sha256:{}", digit.to_string().repeat(64));
-            json!({"component": component, "name": format!("registry.example:5000/ats/{component}:1.2.3"), "digest": digest})
-        };
-        let images: Vec<_> = COMPONENTS.iter().map(image).collect();
-        std::fs::write(&file, json!(images).to_string()).unwrap();
-        file
+        write_images(self.folder.path(), digit)
     }
 
     fn deploy(&self, environment: &str, images: &Path) -> Output {
@@ -76,8 +70,20 @@ impl Place {
     }
 }
 
+/// Writes a file of images whose digests are made of this digit to a folder.
+pub fn write_images(folder: &Path, digit: char) -> PathBuf {
+    let file = folder.join(format!("{digit}.json"));
+    let image = |component: &&str| {
+        let digest = format!("sha256:{}", digit.to_string().repeat(64));
+        json!({"component": component, "name": format!("registry.example:5000/ats/{component}:1.2.3"), "digest": digest})
+    };
+    let images: Vec<_> = COMPONENTS.iter().map(image).collect();
+    std::fs::write(&file, json!(images).to_string()).unwrap();
+    file
+}
+
 /// The images that manifests name, the operator's and those of its settings.
-fn images_of(manifests: &str) -> Vec<String> {
+pub fn images_of(manifests: &str) -> Vec<String> {
     let mut images = Vec::new();
     for object in documents("manifests", manifests) {
         let containers = object["spec"]["template"]["spec"]["containers"].as_array().into_iter().flatten();
@@ -112,6 +118,97 @@ fn an_environment_is_committed_by_digest_and_once() {
     place.deployed("staging", &place.images('2'));
     assert_eq!(place.commits(), 2);
     assert_eq!(place.show("development/manifests.yaml"), manifests, "the other environment is as it was");
+}
+
+/// GitHub asks the owners whom the branch names that a pull request is merged into, so a deployment writes them there: of
+/// an environment those of its folder on main.
+#[test]
+fn the_branch_says_who_approves_a_deployment() {
+    let place = Place::new();
+    place.deployed("development", &place.images('1'));
+    let (main, branch) = (owners(&text(".github/CODEOWNERS")), owners(&place.show("CODEOWNERS")));
+    let of = |owned: &[Owned], pattern: &str| {
+        let found = owned.iter().rfind(|one| one.pattern == pattern);
+        found.unwrap_or_else(|| panic!("{owned:?} have no line of {pattern}")).owners.clone()
+    };
+    for environment in ["staging", "production"] {
+        let wanted = of(&main, &format!("/deployment/environments/{environment}/"));
+        for pattern in [format!("/{environment}/"), format!("/images/{environment}.*")] {
+            assert_eq!(of(&branch, &pattern), wanted, "{pattern}");
+        }
+    }
+    assert_eq!(of(&branch, "/CODEOWNERS"), of(&main, "/.github/"), "who may change who approves");
+    assert!(branch.iter().all(|one| !one.owners.is_empty()), "{branch:?}");
+    // Every file of the branch is below one of the patterns that are named, not of `*` alone.
+    let named: Vec<&str> = branch.iter().map(|one| one.pattern.trim_end_matches('*')).collect();
+    for file in place.git(&["ls-tree", "--name-only", "-r", "deployments"]).lines() {
+        let below = |pattern: &&str| !pattern.is_empty() && format!("/{file}").starts_with(*pattern);
+        assert!(named.iter().any(|pattern| below(pattern)), "{file} belongs to nobody in particular");
+    }
+}
+
+/// Patterns as GitHub documents them, each with who owns production's manifests by them.
+#[test]
+fn owners_are_found_as_github_finds_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("CODEOWNERS");
+    for (lines, wanted) in [
+        ("* @all", "@all"),
+        ("* @all @more # everybody", "@all @more"),
+        ("* @all\n*.yaml @yaml", "@yaml"),
+        ("* @all\n*.rs @rust", "@all"),
+        ("* @all\n/deployment/ @below", "@below"),
+        ("* @all\n/deployment @below", "@below"),
+        ("/deployment/ @below\n* @all", "@all"),
+        // Files right below a folder, no deeper.
+        ("* @all\ndeployment/* @right-below", "@all"),
+        ("* @all\n/deployment/environments/production/* @right-below", "@right-below"),
+        // A folder of that name, wherever it is; with a slash within, from the root.
+        ("* @all\nproduction/ @anywhere", "@anywhere"),
+        ("* @all\n**/production @anywhere", "@anywhere"),
+        ("* @all\nenvironments/production/ @root", "@all"),
+        ("* @all\n/deployment/**/kustomization.yaml @deep", "@deep"),
+        ("* @all\n/deployment/environments/prod @other", "@all"),
+        // Without owners it belongs to nobody.
+        ("* @all\n/deployment/environments/production/", ""),
+    ] {
+        std::fs::write(&file, format!("{lines}\n")).unwrap();
+        let printed = output(Command::new(checkout().join("deployment/owners.sh")).arg(&file));
+        let found = owners(&printed).into_iter().find(|one| one.pattern == "/production/").unwrap();
+        assert_eq!(found.owners.join(" "), wanted, "{lines}");
+    }
+}
+
+/// What main has and staging has not rehearsed: production does not get staging's images for it.
+#[test]
+fn production_is_refused_what_was_made_of_another_source() {
+    let place = Place::new();
+    place.deployed("staging", &place.images('1'));
+    let noted = place.show("images/staging.source");
+    assert!(noted.trim().len() == 64 && noted.trim().bytes().all(|one| one.is_ascii_hexdigit()), "{noted}");
+    let passed = place.folder.path().join("passed.json");
+    std::fs::write(&passed, place.show("images/staging.json")).unwrap();
+    let beside = passed.with_extension("source");
+    let head = place.git(&["rev-parse", "deployments"]);
+    let zeros = format!("{}\n", "0".repeat(64));
+    for (source, words) in [
+        (zeros.as_str(), "is made of another source than this commit"),
+        ("main\n", "is no digest of a source"),
+    ] {
+        std::fs::write(&beside, source).unwrap();
+        let output = place.deploy("production", &passed);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && told.contains(words), "{told}");
+        assert_eq!(place.git(&["rev-parse", "deployments"]), head, "nothing is written");
+    }
+    std::fs::write(&beside, &noted).unwrap();
+    place.deployed("production", &passed);
+    assert_eq!(place.show("images/production.source"), noted);
+
+    // Elsewhere it is noted: images of an earlier commit may go to staging again.
+    std::fs::write(&beside, &zeros).unwrap();
+    place.deployed("staging", &passed);
+    assert_eq!(place.show("images/staging.source"), zeros);
 }
 
 #[test]

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use ats_delivery_tests::{checkout, parts, text};
+use ats_delivery_tests::{ENVIRONMENTS, checkout, files, parts, section, text};
 use regex::Regex;
+use serde_json::Value;
 
 /// How many rows the specification has.
 const ROWS: usize = 69;
@@ -32,14 +33,6 @@ const SPECIFIED: [&str; 21] = [
     "isort",
     "pre-commit",
 ];
-
-/// The part of the document under a heading.
-fn section(heading: &str) -> String {
-    let document = text("docs/delivery.md");
-    let from = document.find(&format!("\n## {heading}\n")).unwrap_or_else(|| panic!("no part {heading}"));
-    let part = &document[from + 1..];
-    part.find("\n## ").map_or(part, |end| &part[..end]).to_owned()
-}
 
 /// The cells of a table's rows, without its head.
 fn table(part: &str) -> Vec<Vec<String>> {
@@ -150,9 +143,50 @@ fn set_up_names_what_is_there() {
     let steps: Vec<_> =
         part.lines().filter(|line| line.starts_with(|first: char| first.is_ascii_digit())).collect();
     assert!(steps.len() >= 5);
-    for path in code(&part).iter().filter(|name| name.contains('/') && !name.contains("ghcr.io")) {
+    // Without what stands in fences: commands.
+    let prose: String = part.split("```").step_by(2).collect();
+    for path in code(&prose).iter().filter(|name| name.contains('/') && !name.contains("ghcr.io")) {
         assert!(checkout().join(path).exists(), "{path} is not there");
     }
+}
+
+/// Every secret and variable that a workflow asks for is in the list of the set-up, and nothing else is.
+#[test]
+fn set_up_lists_what_workflows_use() {
+    let used = Regex::new(r"\b(secrets|vars)\.([A-Za-z0-9_]+)").unwrap();
+    let mut asked = BTreeSet::new();
+    for file in files(".github/workflows", ".yml") {
+        for found in used.captures_iter(&text(&file)) {
+            let kind = if &found[1] == "vars" { "variable" } else { "secret" };
+            asked.insert((found[2].to_owned(), kind.to_owned()));
+        }
+    }
+    let part = section("Set-up");
+    let (_, part) = part.split_once("\n### Secrets and variables\n").expect("the set-up has the list");
+    let part = part.split_once("\n### ").map_or(part, |(part, _)| part);
+    let rows = table(part);
+    for row in &rows {
+        assert!(row.len() == 5 && row.iter().all(|cell| !cell.is_empty()), "{row:?}");
+    }
+    let listed: BTreeSet<_> = rows.iter().map(|row| (code(&row[0]).concat(), row[1].clone())).collect();
+    assert_eq!(listed, asked);
+
+    let settings: Value = serde_json::from_str(&text(".github/settings.json")).unwrap();
+    let names = |list: &str| -> Vec<String> {
+        let all = settings[list].as_array().unwrap().iter();
+        all.map(|one| one["name"].as_str().unwrap().to_owned()).collect()
+    };
+    for name in names("variables") {
+        assert!(listed.contains(&(name.clone(), "variable".to_owned())), "no workflow asks for {name}");
+    }
+    let environments = names("environments");
+    let last = environments.last().expect("environments are made");
+    let told =
+        format!("The environments are {} and {last}", environments[..environments.len() - 1].join(", "));
+    assert!(part.contains(&told), "{told}");
+    // The key that commits deployments lies where a deployment has to be let in.
+    let key = rows.iter().find(|row| row[0] == "`DEPLOY_APP_KEY`").expect("the key is listed");
+    assert_eq!(key[2], format!("environments {}", ENVIRONMENTS.join(", ")));
 }
 
 /// The sizes that the document tells have the images of the Dockerfiles, each once, and none is more than a release takes.

@@ -153,7 +153,7 @@ fn manifests_and_operator_expect_what_the_images_have() {
         assert!(container.get(overridden).is_none(), "the image's own entry point is run");
     }
     let version = document_of_toml("Cargo.toml", "version");
-    let prefix = default_of_flag("image_prefix");
+    let prefix = default_prefix();
     assert_eq!(container["image"], format!("{prefix}/operator:{version}"));
 
     let metrics = METRICS_PORT.to_string();
@@ -168,11 +168,12 @@ fn manifests_and_operator_expect_what_the_images_have() {
     assert!(text("operator/src/build/monitoring.rs").contains("const PAGE_PORT: u16 = 3000;"));
 }
 
-/// The default of a flag of the operator.
-fn default_of_flag(field: &str) -> String {
+/// Where the operator looks for images when it is told nothing.
+fn default_prefix() -> String {
     let options = text("operator/src/options.rs");
-    let pattern = Regex::new(&format!(r#"default_value = "([^"]+)"\)\]\s+pub {field}:"#)).unwrap();
-    pattern.captures(&options).unwrap_or_else(|| panic!("the default of {field}"))[1].to_owned()
+    assert!(options.contains("default_value = IMAGE_PREFIX)]\n    pub image_prefix:"), "it is the default");
+    let pattern = Regex::new(r#"const IMAGE_PREFIX: &str = "([^"]+)";"#).unwrap();
+    pattern.captures(&options).expect("the default prefix")[1].to_owned()
 }
 
 #[test]
@@ -195,7 +196,7 @@ fn an_image_is_what_its_dockerfile_says_and_the_same_each_time() {
         let summary: Value = serde_json::from_str(&output(&mut script)).expect("a summary");
         let image = &summary.as_array().expect("a list")[0];
         let version = document_of_toml("Cargo.toml", "version");
-        assert_eq!(image["name"], format!("{}/{component}:{version}", default_of_flag("image_prefix")));
+        assert_eq!(image["name"], format!("{}/{component}:{version}", default_prefix()));
         // Small enough to be pulled in seconds: the limits of the images, for a binary with little optimisation.
         assert!(image["archiveBytes"].as_u64().unwrap() < 20 << 20, "{image}");
         digests.push(image["digest"].clone());
@@ -375,7 +376,7 @@ fn the_runbook_names_the_images() {
     let runbook = text("docs/runbook.md");
     let version = document_of_toml("Cargo.toml", "version");
     for component in COMPONENTS {
-        let image = format!("{}/{component}:{version}", default_of_flag("image_prefix"));
+        let image = format!("{}/{component}:{version}", default_prefix());
         assert!(runbook.contains(&image), "docs/runbook.md does not name {image}");
     }
     // An image is named whole wherever a manifest names one.

@@ -10,6 +10,7 @@ mod deploy;
 mod docs;
 mod environments;
 mod flows;
+mod fork;
 mod images;
 mod metrics;
 mod prometheus;

@@ -67,7 +67,7 @@ impl Place {
         fs::create_dir_all(&folder).unwrap();
         let program = binary("ats-test-cluster", "pause").unwrap();
         let image = |component: &&str| {
-            let name = format!("ghcr.io/ats-dev/ats/{component}:{}", env!("CARGO_PKG_VERSION"));
+            let name = format!("ghcr.io/example/ats/{component}:{}", env!("CARGO_PKG_VERSION"));
             let image = Image::new(&name).executable(&program, &format!("/{word}-{component}"));
             let digest = image.write(&folder.join(format!("{component}.tar"))).unwrap();
             // What `make images` says of each; here it is of its image and no more.

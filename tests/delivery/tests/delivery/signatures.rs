@@ -222,21 +222,21 @@ fn a_workflow_is_trusted_on_the_branches_that_deploy() {
     let _ = output(Command::new("chmod").arg("+x").arg(path("cosign")));
     let digest = format!("sha256:{}", "1".repeat(64));
     let images =
-        json!([{"component": "operator", "name": "ghcr.io/ats-dev/ats/operator:1", "digest": digest}]);
+        json!([{"component": "operator", "name": "ghcr.io/example/ats/operator:1", "digest": digest}]);
     fs::write(path("images.json"), images.to_string()).unwrap();
     let mut command = Command::new(checkout().join("deployment/verify-images.sh"));
     command.env_remove("COSIGN_PUBLIC_KEY").env_remove("UNSIGNED").env("COSIGN", path("cosign"));
-    command.env("SIGNER", "https://github.com/ats-dev/ats/.github/workflows/deploy.yml");
+    command.env("SIGNER", "https://github.com/example/ats/.github/workflows/deploy.yml");
     let _ = output(command.arg("production").arg(path("images.json")));
     let asked = fs::read_to_string(path("asked")).unwrap();
     let asked: Vec<&str> = asked.lines().collect();
     let issuer = "https://token.actions.githubusercontent.com";
-    let reference = format!("ghcr.io/ats-dev/ats/operator@{digest}");
+    let reference = format!("ghcr.io/example/ats/operator@{digest}");
     assert_eq!(asked[..2], ["verify", "--certificate-identity-regexp"]);
     assert_eq!(asked[3..], ["--certificate-oidc-issuer", issuer, &reference]);
     let identity = Regex::new(asked[2]).unwrap();
     let of = |branch: &str| {
-        format!("https://github.com/ats-dev/ats/.github/workflows/deploy.yml@refs/heads/{branch}")
+        format!("https://github.com/example/ats/.github/workflows/deploy.yml@refs/heads/{branch}")
     };
     for branch in ["develop", "main", "release/v1.2.3"] {
         assert!(identity.is_match(&of(branch)), "{branch}");
@@ -245,7 +245,7 @@ fn a_workflow_is_trusted_on_the_branches_that_deploy() {
         assert!(!identity.is_match(&of(branch)), "{branch}");
     }
     assert!(!identity.is_match(&of("main").replace("deploy.yml", "other.yml")));
-    assert!(!identity.is_match(&of("main").replace("github.com/ats-dev", "github.com/x/github.com/ats-dev")));
+    assert!(!identity.is_match(&of("main").replace("github.com/example", "github.com/x/github.com/example")));
 }
 
 #[test]

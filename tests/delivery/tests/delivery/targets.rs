@@ -55,7 +55,7 @@ fn checks_of_the_pipeline() {
 fn notification_and_github() {
     let run = [
         ("NEEDS", "{\"verify\": {\"result\": \"failure\", \"outputs\": {}}}"),
-        ("GITHUB_REPOSITORY", "ats-dev/ats"),
+        ("GITHUB_REPOSITORY", "example/ats"),
         ("BRANCH", "develop"),
         ("COMMIT", "0123456789abcdef0123456789abcdef01234567"),
         ("GITHUB_RUN_ID", "1"),

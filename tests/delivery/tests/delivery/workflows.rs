@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
+use ats_delivery_tests::names::{Names, Owned, owners, reviewers};
 use ats_delivery_tests::{checkout, document, files, parts, text};
 use regex::Regex;
 use serde_json::{Value, json};
@@ -93,7 +94,8 @@ fn names_stay() {
 fn the_pipeline_starts_when_it_should() {
     let triggers = &document(".github/workflows/ci.yml")["on"];
     assert_eq!(triggers["push"]["branches"], json!(["develop", "main", "release/*", "hotfix/*"]));
-    assert_eq!(triggers["pull_request"]["branches"], json!(["develop", "main"]));
+    // Release branches have rules, too, and ask for the same check.
+    assert_eq!(triggers["pull_request"]["branches"], json!(["develop", "main", "release/*"]));
     for (file, workflow) in workflows() {
         // Both run with secrets on what a stranger wrote, or without a way to know the commit.
         for refused in ["pull_request_target", "workflow_run", "issue_comment"] {
@@ -392,6 +394,26 @@ fn jobs_share_what_is_compiled_and_what_is_published_is_not_of_it() {
     }
 }
 
+/// A job begins on a machine that has nothing: what runs tests of the ledger installs the database before.
+#[test]
+fn what_needs_a_database_installs_it() {
+    let installs = |target: &str| {
+        let makefile = text("Makefile");
+        let start = format!("\n{target}:");
+        let from = makefile.find(&start).unwrap_or_else(|| panic!("there is no rule for {target}"));
+        let rule = &makefile[from + 1..];
+        let rule = rule.find("\n\n").map_or(rule, |end| &rule[..end]);
+        rule.contains("tests/cluster/tools/install-node.sh postgresql")
+            || rule.contains("tests/cluster/tools/install-node.sh &&")
+    };
+    assert!(!installs("clippy"), "the rule knows what does not");
+    for target in ["test", "unit", "coverage", "integration", "system", "delivery"] {
+        assert!(parts(target).iter().any(|part| installs(part)), "make {target} needs PostgreSQL");
+    }
+    let script = text("tests/cluster/tools/install-node.sh");
+    assert!(script.contains("\n  postgresql='/usr/lib/postgresql/*/bin/postgres'"));
+}
+
 /// Secrets that exist, by the workflow that may hand each one on or use it.
 const SECRETS: [(&str, &[&str]); 2] = [
     ("SLACK_WEBHOOK_URL", &["ci.yml", "notify.yml"]),
@@ -414,6 +436,69 @@ fn secrets_are_passed_by_name_and_to_whom_needs_them() {
         }
     }
     assert_eq!(used.len(), SECRETS.len(), "a secret that nothing uses: {used:?}");
+}
+
+/// The key that may commit deployments belongs to environments, whose branches and reviewers stand before it: a job of
+/// none of them has nothing in its place.
+#[test]
+fn the_key_of_deployments_is_used_in_environments_only() {
+    let mut jobs_with_it = BTreeSet::new();
+    for (file, workflow) in workflows() {
+        for (job, value) in jobs(&workflow) {
+            let mut its_steps = steps(value);
+            if its_steps.any(|step| step.to_string().contains("secrets.DEPLOY_APP_KEY")) {
+                assert_eq!(value["environment"], "${{ inputs.environment }}", "{file}: {job}");
+                jobs_with_it.insert(job.clone());
+            }
+        }
+        // What calls has no such secret of its own, which may not be an error.
+        let declared = &workflow["on"]["workflow_call"]["secrets"]["DEPLOY_APP_KEY"];
+        assert!(declared.is_null() || declared["required"] == false, "{file}: {declared}");
+    }
+    assert_eq!(jobs_with_it, BTreeSet::from(["deploy", "verify"].map(str::to_owned)));
+}
+
+/// Who has no Codecov says so by a variable: the coverage is measured and asked for all the same.
+#[test]
+fn coverage_is_sent_unless_codecov_is_off() {
+    let workflow = document(".github/workflows/coverage.yml");
+    let steps: Vec<_> = steps(&workflow["jobs"]["coverage"]).collect();
+    let send = steps.last().unwrap();
+    assert!(send["uses"].as_str().unwrap().starts_with("codecov/codecov-action@"), "{send}");
+    assert_eq!(send["if"], "github.event_name != 'pull_request' && vars.CODECOV != 'off'");
+    assert_eq!(send["with"]["fail_ci_if_error"], true, "what is not taken is a failure");
+    let measure = steps.iter().find(|step| step["run"] == "make coverage").expect("it is measured");
+    assert!(measure.get("if").is_none());
+}
+
+/// A hotfix is main's once it is merged. Production takes what staging runs, so main goes to staging by hand first: nothing
+/// on the way may be closed to main.
+#[test]
+fn a_hotfix_reaches_production_by_way_of_staging() {
+    let pipeline = document(".github/workflows/ci.yml");
+    let branches = pipeline["on"]["push"]["branches"].as_array().unwrap();
+    assert!(branches.contains(&json!("hotfix/*")), "it is checked before it is merged");
+    assert!(
+        pipeline["jobs"]["deploy"]["if"]
+            .as_str()
+            .unwrap()
+            .contains("!startsWith(github.ref_name, 'hotfix/')")
+    );
+    let settings: Value = serde_json::from_str(&text(".github/settings.json")).unwrap();
+    for environment in ["staging", "production"] {
+        let mut environments = settings["environments"].as_array().unwrap().iter();
+        let found = environments.find(|one| one["name"] == environment).expect("the environment is made");
+        assert!(found["branches"].as_array().unwrap().contains(&json!("main")), "{environment}");
+    }
+    let deploy = document(".github/workflows/deploy.yml");
+    let by_hand = &deploy["on"]["workflow_dispatch"]["inputs"]["environment"]["options"];
+    assert!(by_hand.as_array().unwrap().contains(&json!("staging")));
+    takes_the_images(&deploy, "publish");
+    // What staging runs is told with what it was made of, which has to be main's.
+    assert!(text("deployment/deploy.sh").contains("${images%.json}.source"));
+    let contributing = text("CONTRIBUTING.md");
+    assert!(contributing.contains("(docs/delivery.md#a-hotfix)"));
+    assert!(text("docs/delivery.md").contains("\n### A hotfix\n"));
 }
 
 #[test]
@@ -463,7 +548,9 @@ fn a_branch_reaches_its_environment() {
     let pipeline = document(".github/workflows/ci.yml");
     let (deploy, verify) = (&pipeline["jobs"]["deploy"], &pipeline["jobs"]["verify"]);
     // Never on a pull request, never before the one check.
-    assert_eq!(deploy["if"], "github.event_name == 'push' && !startsWith(github.ref_name, 'hotfix/')");
+    let pushed = "github.event_name == 'push' && !startsWith(github.ref_name, 'hotfix/')";
+    // A fork that has not been told who commits deployments is green without one.
+    assert_eq!(deploy["if"], format!("{pushed} && vars.DEPLOY_APP_CLIENT_ID != ''"));
     assert!(needs_of(deploy).contains("ci-ok") && needs_of(verify).contains("deploy"));
     let environment = "${{ github.ref_name == 'main' && 'production' || startsWith(github.ref_name, 'release/') && 'staging' || 'development' }}";
     assert_eq!(deploy["with"]["environment"], environment);
@@ -540,7 +627,7 @@ fn what_fails_its_smoke_test_is_taken_back_and_told() {
     let pipeline = document(".github/workflows/ci.yml");
     let (verify, notify) = (&pipeline["jobs"]["verify"], &pipeline["jobs"]["notify"]);
     assert_eq!(verify["uses"], "./.github/workflows/verify.yml");
-    assert_eq!(verify["if"], "github.ref_name == 'develop'");
+    assert_eq!(verify["if"], "github.ref_name == 'develop' && vars.AWS_VERIFY_ROLE != ''");
     assert_eq!(needs_of(verify), BTreeSet::from(["ci-ok", "deploy"]));
     let deployed = json!({"environment": "development", "commit": "${{ needs.deploy.outputs.commit }}"});
     assert_eq!(verify["with"], deployed);
@@ -729,16 +816,23 @@ fn one_check_stands_for_all() {
     assert_eq!(needs, others.map(|(name, _)| name.as_str()).collect());
     assert_eq!(steps(last).last().unwrap()["env"]["RESULTS"], "${{ join(needs.*.result, ' ') }}");
 
-    for (branch, reviewers) in [("main", 2), ("develop", 2)] {
-        let rules: Value = serde_json::from_str(&text(&format!(".github/rulesets/{branch}.json"))).unwrap();
+    for (name, branch, reviewers) in
+        [("main", "main", 2), ("develop", "develop", 2), ("release", "release/*", 2)]
+    {
+        let rules: Value = serde_json::from_str(&text(&format!(".github/rulesets/{name}.json"))).unwrap();
         assert_eq!(rules["enforcement"], "active");
         assert_eq!(rules["bypass_actors"], json!([]), "{branch}: nobody goes around");
         assert_eq!(rules["conditions"]["ref_name"]["include"], json!([format!("refs/heads/{branch}")]));
+        let triggers = &workflow["on"]["pull_request"]["branches"];
+        assert!(triggers.as_array().unwrap().contains(&json!(branch)), "{branch}: the check is never made");
         let rule = |name: &str| {
             let mut rules = rules["rules"].as_array().unwrap().iter();
             rules.find(|rule| rule["type"] == name).unwrap_or_else(|| panic!("{branch}: {name}"))
         };
-        rule("deletion");
+        // A release branch goes when it is merged.
+        if name != "release" {
+            rule("deletion");
+        }
         rule("non_fast_forward");
         let review = &rule("pull_request")["parameters"];
         assert_eq!(review["required_approving_review_count"], reviewers);
@@ -805,17 +899,27 @@ fn branches_are_named_by_rule() {
 
 #[test]
 fn owners_and_updates_name_what_is_there() {
-    let owners = text(".github/CODEOWNERS");
-    let mut paths = BTreeSet::new();
-    for line in owners.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        let (path, teams) = line.split_once(' ').expect("a path and owners");
-        assert!(teams.split_whitespace().all(|team| team.starts_with('@')), "{line}");
-        assert!(path == "*" || checkout().join(&path[1..]).exists(), "CODEOWNERS: {path} is not there");
-        paths.insert(path);
+    let owned = owners(&text(".github/CODEOWNERS"));
+    for Owned { pattern, owners } in &owned {
+        assert!(!owners.is_empty(), "CODEOWNERS: {pattern} belongs to nobody");
+        let there = pattern == "*" || checkout().join(&pattern[1..]).exists();
+        assert!(there, "CODEOWNERS: {pattern} is not there");
     }
-    for guarded in ["/deployment/environments/production/", "/deployment/kubernetes/base/objects/"] {
-        let line = owners.lines().find(|line| line.starts_with(guarded)).expect("a line");
-        assert!(line.ends_with(" @ats-dev/risk"), "{line}");
+    // Risk limits belong to whom production belongs to, and these teams approve its deployments.
+    let of = |pattern: &str| {
+        let found = owned.iter().find(|one| one.pattern == pattern);
+        found.unwrap_or_else(|| panic!("CODEOWNERS has no line of {pattern}")).owners.clone()
+    };
+    let risk = of("/deployment/environments/production/");
+    assert_eq!(of("/deployment/kubernetes/base/objects/"), risk);
+    let names = Names::of(&checkout());
+    let approving: BTreeSet<String> = reviewers(&checkout())
+        .into_iter()
+        .filter(|(environment, _)| environment == "production")
+        .map(|(_, team)| format!("@{}/{team}", names.owner()))
+        .collect();
+    for team in risk.iter().filter(|owner| owner.contains('/')) {
+        assert!(approving.contains(team), "{team} owns production, which {approving:?} approve");
     }
 
     let updates = document(".github/dependabot.yml");

@@ -8,9 +8,6 @@ use ats_test_cluster::{install::checkout, tool};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// What the project's files say, and what a fork replaces.
-const UPSTREAM: &str = "https://github.com/ats-dev/ats";
-
 pub struct Fork {
     folder: TempDir,
 }
@@ -21,7 +18,7 @@ impl Fork {
         let fork = Self { folder: tempfile::tempdir().unwrap() };
         let (source, remote) = (fork.source(), fork.remote());
         std::fs::create_dir(&source).unwrap();
-        for folder in ["config", "deployment"] {
+        for folder in [".github", "config", "deployment"] {
             let from = checkout().unwrap().join(folder);
             text(Command::new("cp").arg("--archive").arg(from).arg(&source));
         }
@@ -30,8 +27,9 @@ impl Fork {
         text(Command::new("git").args(["init", "--quiet", "--bare", "--initial-branch=main"]).arg(&remote));
         fork.git(&["init", "--quiet", "--initial-branch=main"]);
         fork.git(&["remote", "add", "origin", remote.to_str().unwrap()]);
+        let upstream = fork.upstream();
         for file in ["project", "cluster", "environments"] {
-            fork.replace(&format!("deployment/argocd/{file}.yaml"), UPSTREAM, &fork.address());
+            fork.replace(&format!("deployment/argocd/{file}.yaml"), &upstream, &fork.address());
         }
         fork
     }
@@ -43,6 +41,13 @@ impl Fork {
 
     fn remote(&self) -> PathBuf {
         self.folder.path().join("remote.git")
+    }
+
+    /// The address that the project's files say, and that a fork replaces.
+    fn upstream(&self) -> String {
+        let project = std::fs::read_to_string(self.source().join("deployment/argocd/project.yaml")).unwrap();
+        let (_, rest) = project.split_once("sourceRepos: [").expect("the project names its repository");
+        rest.split_once(']').expect("a list ends").0.to_owned()
     }
 
     /// What Argo CD is told.

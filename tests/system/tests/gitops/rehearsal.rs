@@ -183,7 +183,7 @@ async fn notified(commit: &str) -> String {
     command.envs([
         ("BRANCH", "develop"),
         ("COMMIT", commit),
-        ("GITHUB_REPOSITORY", "ats-dev/ats"),
+        ("GITHUB_REPOSITORY", "example/ats"),
         ("GITHUB_RUN_ID", "1"),
     ]);
     let output = command.output().await.unwrap();
