@@ -15,6 +15,7 @@ mod reference_differences;
 mod reference_engine;
 mod reference_engines;
 mod reference_entries;
+mod reference_execution;
 mod reference_search;
 mod reference_strategies;
 mod reference_weights;
