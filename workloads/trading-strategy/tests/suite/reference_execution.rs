@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 
 use ats_calendar::{Calendar, Interval};
-use ats_crds::strategy::{Direction, FillTiming};
-use ats_pipeline::spec::{EntrySpec, SignalSpec, SizingSpec, StopSpec, StrategyCore};
+use ats_crds::strategy::FillTiming;
+use ats_pipeline::spec::{EntrySpec, StopSpec, StrategyCore};
 use ats_trading_strategy::backtest::{BacktestOutput, run};
 use ats_trading_strategy::market::{Market, TickerHistory};
 use serde::Deserialize;
 
 use crate::common::made_up::{history, hourly};
-use crate::common::{decimal, one_position, whole};
+use crate::common::{decimal, long_short, reversal, trend, whole};
 
 #[derive(Deserialize)]
 struct Reference {
@@ -40,34 +40,10 @@ fn reference() -> Reference {
     reference
 }
 
-/// Half of equity, long and short; what is open is not resized.
-fn core([entry, exit, short_entry, short_exit]: [&str; 4]) -> StrategyCore {
-    let mut core = one_position(entry, exit);
-    core.signal = SignalSpec::Rules {
-        entry: entry.into(),
-        exit: exit.into(),
-        short_entry: Some(short_entry.into()),
-        short_exit: Some(short_exit.into()),
-    };
-    core.direction = Direction::LongShort;
-    core.sizing = SizingSpec::TargetWeight { weight: decimal("0.5"), cash_buffer: decimal("0") };
-    core.rebalance_threshold = Some(decimal("1"));
-    core
-}
-
-fn reversal() -> StrategyCore {
-    core(["rsi(close, 2) < 20", "rsi(close, 2) > 60", "rsi(close, 2) > 80", "rsi(close, 2) < 40"])
-}
-
-fn trend() -> StrategyCore {
-    let (above, below) = ("close > sma(close, 20)", "close < sma(close, 20)");
-    core([above, below, below, above])
-}
-
 fn cross() -> StrategyCore {
     let (up, down) =
         ("cross_above(sma(close, 10), sma(close, 30))", "cross_below(sma(close, 10), sma(close, 30))");
-    core([up, down, down, up])
+    long_short([up, down, down, up])
 }
 
 fn cents(ours: f64, theirs: f64, what: &str) {
