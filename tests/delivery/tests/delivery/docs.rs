@@ -172,3 +172,23 @@ fn the_last_full_run_is_of_its_parts() {
         assert!(["passed", "FAILED"].contains(&row[1].as_str()), "{row:?}");
     }
 }
+
+/// What the guide says of other engines is run by a test that there is, or the guide says that it is not.
+#[test]
+fn differences_to_other_engines_name_the_test_that_runs_them() {
+    let document = text("docs/guide/backtests.md");
+    let from = document.find("| | here | elsewhere |").expect("the table of differences");
+    let rows = table(document[from..].split("\n\n").next().unwrap());
+    assert!(rows.len() > 12, "{} rows", rows.len());
+    let main = text("workloads/trading-strategy/tests/suite/main.rs");
+    for row in rows {
+        let [what, _, _, _, run] = row.as_slice() else { panic!("{row:?} has no five cells") };
+        let tests = code(run);
+        assert!(run == "not run" || !tests.is_empty(), "{what}: run by which test?");
+        for test in tests {
+            let file = format!("workloads/trading-strategy/tests/suite/{test}.rs");
+            assert!(checkout().join(&file).is_file(), "{what}: {file} is not there");
+            assert!(main.contains(&format!("mod {test};")), "{what}: {file} is not compiled");
+        }
+    }
+}
