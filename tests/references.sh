@@ -102,6 +102,7 @@ done
 reference $trading/engines.py engines $trading/requirements-engines.txt none $trading/engines.json
 reference $trading/differences.py engines $trading/requirements-engines.txt none $trading/differences.json
 reference $trading/actions.py engines $trading/requirements-engines.txt real $trading/actions.json
+reference $trading/blotter.py engines $trading/requirements-engines.txt none $trading/blotter.json
 reference $trading/execution.py engines $trading/requirements-engines.txt none $trading/execution.json
 reference $trading/entries.py engines $trading/requirements-engines.txt real $trading/entries.json
 reference $trading/search.py search $trading/requirements-search.txt real $trading/search.json
