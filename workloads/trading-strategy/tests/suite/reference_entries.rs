@@ -66,7 +66,7 @@ fn by_order(mut core: StrategyCore, order: EntrySpec) -> StrategyCore {
     // Nothing is said before the average true range is known.
     let known = |rule: &str| format!("({rule}) and atr(14) > 0 * close");
     if let SignalSpec::Rules { entry, short_entry: Some(short_entry), .. } = &mut core.signal {
-        (*entry, *short_entry) = (known(entry), known(short_entry));
+        (*entry, *short_entry) = (known(entry.as_str()), known(short_entry.as_str()));
     }
     core.entry = Some(order);
     core
