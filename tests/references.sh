@@ -101,9 +101,13 @@ for script in engine statistics; do
 done
 reference $trading/engines.py engines $trading/requirements-engines.txt none $trading/engines.json
 reference $trading/differences.py engines $trading/requirements-engines.txt none $trading/differences.json
+reference $trading/actions.py engines $trading/requirements-engines.txt real $trading/actions.json
+reference $trading/blotter.py engines $trading/requirements-engines.txt none $trading/blotter.json
+reference $trading/execution.py engines $trading/requirements-engines.txt none $trading/execution.json
 reference $trading/entries.py engines $trading/requirements-engines.txt real $trading/entries.json
 reference $trading/search.py search $trading/requirements-search.txt real $trading/search.json
 reference $trading/strategies.py strategies $trading/requirements-strategies.txt real $trading/strategies.json
+reference $trading/trades.py strategies $trading/requirements-strategies.txt none $trading/trades.json
 reference $trading/weights.py weights $trading/requirements-weights.txt none $trading/weights.json
 
 # Nothing that a test reads as a reference has come from nowhere.

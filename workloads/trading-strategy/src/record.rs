@@ -85,7 +85,7 @@ pub struct Record {
     pub equity: Vec<EquityPoint>,
     /// When the drawdown latch closed.
     pub latched: Vec<Latch>,
-    /// Dividends received less paid, and what splits paid for fractions of shares.
+    /// Dividends received less paid.
     pub dividends: Money,
     /// What borrowing shorts cost.
     pub borrowing: Money,

@@ -221,3 +221,23 @@ fn the_last_full_run_is_of_its_parts() {
     all.sort_unstable();
     assert_eq!(told, all);
 }
+
+/// What the guide says that other engines do otherwise is run by a test that there is.
+#[test]
+fn differences_to_other_engines_name_the_test_that_runs_them() {
+    let document = text("docs/guide/backtests.md");
+    let from = document.find("| | here | elsewhere |").expect("the table of differences");
+    let rows = table(document[from..].split("\n\n").next().unwrap());
+    assert!(rows.len() > 12, "{} rows", rows.len());
+    let main = text("workloads/trading-strategy/tests/suite/main.rs");
+    for row in rows {
+        let [what, _, _, _, run] = row.as_slice() else { panic!("{row:?} has no five cells") };
+        let tests = code(run);
+        assert!(!tests.is_empty(), "{what}: run by which test?");
+        for test in tests {
+            let file = format!("workloads/trading-strategy/tests/suite/{test}.rs");
+            assert!(checkout().join(&file).is_file(), "{what}: {file} is not there");
+            assert!(main.contains(&format!("mod {test};")), "{what}: {file} is not compiled");
+        }
+    }
+}

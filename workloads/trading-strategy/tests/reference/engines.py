@@ -2,9 +2,8 @@
 
     make reference-drift ONLY=engines.py WRITE=1
 
-The bars are integers from a splitmix64 generator, so that the test makes the same ones (`tests/suite/reference_engines.rs`).
-Each strategy is written in the words of its engine. Where an engine leaves a choice, the script takes the project's
-and says so; prices, fills, costs and equity are the engine's.
+The bars are those of made_up.py. Each strategy is written in the words of its engine. Where an engine leaves a choice,
+the script takes the project's and says so; prices, fills, costs and equity are the engine's.
 """
 
 import json
@@ -20,43 +19,11 @@ import numpy as np
 import pandas as pd
 from backtesting import Backtest, Strategy
 
+# Python's own modules come first: statistics.py lies beside this script, too.
+sys.path.append(str(Path(__file__).parent))
+from made_up import SESSIONS, TICKERS, Numbers, at_weight, bars
+
 warnings.simplefilter("ignore")
-
-MASK = (1 << 64) - 1
-SESSIONS = 756
-TICKERS = [f"T{number}" for number in range(10)]
-
-
-class Numbers:
-    """splitmix64."""
-
-    def __init__(self, seed):
-        self.state = seed
-
-    def below(self, n):
-        self.state = (self.state + 0x9E3779B97F4A7C15) & MASK
-        z = self.state
-        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK
-        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK
-        return (z ^ (z >> 31)) % n
-
-
-def bars(ticker):
-    """Open, high, low, close in cents, and volume. A walk with gaps."""
-    n = Numbers(1000 + ticker)
-    last = 4000 + 700 * ticker
-    rows = []
-    for _ in range(SESSIONS):
-        gap = n.below(121) - 60
-        if n.below(40) == 0:
-            gap *= 3
-        open_ = last + last * gap // 10000
-        close = open_ + open_ * (n.below(401) - 197 - ticker % 3) // 10000
-        high = max(open_, close) + open_ * n.below(90) // 10000
-        low = min(open_, close) - open_ * n.below(90) // 10000
-        rows.append((open_, high, low, close, 50_000 + n.below(100_000)))
-        last = close
-    return rows
 
 
 def sessions():
@@ -177,16 +144,6 @@ def backtesting(name, strategy, ticker, commission):
 
 
 # --- backtrader -----------------------------------------------------------------------------------------------------
-
-
-def at_weight(weight, equity, price, held, commission):
-    """The project's sizing: the largest q with q x price <= weight x (equity - commission of the order)."""
-    quantity = int(weight * equity / price)
-    while True:
-        fitting = int(weight * (equity - commission(abs(quantity - held), price)) / price)
-        if fitting >= quantity:
-            return quantity
-        quantity = fitting
 
 
 class Recorded(bt.Strategy):

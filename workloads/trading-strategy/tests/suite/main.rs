@@ -11,12 +11,15 @@ mod common;
 #[path = "../../../../tests/market_folder.rs"]
 mod market_folder;
 mod paper;
+mod reference_actions;
 mod reference_differences;
 mod reference_engine;
 mod reference_engines;
 mod reference_entries;
+mod reference_execution;
 mod reference_search;
 mod reference_strategies;
+mod reference_trades;
 mod reference_weights;
 mod search;
 mod slices;

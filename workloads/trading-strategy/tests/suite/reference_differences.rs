@@ -1,11 +1,11 @@
-//! Where backtesting.py and backtrader fill an order elsewhere (`tests/reference/differences.py`), and the setting by
-//! which they fill it where we do: each on a few bars that are made for the difference.
+//! Where backtesting.py and backtrader (`tests/reference/differences.py`) and zipline (`blotter.py` beside it) fill an order
+//! elsewhere, and the setting by which they fill it where we do: each on a few bars that are made for the difference.
 
 use std::collections::BTreeMap;
 
 use ats_calendar::Calendar;
 use ats_columns::{Actions, BarColumns, Bars};
-use ats_pipeline::spec::{SizingSpec, StopSpec, TakeProfitSpec};
+use ats_pipeline::spec::{SizingSpec, StopSpec, StrategyCore, TakeProfitSpec};
 use ats_trading_strategy::backtest::run;
 use ats_trading_strategy::market::{Market, TickerHistory};
 use jiff::civil::date;
@@ -55,15 +55,18 @@ fn market(bars: &[[f64; 5]]) -> Market {
     Market { tickers: BTreeMap::from([("X".to_owned(), history)]), ..Market::default() }
 }
 
-/// Our fills: 90% of equity at the open after a close of 100, stop and profit 5% of that close from the fill.
-fn fills(bars: &[[f64; 5]]) -> Vec<(usize, i64, f64)> {
-    let market = market(bars);
-    let sessions: Vec<_> = market.tickers["X"].bars.session().iter().map(|session| session.date()).collect();
+/// 90% of equity at the open after a close of 100.
+fn core() -> StrategyCore {
     let mut core = one_position("raw_close > 99.9 and raw_close < 100.1", "raw_close < 1");
     core.sizing = SizingSpec::TargetWeight { weight: decimal("0.9"), cash_buffer: decimal("0") };
     core.rebalance_threshold = Some(decimal("1"));
-    core.stop = Some(StopSpec::Percent { fraction: decimal("0.05") });
-    core.take_profit = Some(TakeProfitSpec::Percent { fraction: decimal("0.05") });
+    core
+}
+
+/// Our fills.
+fn fills(core: StrategyCore, bars: &[[f64; 5]]) -> Vec<(usize, i64, f64)> {
+    let market = market(bars);
+    let sessions: Vec<_> = market.tickers["X"].bars.session().iter().map(|session| session.date()).collect();
     let spec = crate::common::backtest(core, sessions[0]);
     let output = run(&spec, &market, Calendar::xnys(), "x", &[]).unwrap();
     output
@@ -76,14 +79,34 @@ fn fills(bars: &[[f64; 5]]) -> Vec<(usize, i64, f64)> {
         .collect()
 }
 
+fn same_by_the_setting(core: &StrategyCore, cases: &[Case]) {
+    for Case { name, engine, setting, bars, by_itself, by_the_setting } in cases {
+        let ours = fills(core.clone(), bars);
+        assert!(!ours.is_empty(), "{name}, {engine}");
+        assert_ne!(ours, *by_itself, "{name}, {engine}: no difference");
+        assert_eq!(ours, *by_the_setting, "{name}, {engine}: {setting}");
+    }
+}
+
+/// With stop and profit 5% of the signal's close from the fill.
 #[test]
 fn a_setting_makes_other_engines_fill_as_we_do() {
     let reference: Reference = serde_json::from_str(include_str!("../reference/differences.json")).unwrap();
     assert!(reference.reference.starts_with("backtesting 0."), "{}", reference.reference);
     assert_eq!(reference.cases.len(), 5);
-    for Case { name, engine, setting, bars, by_itself, by_the_setting } in &reference.cases {
-        let ours = fills(bars);
-        assert_ne!(ours, *by_itself, "{name}, {engine}: no difference");
-        assert_eq!(ours, *by_the_setting, "{name}, {engine}: {setting}");
-    }
+    let mut core = core();
+    core.stop = Some(StopSpec::Percent { fraction: decimal("0.05") });
+    core.take_profit = Some(TakeProfitSpec::Percent { fraction: decimal("0.05") });
+    same_by_the_setting(&core, &reference.cases);
+}
+
+/// A fortieth of a bar's volume.
+#[test]
+fn a_setting_makes_the_blotter_of_zipline_fill_as_we_do() {
+    let reference: Reference = serde_json::from_str(&crate::common::reference("blotter.json")).unwrap();
+    assert!(reference.reference.starts_with("zipline-reloaded 3."), "{}", reference.reference);
+    assert_eq!(reference.cases.len(), 3);
+    let mut core = core();
+    core.costs.max_volume_share = Some(decimal("0.025"));
+    same_by_the_setting(&core, &reference.cases);
 }

@@ -4,11 +4,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::common::{decimal, whole};
+use crate::common::{decimal, reversal, trend, whole};
 use ats_calendar::Calendar;
 use ats_columns::{Actions, BarColumns, Bars};
-use ats_crds::strategy::Direction;
-use ats_pipeline::spec::{DistanceSpec, EntrySpec, SignalSpec, SizingSpec, StrategyCore};
+use ats_pipeline::spec::{DistanceSpec, EntrySpec, SignalSpec, StrategyCore};
 use ats_trading_strategy::backtest::run;
 use ats_trading_strategy::engine::CutReason;
 use ats_trading_strategy::market::{Market, TickerHistory};
@@ -62,31 +61,15 @@ fn history(run: &Run, folder: Option<&Path>) -> Option<TickerHistory> {
     })
 }
 
-/// Half of equity, long and short; what is open is not resized.
-fn core([entry, exit, short_entry, short_exit]: [&str; 4], order: EntrySpec) -> StrategyCore {
-    let mut core = crate::common::one_position(entry, exit);
+/// The strategy with entries by an order.
+fn by_order(mut core: StrategyCore, order: EntrySpec) -> StrategyCore {
     // Nothing is said before the average true range is known.
     let known = |rule: &str| format!("({rule}) and atr(14) > 0 * close");
-    core.signal = SignalSpec::Rules {
-        entry: known(entry),
-        exit: exit.into(),
-        short_entry: Some(known(short_entry)),
-        short_exit: Some(short_exit.into()),
-    };
-    core.direction = Direction::LongShort;
-    core.sizing = SizingSpec::TargetWeight { weight: decimal("0.5"), cash_buffer: decimal("0") };
-    core.rebalance_threshold = Some(decimal("1"));
+    if let SignalSpec::Rules { entry, short_entry: Some(short_entry), .. } = &mut core.signal {
+        (*entry, *short_entry) = (known(entry.as_str()), known(short_entry.as_str()));
+    }
     core.entry = Some(order);
     core
-}
-
-fn reversal(order: EntrySpec) -> StrategyCore {
-    core(["rsi(close, 2) < 20", "rsi(close, 2) > 60", "rsi(close, 2) > 80", "rsi(close, 2) < 40"], order)
-}
-
-fn breakout(order: EntrySpec) -> StrategyCore {
-    let (above, below) = ("close > sma(close, 20)", "close < sma(close, 20)");
-    core([above, below, below, above], order)
 }
 
 fn percent(fraction: &str) -> DistanceSpec {
@@ -143,13 +126,13 @@ fn reference() -> Reference {
 #[test]
 fn limits_equal_backtrader() {
     let runs = &reference().runs;
-    same(&reversal(EntrySpec::Limit { limit: percent("0.005"), bars: 1 }), &runs[0]);
-    same(&reversal(EntrySpec::Limit { limit: atr("0.5"), bars: 3 }), &runs[1]);
+    same(&by_order(reversal(), EntrySpec::Limit { limit: percent("0.005"), bars: 1 }), &runs[0]);
+    same(&by_order(reversal(), EntrySpec::Limit { limit: atr("0.5"), bars: 3 }), &runs[1]);
 }
 
 #[test]
 fn stops_with_slippage_and_commission_equal_backtrader() {
-    let mut core = breakout(EntrySpec::Stop { stop: atr("0.75"), bars: 2 });
+    let mut core = by_order(trend(), EntrySpec::Stop { stop: atr("0.75"), bars: 2 });
     core.costs.commission_rate = Some(decimal("0.001"));
     core.costs.slippage_basis_points = decimal("5");
     same(&core, &reference().runs[2]);
@@ -158,7 +141,7 @@ fn stops_with_slippage_and_commission_equal_backtrader() {
 #[test]
 fn stop_limits_equal_backtrader() {
     same(
-        &breakout(EntrySpec::StopLimit { stop: percent("0.005"), limit: percent("0.01"), bars: 3 }),
+        &by_order(trend(), EntrySpec::StopLimit { stop: percent("0.005"), limit: percent("0.01"), bars: 3 }),
         &reference().runs[3],
     );
 }

@@ -1,13 +1,15 @@
-//! The made-up bars of `tests/reference/engines.py`.
+//! The made-up bars of `tests/reference/made_up.py`.
 
 use std::collections::BTreeMap;
 
-use ats_calendar::{Calendar, Session};
+use ats_calendar::{Calendar, Interval, Session};
 use ats_columns::{Actions, BarColumns, Bars};
 use ats_trading_strategy::market::TickerHistory;
 use jiff::civil::date;
 
 const SESSIONS: usize = 756;
+/// Of these have bars of an hour.
+const HOURLY_SESSIONS: usize = 252;
 
 /// splitmix64, as in the script.
 struct Numbers(u64);
@@ -27,14 +29,27 @@ pub fn sessions() -> Vec<Session> {
     Calendar::xnys().sessions(date(2015, 1, 5), date(2019, 12, 31))[..SESSIONS].to_vec()
 }
 
-/// The script's bars of a ticker.
+/// The script's bars of a ticker, one a session.
 pub fn history(ticker: usize) -> TickerHistory {
+    of(ticker, &sessions(), Interval::D1)
+}
+
+/// The script's bars of a ticker, one an hour.
+pub fn hourly(ticker: usize) -> TickerHistory {
+    of(ticker, &sessions()[..HOURLY_SESSIONS], Interval::H1)
+}
+
+fn of(ticker: usize, sessions: &[Session], interval: Interval) -> TickerHistory {
     let calendar = Calendar::xnys();
+    let starts = sessions.iter().flat_map(|session| {
+        let starts = calendar.bar_starts(*session, interval).unwrap();
+        starts.into_iter().map(move |start| (*session, start))
+    });
     let seed = ticker as i64;
     let mut n = Numbers(1000 + ticker as u64);
     let mut last = 4000 + 700 * seed;
     let mut columns = BarColumns::default();
-    for session in sessions() {
+    for (session, start) in starts {
         let mut gap = n.below(121) - 60;
         if n.below(40) == 0 {
             gap *= 3;
@@ -44,7 +59,7 @@ pub fn history(ticker: usize) -> TickerHistory {
         let high = open.max(close) + (open * n.below(90)).div_euclid(10_000);
         let low = open.min(close) - (open * n.below(90)).div_euclid(10_000);
         let dollars = |cents: i64| cents as f64 / 100.0;
-        columns.timestamp.push(calendar.open(session).unwrap().as_microsecond());
+        columns.timestamp.push(start.as_microsecond());
         columns.session.push(session);
         columns.open.push(dollars(open));
         columns.high.push(dollars(high));

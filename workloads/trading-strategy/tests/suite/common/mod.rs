@@ -21,6 +21,14 @@ use rust_decimal::Decimal;
 
 pub(crate) use crate::market_folder::market_data;
 
+/// What a script of `tests/reference` wrote.
+pub fn reference(name: &str) -> String {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference").join(name);
+    let script = name.replace(".json", ".py");
+    std::fs::read_to_string(file)
+        .unwrap_or_else(|error| panic!("{error}: make reference-drift ONLY={script} WRITE=1 writes {name}"))
+}
+
 /// A decimal from its text.
 pub fn decimal(text: &str) -> Decimal {
     text.parse().unwrap()
@@ -89,6 +97,33 @@ pub fn one_position(entry: &str, exit: &str) -> StrategyCore {
     core.stop = None;
     core.costs = costless();
     core
+}
+
+/// Half of equity in one position, long and short by these rules: entry, exit, short entry, short exit. What is open is
+/// not resized.
+pub fn long_short([entry, exit, short_entry, short_exit]: [&str; 4]) -> StrategyCore {
+    let mut core = one_position(entry, exit);
+    core.signal = SignalSpec::Rules {
+        entry: entry.into(),
+        exit: exit.into(),
+        short_entry: Some(short_entry.into()),
+        short_exit: Some(short_exit.into()),
+    };
+    core.direction = Direction::LongShort;
+    core.sizing = SizingSpec::TargetWeight { weight: decimal("0.5"), cash_buffer: decimal("0") };
+    core.rebalance_threshold = Some(decimal("1"));
+    core
+}
+
+/// Pullbacks bought, rallies sold short.
+pub fn reversal() -> StrategyCore {
+    long_short(["rsi(close, 2) < 20", "rsi(close, 2) > 60", "rsi(close, 2) > 80", "rsi(close, 2) < 40"])
+}
+
+/// On the side of the close from the average of twenty bars.
+pub fn trend() -> StrategyCore {
+    let (above, below) = ("close > sma(close, 20)", "close < sma(close, 20)");
+    long_short([above, below, below, above])
 }
 
 /// No costs.
