@@ -92,7 +92,7 @@ reference $samples/derive.py samples $samples/requirements.txt none \
 reference $columns/generate.py columns $columns/requirements.txt none $columns/{values,cross_section}.csv.gz
 reference $training/reference/generate.py training $training/reference/requirements.txt none \
   $training/fixtures/{calibration,combinatorial,elastic_net,forest,logistic,statistics,walk_forward}.json
-for script in figures halving real_bars; do
+for script in figures halving importance real_bars; do
   reference $training/reference/$script.py training $training/reference/requirements.txt none $training/fixtures/$script.json
 done
 # Made of what the columns and the engine's statistics are held against, so that no packages more are needed.
