@@ -99,6 +99,7 @@ done
 reference $training/reference/labels.py columns $columns/requirements.txt none $training/fixtures/labels.json
 reference $training/reference/barriers.py statistics $trading/requirements.txt none $training/fixtures/barriers.json
 reference $training/reference/card.py card $training/reference/requirements-card.txt none $training/fixtures/card.json
+reference $training/reference/turnover.py turnover $training/reference/requirements-turnover.txt none $training/fixtures/turnover.json
 for script in engine statistics; do
   reference $trading/$script.py statistics $trading/requirements.txt none $trading/$script.json
 done
