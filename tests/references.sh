@@ -92,10 +92,14 @@ reference $samples/derive.py samples $samples/requirements.txt none \
 reference $columns/generate.py columns $columns/requirements.txt none $columns/{values,cross_section}.csv.gz
 reference $training/reference/generate.py training $training/reference/requirements.txt none \
   $training/fixtures/{calibration,combinatorial,elastic_net,forest,logistic,statistics,walk_forward}.json
-for script in figures halving real_bars; do
+for script in figures halving importance real_bars; do
   reference $training/reference/$script.py training $training/reference/requirements.txt none $training/fixtures/$script.json
 done
+# Made of what the columns and the engine's statistics are held against, so that no packages more are needed.
+reference $training/reference/labels.py columns $columns/requirements.txt none $training/fixtures/labels.json
+reference $training/reference/barriers.py statistics $trading/requirements.txt none $training/fixtures/barriers.json
 reference $training/reference/card.py card $training/reference/requirements-card.txt none $training/fixtures/card.json
+reference $training/reference/turnover.py turnover $training/reference/requirements-turnover.txt none $training/fixtures/turnover.json
 for script in engine statistics; do
   reference $trading/$script.py statistics $trading/requirements.txt none $trading/$script.json
 done

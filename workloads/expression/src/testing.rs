@@ -2,6 +2,9 @@
 
 use proptest::prelude::*;
 
+use crate::unit::Unit;
+use crate::vocabulary::{Coarse, Column};
+
 /// What random expressions may contain.
 #[derive(Debug, Clone)]
 pub struct Generator {
@@ -90,19 +93,25 @@ impl Generator {
             self.call("dollar_volume", 1),
             self.stochastic(),
             self.beta(),
-            self.of_ticker("raw_close", ""),
-            self.of_ticker("returns(volume", ", 3)"),
+            column_of(is_raw),
+            coarse_column_of(is_raw),
+            self.of_ticker(is_raw, "", ""),
+            self.of_ticker(|_| true, "returns(", ", 3)"),
         ]
         .boxed();
-        let column = prop::sample::select(vec!["open", "high", "low", "close"]).prop_map(str::to_owned);
-        let coarse = prop::sample::select(vec!["open@1w", "high@1w", "low@1w", "close@1w", "close@1d"])
-            .prop_map(str::to_owned);
-        let price =
-            prop_oneof![4 => column, 1 => coarse, 1 => self.call("atr", 1), 1 => self.call("vwap", 1), 1 => self.call("roll_spread", 2)]
-                .boxed();
-        let coarse = prop::sample::select(vec!["volume@1w", "volume@1d"]).prop_map(str::to_owned);
+        let (is_price, is_volume) =
+            (|unit: Unit| unit == Unit::ADJUSTED_PRICE, |unit: Unit| unit == Unit::ADJUSTED_VOLUME);
+        let price = prop_oneof![
+            4 => column_of(is_price),
+            1 => coarse_column_of(is_price),
+            1 => self.call("atr", 1),
+            1 => self.call("vwap", 1),
+            1 => self.call("roll_spread", 2),
+        ]
+        .boxed();
         let balance = prop::sample::select(vec!["obv", "obv()"]).prop_map(str::to_owned);
-        let volume = prop_oneof![2 => Just("volume".to_owned()), 2 => balance, 1 => coarse].boxed();
+        let volume =
+            prop_oneof![2 => column_of(is_volume), 2 => balance, 1 => coarse_column_of(is_volume)].boxed();
         let boolean = prop_oneof![3 => compared(&price, &price), 1 => compared(&volume, &volume)].boxed();
         Level { plain, price, volume, boolean }
     }
@@ -250,13 +259,18 @@ impl Generator {
             .boxed()
     }
 
-    /// A column of another ticker, and what follows it.
-    fn of_ticker(&self, column: &'static str, rest: &'static str) -> BoxedStrategy<String> {
+    /// A column of another ticker, between what stands before and behind it.
+    fn of_ticker(
+        &self,
+        of: impl Fn(Unit) -> bool,
+        before: &'static str,
+        behind: &'static str,
+    ) -> BoxedStrategy<String> {
         if self.tickers.is_empty() {
             return literal();
         }
-        prop::sample::select(self.tickers.clone())
-            .prop_map(move |ticker| format!("{column}@\"{ticker}\"{rest}"))
+        (column_of(of), prop::sample::select(self.tickers.clone()))
+            .prop_map(move |(column, ticker)| format!("{before}{column}@\"{ticker}\"{behind}"))
             .boxed()
     }
 
@@ -275,6 +289,24 @@ impl Generator {
             .prop_map(|(x, n, k, output)| format!("bollinger({x}, {n}, {}).{output}", f64::from(k) / 10.0))
             .boxed()
     }
+}
+
+/// Whether a column is as traded.
+fn is_raw(unit: Unit) -> bool {
+    !unit.is_adjusted()
+}
+
+/// A column of such a unit.
+fn column_of(of: impl Fn(Unit) -> bool) -> BoxedStrategy<String> {
+    let columns: Vec<Column> = Column::ALL.iter().copied().filter(|column| of(Unit::of(*column))).collect();
+    prop::sample::select(columns).prop_map(|column| column.text().to_owned()).boxed()
+}
+
+/// A column of such a unit, of longer bars.
+fn coarse_column_of(of: impl Fn(Unit) -> bool) -> BoxedStrategy<String> {
+    (column_of(of), prop::sample::select(Coarse::ALL.to_vec()))
+        .prop_map(|(column, coarse)| format!("{column}@{coarse}"))
+        .boxed()
 }
 
 fn literal() -> BoxedStrategy<String> {

@@ -1,11 +1,14 @@
 //! Properties of every expression: no look-ahead to the bit, gaps and nulls start anew, sharing changes nothing.
 
-use crate::support::{bits, inputs, numbers, sessions, walk, with_actions};
-use ats_calendar::Session;
+use crate::support::{
+    Place, bits, inputs, numbers, places, sessions, walk, walk_at, with_actions, with_benchmark_of,
+};
+use ats_calendar::{Interval, Session};
 use ats_columns::evaluate::Column;
 use ats_columns::{Adjustment, Bars, evaluate, evaluate_all};
 use ats_expression::testing::Generator;
 use ats_expression::{Name, Scope, Ticker, Typed, check, parse};
+use jiff::civil::{Date, date};
 use proptest::prelude::*;
 
 const ROWS: usize = 160;
@@ -14,50 +17,85 @@ fn generator() -> Generator {
     Generator { max_period: 25, depth: 3, cross_sectional: false, tickers: vec!["SPY".to_owned()] }
 }
 
-/// Sessions with holes: short ones inside a segment, and one that divides it.
-fn holes() -> Vec<Session> {
-    let mut kept = sessions(ROWS + 20);
-    kept.drain(90..97);
-    kept.remove(40);
-    kept.truncate(ROWS);
+/// How long the bars of a history are: a session, or an hour, of which a session has several.
+fn intervals() -> impl Strategy<Value = Interval> {
+    prop::sample::select(vec![Interval::D1, Interval::H1])
+}
+
+/// Bars with holes: short ones inside a segment, and one that divides them.
+fn holes(interval: Interval) -> Vec<Place> {
+    if interval == Interval::D1 {
+        let mut kept = sessions(ROWS + 20);
+        kept.drain(90..97);
+        kept.remove(40);
+        kept.truncate(ROWS);
+        return places(&kept, interval);
+    }
+    let mut kept = crate::support::hours();
+    // Behind the gap the first hours of a session; the gap, of seven sessions.
+    kept.drain(189..191);
+    kept.drain(126..175);
+    // Before it a whole session, the last hour of a Friday, and one inside a session.
+    kept.drain(77..84);
+    kept.remove(34);
+    kept.remove(17);
     kept
 }
 
-/// Both with splits and dividends, before the division and behind it.
-fn history(seed: u64) -> (Bars, Bars) {
-    let own = holes();
-    let mut benchmark = sessions(ROWS + 20);
-    benchmark.remove(60);
-    (with_actions(walk("IBM", &own, seed)), with_actions(walk("SPY", &benchmark, seed + 1)))
+/// Where the second segment of such a history begins.
+fn divided_at(interval: Interval) -> usize {
+    if interval == Interval::D1 { 89 } else { 117 }
 }
 
-fn column(typed: &Typed, bars: &Bars, benchmark: &Bars) -> Vec<Option<u64>> {
-    bits(&evaluate(typed, &crate::support::with_benchmark(bars, benchmark)).unwrap().to_floats())
+/// Both with splits and dividends, before the division and behind it.
+fn history(interval: Interval, seed: u64) -> (Bars, Bars) {
+    let mut benchmark = match interval {
+        Interval::D1 => places(&sessions(ROWS + 20), interval),
+        _ => crate::support::hours(),
+    };
+    benchmark.remove(60);
+    let own = walk_at("IBM", &holes(interval), seed);
+    (with_actions(own), with_actions(walk_at("SPY", &benchmark, seed + 1)))
+}
+
+fn column(typed: &Typed, interval: Interval, bars: &Bars, benchmark: &Bars) -> Vec<Option<u64>> {
+    bits(&evaluate(typed, &with_benchmark_of(interval, bars, benchmark)).unwrap().to_floats())
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_value_depends_on_nothing_after_it(source in generator().any(), seed in 0..1000_u64, cut in 0..=ROWS) {
+    fn a_value_depends_on_nothing_after_it(
+        source in generator().any(),
+        interval in intervals(),
+        seed in 0..1000_u64,
+        cut in any::<prop::sample::Index>(),
+    ) {
         let typed = crate::support::typed(&source);
-        let (bars, benchmark) = history(seed);
-        let whole = column(&typed, &bars, &benchmark);
-        let part = column(&typed, &bars.head(cut), &benchmark);
+        let (bars, benchmark) = history(interval, seed);
+        // Hours may be cut inside a session.
+        let cut = cut.index(bars.len() + 1);
+        let whole = column(&typed, interval, &bars, &benchmark);
+        let part = column(&typed, interval, &bars.head(cut), &benchmark);
         prop_assert_eq!(&whole[..cut], &part[..], "{} cut at {}", source, cut);
         // The benchmark's later bars must not matter either.
         let last = bars.timestamp()[..cut].last().copied().unwrap_or(0);
         let known = benchmark.timestamp().partition_point(|timestamp| *timestamp <= last);
-        prop_assert_eq!(&part, &column(&typed, &bars.head(cut), &benchmark.head(known)));
+        prop_assert_eq!(&part, &column(&typed, interval, &bars.head(cut), &benchmark.head(known)));
     }
 
     #[test]
-    fn a_segment_does_not_know_what_lies_before_its_gap(source in generator().any(), seed in 0..1000_u64) {
+    fn a_segment_does_not_know_what_lies_before_its_gap(
+        source in generator().any(),
+        interval in intervals(),
+        seed in 0..1000_u64,
+    ) {
         let typed = crate::support::typed(&source);
-        let (bars, benchmark) = history(seed);
-        let inputs = crate::support::with_benchmark(&bars, &benchmark);
+        let (bars, benchmark) = history(interval, seed);
+        let inputs = with_benchmark_of(interval, &bars, &benchmark);
         let [first, second] = inputs.segments() else { panic!("two segments") };
-        prop_assert_eq!(first.end, 89);
+        prop_assert_eq!(first.end, divided_at(interval));
         let mut columns = bars.clone().into_columns();
         columns.session.drain(..second.start);
         columns.timestamp.drain(..second.start);
@@ -68,37 +106,51 @@ proptest! {
             values.drain(..second.start);
         }
         let alone = Bars::new("IBM", columns).unwrap();
-        prop_assert_eq!(&column(&typed, &bars, &benchmark)[second.clone()], &column(&typed, &alone, &benchmark)[..]);
+        let whole = column(&typed, interval, &bars, &benchmark);
+        prop_assert_eq!(&whole[second.clone()], &column(&typed, interval, &alone, &benchmark)[..]);
     }
 
     #[test]
-    fn every_value_is_finite_or_null(source in generator().any(), seed in 0..1000_u64) {
-        let (bars, benchmark) = history(seed);
-        let values = evaluate(&crate::support::typed(&source), &crate::support::with_benchmark(&bars, &benchmark)).unwrap();
-        prop_assert_eq!(values.len(), ROWS);
+    fn every_value_is_finite_or_null(
+        source in generator().any(),
+        interval in intervals(),
+        seed in 0..1000_u64,
+    ) {
+        let (bars, benchmark) = history(interval, seed);
+        let inputs = with_benchmark_of(interval, &bars, &benchmark);
+        let values = evaluate(&crate::support::typed(&source), &inputs).unwrap();
+        prop_assert_eq!(values.len(), bars.len());
         prop_assert!(values.to_floats().iter().all(|value| value.is_finite() || value.is_nan()));
     }
 
     /// Values never begin before the bar that the checker derived (which takes alternatives at their latest).
     #[test]
-    fn values_begin_where_the_checker_says(source in generator().any(), seed in 0..1000_u64) {
+    fn values_begin_where_the_checker_says(
+        source in generator().any(),
+        interval in intervals(),
+        seed in 0..1000_u64,
+    ) {
         prop_assume!(!["if(", " and ", " or ", "cross_"].iter().any(|alternative| source.contains(alternative)));
         let typed = crate::support::typed(&source);
-        let sessions = sessions(ROWS);
-        let (bars, benchmark) = (walk("IBM", &sessions, seed), walk("SPY", &sessions, seed + 1));
-        let values = column(&typed, &bars, &benchmark);
-        if let (Column::Number(_), Some(first)) =
-            (evaluate(&typed, &crate::support::with_benchmark(&bars, &benchmark)).unwrap(), values.iter().position(Option::is_some))
-        {
+        let mut places = places(&sessions(ROWS), interval);
+        places.truncate(ROWS);
+        let (bars, benchmark) = (walk_at("IBM", &places, seed), walk_at("SPY", &places, seed + 1));
+        let values = evaluate(&typed, &with_benchmark_of(interval, &bars, &benchmark)).unwrap();
+        let first = values.to_floats().iter().position(|value| !value.is_nan());
+        if let (Column::Number(_), Some(first)) = (&values, first) {
             prop_assert!(first >= typed.first_value() as usize, "{}: {} before {}", source, first, typed.first_value());
         }
     }
 
     /// Evaluated together, with shared parts computed once, expressions give what each gives alone.
     #[test]
-    fn sharing_changes_nothing(sources in prop::collection::vec(generator().any(), 1..4), seed in 0..1000_u64) {
-        let (bars, benchmark) = history(seed);
-        let inputs = crate::support::with_benchmark(&bars, &benchmark);
+    fn sharing_changes_nothing(
+        sources in prop::collection::vec(generator().any(), 1..4),
+        interval in intervals(),
+        seed in 0..1000_u64,
+    ) {
+        let (bars, benchmark) = history(interval, seed);
+        let inputs = with_benchmark_of(interval, &bars, &benchmark);
         // Each one twice, so that all of it is shared.
         let typed: Vec<Typed> = sources.iter().chain(&sources).map(|source| crate::support::typed(source)).collect();
         let names: Vec<Name> = (0..typed.len()).map(|i| Name::new(&format!("f{i}")).unwrap()).collect();
@@ -180,22 +232,62 @@ proptest! {
 /// What random histories are made of: both segments have actions, and a cut may lie on either side of each.
 #[test]
 fn histories_have_splits_and_dividends() {
-    let (bars, benchmark) = history(3);
     let changes = |factors: &[f64]| -> Vec<usize> {
         (1..factors.len()).filter(|row| factors[*row] != factors[row - 1]).collect()
     };
-    assert_eq!(
-        (changes(bars.split_factor()), changes(bars.dividend_factor())),
-        (vec![53, 120], vec![32, 106])
-    );
-    assert_eq!((changes(benchmark.split_factor()).len(), changes(benchmark.dividend_factor()).len()), (2, 2));
-    // What they are adjusted to is the walk that they were made of.
-    let plain = walk("IBM", &holes(), 3);
-    for (column, values) in [("close", plain.close()), ("volume", plain.volume())] {
-        for (found, expected) in numbers(column, &inputs(&bars)).iter().zip(values) {
-            assert!((found - expected).abs() <= 1e-12 * expected.abs(), "{column}: {found} for {expected}");
+    for interval in [Interval::D1, Interval::H1] {
+        let (bars, benchmark) = history(interval, 3);
+        let (splits, dividends) = (changes(bars.split_factor()), changes(bars.dividend_factor()));
+        if interval == Interval::D1 {
+            assert_eq!((&splits[..], &dividends[..]), (&[53, 120][..], &[32, 106][..]));
+        }
+        let behind =
+            |rows: &[usize]| -> Vec<bool> { rows.iter().map(|row| *row > divided_at(interval)).collect() };
+        assert_eq!(
+            (behind(&splits), behind(&dividends)),
+            (vec![false, true], vec![false, true]),
+            "{interval}"
+        );
+        // A factor holds for whole sessions.
+        for row in splits.iter().chain(&dividends) {
+            assert_ne!(bars.session()[*row], bars.session()[row - 1], "{interval}, row {row}");
+        }
+        let of_benchmark =
+            (changes(benchmark.split_factor()).len(), changes(benchmark.dividend_factor()).len());
+        assert_eq!(of_benchmark, (2, 2));
+        // What they are adjusted to is the walk that they were made of.
+        let plain = walk_at("IBM", &holes(interval), 3);
+        for (column, values) in [("close", plain.close()), ("volume", plain.volume())] {
+            let found = numbers(column, &crate::support::inputs_of(interval, &bars));
+            for (found, expected) in found.iter().zip(values) {
+                assert!(
+                    (found - expected).abs() <= 1e-12 * expected.abs(),
+                    "{column}: {found} for {expected}"
+                );
+            }
         }
     }
+}
+
+/// What random hours are made of: sessions of seven and of four bars, with holes at their beginning, inside and at
+/// their end, on both sides of the day on which clocks are set back.
+#[test]
+fn hours_have_short_sessions_and_holes() {
+    let kept = holes(Interval::H1);
+    let gap = date(2015, 11, 12)..date(2015, 11, 23);
+    assert_eq!(kept[divided_at(Interval::H1)].0.date(), gap.end);
+    assert!(!kept.iter().any(|(session, _)| gap.contains(&session.date())));
+    let missing: Vec<String> = crate::support::hours()
+        .iter()
+        .filter(|place| !kept.contains(place) && !gap.contains(&place.0.date()))
+        .map(|(_, start)| jiff::Timestamp::from_microsecond(*start).unwrap().to_string())
+        .collect();
+    let session = (14..21).map(|hour| format!("2015-11-03T{hour}:00:00Z"));
+    let inside = ["2015-10-21T16:00:00Z", "2015-10-23T19:00:00Z"].map(str::to_owned);
+    let first = ["2015-11-25T14:00:00Z", "2015-11-25T15:00:00Z"].map(str::to_owned);
+    assert_eq!(missing, inside.into_iter().chain(session).chain(first).collect::<Vec<String>>());
+    let bars_of = |day: Date| kept.iter().filter(|(session, _)| session.date() == day).count();
+    assert_eq!((bars_of(date(2015, 11, 24)), bars_of(date(2015, 11, 27))), (7, 4));
 }
 
 #[test]
@@ -330,7 +422,7 @@ fn a_gap_of_more_than_five_sessions_divides() {
     };
     assert_eq!(segments(10..15).len(), 1);
     assert_eq!(segments(10..16), [0..10, 10..24]);
-    let saturday = [Session::assume(jiff::civil::date(2021, 1, 2))];
+    let saturday = [Session::assume(date(2021, 1, 2))];
     let bars = crate::support::closes("IBM", &all[..1], &[1.0]);
     let mut columns = bars.into_columns();
     columns.session = saturday.to_vec();

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::market_folder::market_data;
-use crate::support::{bars, closes, numbers, with_benchmark};
+use crate::support::{bars, closes, functions, numbers, with_benchmark};
 use ats_calendar::Session;
 use ats_columns::Inputs;
 use ats_expression::{Function, Ticker};
@@ -59,12 +59,6 @@ fn allowed() -> BTreeMap<String, f64> {
         }
     }
     allowed
-}
-
-/// The functions that an expression calls.
-fn functions(expression: &str) -> BTreeSet<String> {
-    let words = expression.split(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'));
-    words.filter(|word| Function::from_text(word).is_some()).map(str::to_owned).collect()
 }
 
 /// Compares a column: nulls at the same rows, values as near as the guide says.

@@ -1,10 +1,10 @@
 //! A stream gives the bits that columns have, for every function and at every bar.
 
-use crate::support::{bits, sessions, walk};
+use crate::support::{bits, functions, hours, places, sessions, walk_at, with_actions};
 use ats_calendar::{Calendar, Interval, Session};
 use ats_columns::{Adjustment, Bar, Bars, Stream, evaluate_all};
 use ats_expression::testing::Generator;
-use ats_expression::{Name, Scope, Ticker, Typed, check, parse};
+use ats_expression::{Function, Name, Scope, Ticker, Typed, check, parse};
 use proptest::prelude::*;
 
 const ROWS: usize = 160;
@@ -13,20 +13,29 @@ fn names(count: usize) -> Vec<Name> {
     (0..count).map(|i| Name::new(&format!("f{i}")).unwrap()).collect()
 }
 
-/// A walk with a split, a dividend, holes of both sizes and bars without volume.
-fn history(ticker: &str, seed: u64, dropped: &[usize]) -> Bars {
-    let mut kept = sessions(ROWS + 20);
-    kept.drain(90..97);
+/// A walk with splits and dividends, holes of both sizes and bars without volume.
+fn history(interval: Interval, ticker: &str, seed: u64, dropped: &[usize]) -> Bars {
+    let mut kept = match interval {
+        Interval::D1 => {
+            let mut kept = sessions(ROWS + 20);
+            kept.drain(90..97);
+            places(&kept, interval)
+        }
+        _ => {
+            // Seven sessions of seven hours.
+            let mut kept = hours();
+            kept.drain(126..175);
+            kept
+        }
+    };
     for place in dropped {
         kept.remove(*place);
     }
     kept.truncate(ROWS);
-    let mut columns = walk(ticker, &kept, seed).into_columns();
-    for row in 0..ROWS {
-        columns.split_factor[row] = if row < 50 { 1.0 } else { 2.0 };
-        columns.dividend_factor[row] = if row < 120 { 1.0 } else { 1.0 / 0.99 };
+    let mut columns = with_actions(walk_at(ticker, &kept, seed)).into_columns();
+    for (row, volume) in columns.volume.iter_mut().enumerate() {
         if (row as u64 + seed).is_multiple_of(41) {
-            columns.volume[row] = 0.0;
+            *volume = 0.0;
         }
     }
     Bars::new(ticker, columns).unwrap()
@@ -35,12 +44,13 @@ fn history(ticker: &str, seed: u64, dropped: &[usize]) -> Bars {
 /// The columns of a stream that is given the bars one by one.
 fn streamed(
     expressions: &[(Name, Typed)],
+    interval: Interval,
     own: &Bars,
     other: &Bars,
     adjustment: Adjustment,
 ) -> Vec<Vec<f64>> {
     let named = expressions.iter().map(|(name, typed)| (name, typed));
-    let mut stream = Stream::new(named, adjustment, Interval::D1, Calendar::xnys()).unwrap();
+    let mut stream = Stream::new(named, adjustment, interval, Calendar::xnys()).unwrap();
     let others: Vec<Bar> = (0..other.len()).map(|row| Bar::of(other, row).unwrap()).collect();
     let mut columns = vec![Vec::new(); expressions.len()];
     for row in 0..own.len() {
@@ -54,10 +64,16 @@ fn streamed(
     columns
 }
 
-fn whole(expressions: &[(Name, Typed)], own: &Bars, other: &Bars, adjustment: Adjustment) -> Vec<Vec<f64>> {
+fn whole(
+    expressions: &[(Name, Typed)],
+    interval: Interval,
+    own: &Bars,
+    other: &Bars,
+    adjustment: Adjustment,
+) -> Vec<Vec<f64>> {
     let inputs = ats_columns::Inputs::new(own, adjustment, Calendar::xnys())
         .unwrap()
-        .with_interval(Interval::D1, Calendar::xnys())
+        .with_interval(interval, Calendar::xnys())
         .with_benchmark(Ticker::new(other.ticker()).unwrap(), other, adjustment);
     let mut columns = Vec::new();
     let named: Vec<_> = expressions.iter().map(|(name, typed)| (name, typed)).collect();
@@ -81,9 +97,11 @@ fn every_function() -> Vec<String> {
         }
         all.push(format!("quantile(raw_close, 0.3, {n})"));
         all.push(format!("count(close > open, {n})"));
+        all.push(format!("macd(close, {n}, {}, 3).line", n + 2));
         all.push(format!("macd(close, {n}, {}, 3).signal", n + 2));
         all.push(format!("macd(close, {n}, {}, 3).histogram", n + 2));
         all.push(format!("bollinger(close, {n}, 2).upper"));
+        all.push(format!("bollinger(close, {n}, 2).middle"));
         all.push(format!("bollinger(close, {n}, 2).lower"));
         all.push(format!("stochastic({n}, 3, 2).k - stochastic({n}, 3, 2).d"));
         all.push(format!("beta(\"SPY\", {n})"));
@@ -109,12 +127,33 @@ fn every_function_gives_the_bits_of_its_column() {
         .into_iter()
         .zip(sources.iter().map(|source| crate::support::typed(source)))
         .collect();
-    let (own, other) = (history("IBM", 5, &[40]), history("SPY", 6, &[60, 61]));
-    for adjustment in [Adjustment::SplitsAndDividends, Adjustment::Splits, Adjustment::None] {
-        let (found, expected) =
-            (streamed(&expressions, &own, &other, adjustment), whole(&expressions, &own, &other, adjustment));
-        for ((source, found), expected) in sources.iter().zip(&found).zip(&expected) {
-            assert_eq!(bits(found), bits(expected), "{source}");
+    for interval in [Interval::D1, Interval::H1] {
+        let (own, other) = (history(interval, "IBM", 5, &[40]), history(interval, "SPY", 6, &[60, 61]));
+        for adjustment in [Adjustment::SplitsAndDividends, Adjustment::Splits, Adjustment::None] {
+            let found = streamed(&expressions, interval, &own, &other, adjustment);
+            let expected = whole(&expressions, interval, &own, &other, adjustment);
+            for ((source, found), expected) in sources.iter().zip(&found).zip(&expected) {
+                assert_eq!(bits(found), bits(expected), "{source}, {interval}");
+            }
+        }
+    }
+}
+
+/// A new function fails here until the list above calls it, and reads each of its outputs.
+#[test]
+fn the_list_has_every_function() {
+    let sources = every_function();
+    for function in Function::all() {
+        // Those across tickers wait for the bars of all: a stream refuses them.
+        if matches!(function, Function::CrossSection(_) | Function::Winsorize) {
+            continue;
+        }
+        let name = function.text();
+        let calls: Vec<&String> = sources.iter().filter(|source| functions(source).contains(name)).collect();
+        assert!(!calls.is_empty(), "no expression calls `{name}`");
+        for output in function.outputs() {
+            let read = calls.iter().any(|source| source.contains(&format!(").{output}")));
+            assert!(read, "`{name}(…).{output}` is not read");
         }
     }
 }
@@ -130,9 +169,9 @@ fn every_function_gives_the_bits_of_its_column_over_decades() {
     let sessions = crate::support::sessions(9_000);
     let (own, other) =
         (crate::support::walk("IBM", &sessions, 7), crate::support::walk("SPY", &sessions[100..], 8));
-    let adjustment = Adjustment::None;
-    let (found, expected) =
-        (streamed(&expressions, &own, &other, adjustment), whole(&expressions, &own, &other, adjustment));
+    let (interval, adjustment) = (Interval::D1, Adjustment::None);
+    let found = streamed(&expressions, interval, &own, &other, adjustment);
+    let expected = whole(&expressions, interval, &own, &other, adjustment);
     for ((source, found), expected) in sources.iter().zip(&found).zip(&expected) {
         assert_eq!(bits(found), bits(expected), "{source}");
     }
@@ -148,22 +187,24 @@ proptest! {
             Generator { max_period: 25, depth: 3, cross_sectional: false, tickers: vec!["SPY".to_owned()] }.any(),
             1..4,
         ),
+        interval in prop::sample::select(vec![Interval::D1, Interval::H1]),
         seed in 0..1000_u64,
     ) {
         let expressions: Vec<(Name, Typed)> =
             names(sources.len()).into_iter().zip(sources.iter().map(|source| crate::support::typed(source))).collect();
-        let (own, other) = (history("IBM", seed, &[40]), history("SPY", seed + 1, &[60]));
-        let found = streamed(&expressions, &own, &other, Adjustment::SplitsAndDividends);
-        let expected = whole(&expressions, &own, &other, Adjustment::SplitsAndDividends);
+        let own = history(interval, "IBM", seed, &[40]);
+        let other = history(interval, "SPY", seed + 1, &[60]);
+        let found = streamed(&expressions, interval, &own, &other, Adjustment::SplitsAndDividends);
+        let expected = whole(&expressions, interval, &own, &other, Adjustment::SplitsAndDividends);
         for ((source, found), expected) in sources.iter().zip(&found).zip(&expected) {
-            prop_assert_eq!(bits(found), bits(expected), "{}", source);
+            prop_assert_eq!(bits(found), bits(expected), "{}, {}", source, interval);
         }
     }
 }
 
 #[test]
 fn features_are_read_by_name_and_errors_told() {
-    let own = history("IBM", 5, &[]);
+    let own = history(Interval::D1, "IBM", 5, &[]);
     let mut scope = Scope::new();
     let mut add = |name: &str, source: &str| {
         let typed = check(&parse(source).unwrap(), &scope).unwrap();
@@ -175,8 +216,9 @@ fn features_are_read_by_name_and_errors_told() {
         add("ret", "returns(close, 1)"),
         add("both", "if(up, sma(ret, 3), -ret)"),
     ];
-    let found = streamed(&expressions, &own, &own, Adjustment::None);
-    assert_eq!(bits(&found[2]), bits(&whole(&expressions, &own, &own, Adjustment::None)[2]));
+    let found = streamed(&expressions, Interval::D1, &own, &own, Adjustment::None);
+    let expected = whole(&expressions, Interval::D1, &own, &own, Adjustment::None);
+    assert_eq!(bits(&found[2]), bits(&expected[2]));
 
     let alone = |expressions: &[(Name, Typed)]| {
         let named = expressions.iter().map(|(name, typed)| (name, typed));
@@ -192,7 +234,7 @@ fn features_are_read_by_name_and_errors_told() {
 
 #[test]
 fn a_bar_that_does_not_come_next_is_refused_and_changes_nothing() {
-    let own = history("IBM", 5, &[]);
+    let own = history(Interval::D1, "IBM", 5, &[]);
     let sma = [(Name::new("sma_3").unwrap(), crate::support::typed("sma(close, 3)"))];
     let named = || sma.iter().map(|(name, typed)| (name, typed));
     let mut stream = Stream::new(named(), Adjustment::None, Interval::D1, Calendar::xnys()).unwrap();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::support::{Found, Universe, World, bars};
-use ats_calendar::Session;
+use ats_calendar::{Interval, Session};
 use ats_crds::Rebalance;
 use ats_crds::universe::OnBreach;
 use ats_pipeline::spec::{SelectionSpec, features, publish};
@@ -38,6 +38,7 @@ fn samples() -> BTreeMap<&'static str, Found> {
 async fn the_output_changes_only_with_the_revision() {
     let universe = Universe {
         tickers: TICKERS.to_vec(),
+        interval: Interval::D1,
         start: date(2010, 1, 4),
         end: date(2013, 3, 1),
         // One function of each family, so that a change in any of them shows.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ats_calendar::{Calendar, Session};
+use ats_calendar::{Calendar, Interval, Session};
 use ats_columns::column::{floats, integers, sessions, strings, timestamps};
 use ats_crds::Rebalance;
 use ats_crds::universe::OnBreach;
@@ -40,6 +40,7 @@ async fn a_ticker_without_a_bar_is_absent_and_one_without_volume_is_not() {
         .await;
     let universe = Universe {
         tickers: vec!["FULL", "HALT", "ZERO"],
+        interval: Interval::D1,
         start: date(2021, 3, 24),
         end: date(2021, 4, 14),
         time_series: vec![("ret", "returns(close, 1)")],

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::support::{Found, Universe, World, walk};
-use ats_calendar::{Calendar, Session};
+use ats_calendar::{Calendar, Interval, Session};
 use ats_columns::column::{sessions, strings};
 use ats_crds::Rebalance;
 use ats_crds::universe::OnBreach;
@@ -20,6 +20,7 @@ fn days() -> &'static [Session] {
 fn universe(selection: Option<SelectionSpec>) -> Universe {
     Universe {
         tickers: vec!["AAA", "BBB", "CCC", "DDD"],
+        interval: Interval::D1,
         start: date(2021, 1, 4),
         end: date(2021, 4, 30),
         time_series: vec![("momentum", "close / delay(close, 5) - 1")],

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::support::{Found, Universe, World, bars, walk};
-use ats_calendar::{Calendar, Session};
+use ats_calendar::{Calendar, Interval, Session};
 use ats_columns::column::{floats, integers, sessions, strings, timestamps};
 use ats_crds::Rebalance;
 use ats_crds::universe::OnBreach;
@@ -19,6 +19,7 @@ fn history() -> &'static [Session] {
 fn universe(tickers: &[&'static str]) -> Universe {
     Universe {
         tickers: tickers.to_vec(),
+        interval: Interval::D1,
         start: date(2019, 1, 2),
         end: date(2020, 6, 30),
         time_series: vec![],

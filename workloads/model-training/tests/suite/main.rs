@@ -25,6 +25,7 @@ mod metrics;
 mod paths;
 mod pruning;
 mod real_bars;
+mod reference_labels;
 mod selection;
 mod stage;
 mod support;

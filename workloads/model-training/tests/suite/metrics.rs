@@ -166,6 +166,38 @@ fn turnover_is_the_share_of_new_names_at_the_top() {
 }
 
 #[derive(Deserialize)]
+struct Turned {
+    instant: Vec<u32>,
+    name: Vec<u32>,
+    prediction: Vec<f64>,
+    /// By period.
+    turnover: BTreeMap<usize, f64>,
+}
+
+#[derive(Deserialize)]
+struct TurnedPanels {
+    panels: Vec<Turned>,
+}
+
+/// Both the fifths and what is new in them are alphalens's own (`reference/turnover.py`).
+#[test]
+fn turnover_is_that_of_alphalens() {
+    let reference: TurnedPanels = fixture("turnover.json");
+    assert_eq!(reference.panels.len(), 3);
+    for panel in reference.panels {
+        assert_eq!(panel.turnover.len(), 3);
+        let Turned { instant, name, prediction, turnover } = panel;
+        let columns = (instant, prediction.clone(), prediction, name);
+        for (period, expected) in turnover {
+            assert!(expected > 0.0 && expected < 1.0);
+            let found = figures_of(&columns, period);
+            assert!(found.dates_with_few_names > 3);
+            close(found.turnover.unwrap(), expected);
+        }
+    }
+}
+
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Panel {
     score: Score,

@@ -197,6 +197,7 @@ impl Published<'_> {
 #[derive(Clone)]
 pub struct Universe {
     pub tickers: Vec<&'static str>,
+    pub interval: Interval,
     pub start: Date,
     pub end: Date,
     pub time_series: Vec<(&'static str, &'static str)>,
@@ -220,7 +221,7 @@ impl Universe {
         FeaturesSpec {
             features: named(&self.time_series),
             adjustment: Adjustment::SplitsAndDividends,
-            interval: Interval::D1,
+            interval: self.interval,
             calendar: CalendarName::XNYS,
         }
     }
@@ -230,7 +231,7 @@ impl Universe {
             tickers: self.tickers.iter().map(|ticker| (*ticker).to_owned()).collect(),
             start: self.start,
             end: self.end,
-            interval: Interval::D1,
+            interval: self.interval,
             calendar: CalendarName::XNYS,
             adjustment: Adjustment::SplitsAndDividends,
             quality: QualitySpec {
@@ -247,14 +248,17 @@ impl Universe {
 
 /// Daily bars at these sessions, without actions.
 pub fn bars(ticker: &str, rows: &[(Session, [f64; 5])]) -> Bars {
-    let calendar = Calendar::xnys();
-    let column = |i: usize| rows.iter().map(|(_, row)| row[i]).collect::<Vec<f64>>();
+    let opens = |session: &Session| Calendar::xnys().open(*session).unwrap().as_microsecond();
+    let rows: Vec<_> = rows.iter().map(|(session, row)| (*session, opens(session), *row)).collect();
+    bars_at(ticker, &rows)
+}
+
+/// Bars with these starts (microseconds since 1970, UTC), without actions.
+fn bars_at(ticker: &str, rows: &[(Session, i64, [f64; 5])]) -> Bars {
+    let column = |i: usize| rows.iter().map(|(_, _, row)| row[i]).collect::<Vec<f64>>();
     let columns = BarColumns {
-        session: rows.iter().map(|(session, _)| *session).collect(),
-        timestamp: rows
-            .iter()
-            .map(|(session, _)| calendar.open(*session).unwrap().as_microsecond())
-            .collect(),
+        session: rows.iter().map(|(session, ..)| *session).collect(),
+        timestamp: rows.iter().map(|(_, start, _)| *start).collect(),
         open: column(0),
         high: column(1),
         low: column(2),
@@ -268,6 +272,11 @@ pub fn bars(ticker: &str, rows: &[(Session, [f64; 5])]) -> Bars {
 
 /// Bars whose prices are a walk of its own for each ticker.
 pub fn walk(ticker: &str, sessions: &[Session], seed: u64) -> Bars {
+    walk_of(ticker, sessions, Interval::D1, seed)
+}
+
+/// The same walk over all bars of some length in these sessions.
+pub fn walk_of(ticker: &str, sessions: &[Session], interval: Interval, seed: u64) -> Bars {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut uniform = move || {
         state ^= state << 13;
@@ -276,14 +285,15 @@ pub fn walk(ticker: &str, sessions: &[Session], seed: u64) -> Bars {
         (state >> 11) as f64 / (1u64 << 53) as f64
     };
     let mut price = 50.0 + 100.0 * uniform();
-    let rows: Vec<(Session, [f64; 5])> = sessions
-        .iter()
-        .map(|session| {
+    let mut rows = Vec::new();
+    for session in sessions {
+        for start in Calendar::xnys().bar_starts(*session, interval).unwrap() {
             let open = price;
             price = (price * (1.0 + 0.04 * (uniform() - 0.495))).max(1.0);
             let (high, low) = (open.max(price) * 1.01, open.min(price) * 0.99);
-            (*session, [open, high, low, price, (1e6 * uniform()).round() + 1.0])
-        })
-        .collect();
-    bars(ticker, &rows)
+            let row = [open, high, low, price, (1e6 * uniform()).round() + 1.0];
+            rows.push((*session, start.as_microsecond(), row));
+        }
+    }
+    bars_at(ticker, &rows)
 }

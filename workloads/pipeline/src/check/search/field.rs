@@ -84,17 +84,57 @@ impl Field {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use ats_crds::manifests::definitions;
 
     use super::*;
 
-    /// The bounds are those of the schema, and every path is one of it.
-    #[test]
-    fn fields_are_those_of_the_schema() {
+    const GUIDE: &str = include_str!("../../../../../docs/guide/backtests.md");
+
+    /// The schema of a strategy's spec.
+    fn schema() -> Value {
         let definitions = definitions();
         let strategy = definitions.iter().find(|definition| definition.spec.names.kind == "Strategy");
         let definition = serde_json::to_value(strategy.unwrap()).unwrap();
-        let spec = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+        definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"].clone()
+    }
+
+    /// What a number takes by its schema, in the words that a user reads; none of what is no number.
+    fn takes(schema: &Value) -> Option<String> {
+        if schema["type"] == "integer" {
+            let (least, most) = (schema["minimum"].as_f64()?, schema["maximum"].as_f64()?);
+            return Some(format!("a whole number from {least} to {most}"));
+        }
+        let message = schema["x-kubernetes-validations"][0]["message"].as_str()?;
+        let (what, _) = message.strip_prefix("must be ")?.split_once(" in a string")?;
+        Some(what.to_owned())
+    }
+
+    /// The numbers at and below a property, with what each takes.
+    fn numbers(path: &str, schema: &Value, found: &mut BTreeMap<String, String>) {
+        if let Some(takes) = takes(schema) {
+            found.insert(path.to_owned(), takes);
+        }
+        for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+            numbers(&format!("{path}.{name}"), property, found);
+        }
+    }
+
+    /// All numbers that a search could set.
+    fn searchable() -> BTreeMap<String, String> {
+        let schema = schema();
+        let mut found = BTreeMap::new();
+        for part in ["signal", "portfolio", "risk"] {
+            numbers(part, &schema["properties"][part], &mut found);
+        }
+        found
+    }
+
+    /// The bounds are those of the schema, and every path is one of it.
+    #[test]
+    fn fields_are_those_of_the_schema() {
+        let spec = schema();
         for field in &FIELDS {
             let pointer: String = field.path.split('.').map(|name| format!("/properties/{name}")).collect();
             let schema = spec.pointer(&pointer).unwrap_or_else(|| panic!("{} is no field", field.path));
@@ -108,5 +148,28 @@ mod tests {
                 field.path
             );
         }
+    }
+
+    /// A number that the spec gets fails here until it can be searched.
+    #[test]
+    fn every_number_of_signal_portfolio_and_risk_can_be_searched() {
+        let mut ours: Vec<&str> = FIELDS.iter().map(|field| field.path).collect();
+        ours.sort_unstable();
+        assert_eq!(ours, searchable().keys().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_guide_lists_every_field_with_what_it_takes() {
+        let section = GUIDE.split("\n### Fields that a search may set\n").nth(1).unwrap();
+        let section = section.split("\n## ").next().unwrap();
+        let mut listed = BTreeMap::new();
+        for row in section.lines().filter(|line| line.starts_with("| `")) {
+            let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+            let [field, takes, meaning] = cells[..] else { panic!("{row}") };
+            assert!(!meaning.is_empty(), "{row}");
+            let before = listed.insert(field.trim_matches('`').to_owned(), takes.to_owned());
+            assert_eq!(before, None, "{field} has two rows");
+        }
+        assert_eq!(listed, searchable());
     }
 }
