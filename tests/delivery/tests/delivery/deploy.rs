@@ -143,7 +143,7 @@ fn the_branch_says_who_approves_a_deployment() {
     let named: Vec<&str> = branch.iter().map(|one| one.pattern.trim_end_matches('*')).collect();
     for file in place.git(&["ls-tree", "--name-only", "-r", "deployments"]).lines() {
         let below = |pattern: &&str| !pattern.is_empty() && format!("/{file}").starts_with(*pattern);
-        assert!(named.iter().any(|pattern| below(pattern)), "{file} belongs to nobody in particular");
+        assert!(named.iter().any(below), "{file} belongs to nobody in particular");
     }
 }
 
