@@ -13,7 +13,7 @@ use crate::deploy::{images_of, write_images};
 /// The commands that the document gives for the names of a fork.
 fn commands() -> String {
     let part = section("Set-up");
-    let (_, part) = part.split_once("\n### Names of the fork\n").expect("the set-up has a part about names");
+    let (_, part) = part.split_once("\n### Names of the fork").expect("the set-up has a part about names");
     let (_, rest) = part.split_once("\n```sh\n").expect("commands are given");
     rest.split_once("\n```").expect("they end").0.to_owned()
 }
