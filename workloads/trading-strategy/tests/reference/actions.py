@@ -8,8 +8,8 @@ made_up.py, as they would have been traded: divided by the splits up to them, in
 
 Cash, shares, prices and equity are the Ledger's, and waiting orders are rescaled by Order. A session goes as in
 zipline's simulation: dividends whose ex-date it is, those that are paid on it, splits of open orders, splits of
-positions, fills, the close. The script says on which side of the market to be, and sizes as the project does: nine
-tenths of equity at the close, in whole shares. A dividend is given with its pay date, a split as new shares for old ones.
+positions, fills, the close. The script says on which side of the market to be, and sizes as the project does: two
+fifths of equity at the close, in whole shares. A dividend is given with its pay date, a split as new shares for old ones.
 """
 
 import json
@@ -29,7 +29,7 @@ sys.path.append(str(Path(__file__).parent))
 from engines import sessions
 from made_up import at_weight, bars
 
-CASH, WEIGHT = 100_000.0, 0.9
+CASH, WEIGHT = 100_000.0, 0.4
 ASSET = Equity(1, ExchangeInfo("NYSE", "NYSE", "US"), symbol="A")
 Dividend = namedtuple("Dividend", ["asset", "amount", "pay_date"])
 

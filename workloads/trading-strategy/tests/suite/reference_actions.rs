@@ -52,7 +52,7 @@ fn reference() -> Reference {
     reference
 }
 
-/// Nine tenths of equity on the side that the column says, not restored; no costs.
+/// Two fifths of equity on the side that the column says, not restored: a short may double before that would be. No costs.
 fn core() -> StrategyCore {
     let mut core = one_position("wanted > 0", "wanted <= 0");
     core.signal = SignalSpec::Rules {
@@ -62,7 +62,7 @@ fn core() -> StrategyCore {
         short_exit: Some("wanted >= 0".into()),
     };
     core.direction = Direction::LongShort;
-    core.sizing = SizingSpec::TargetWeight { weight: decimal("0.9"), cash_buffer: decimal("0") };
+    core.sizing = SizingSpec::TargetWeight { weight: decimal("0.4"), cash_buffer: decimal("0") };
     core.rebalance_threshold = Some(decimal("1"));
     core.features = vec![NamedExpression { name: "wanted".into(), expression: "own(\"wanted\")".into() }];
     core
