@@ -315,7 +315,7 @@ bench-profile: toolchain ## Where our side of a benchmark spends its time, by pe
 	@command -v perf >/dev/null || { echo "perf is missing: install Debian's package linux-perf (apt-get install linux-perf)" >&2; exit 1; }
 	@echo '==> compiling what is profiled, profile $(PROFILE)' >&2
 	@$(BUILD) --quiet --profile $(PROFILE) --bin ats-bench
-	@$(BENCH_BINARIES)/ats-bench profile $(if $(ONLY),--only $(ONLY)) $(if $(OF),--of '$(OF)') $(ARGS)
+	@$(PROFILE_BINARIES)/ats-bench profile $(if $(ONLY),--only $(ONLY)) $(if $(OF),--of '$(OF)') $(ARGS)
 
 .PHONY: cluster-tools
 cluster-tools: ## Builds Kubernetes and etcd, installs the node's packages; nothing when they are there.
