@@ -34,11 +34,11 @@ impl<'e> Evaluator<'e, '_> {
             Boolean::Not(input) => self.boolean(input)?.iter().map(|value| kleene::not(*value)).collect(),
             Boolean::Logic { operator, left, right } => {
                 let (left, right) = (self.boolean(left)?, self.boolean(right)?);
-                let logic = match operator {
-                    Logic::And => kleene::and,
-                    Logic::Or => kleene::or,
-                };
-                left.iter().zip(right.iter()).map(|(a, b)| logic(*a, *b)).collect()
+                let rows = left.iter().zip(right.iter());
+                match operator {
+                    Logic::And => rows.map(|(a, b)| kleene::and(*a, *b)).collect(),
+                    Logic::Or => rows.map(|(a, b)| kleene::or(*a, *b)).collect(),
+                }
             }
             Boolean::Compare { operator, left, right } => {
                 let (left, right) = (self.number(left)?, self.number(right)?);
@@ -58,7 +58,7 @@ impl<'e> Evaluator<'e, '_> {
                 let mut values = Vec::with_capacity(rows);
                 for segment in self.inputs.segments() {
                     crossing.restart();
-                    values.extend(segment.clone().map(|row| crossing.push(left[row], right[row])));
+                    crossing.fill(&left[segment.clone()], &right[segment.clone()], &mut values);
                 }
                 values
             }

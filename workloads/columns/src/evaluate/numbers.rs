@@ -10,6 +10,7 @@ use super::memory;
 use super::scalar;
 use super::values::{Column, Values, map_numbers, zip_numbers};
 use super::{EvaluateError, Evaluator};
+use crate::kernels::kernel::total;
 use crate::kernels::statistics::one_if;
 
 /// How many rows a kernel is given at a time: its columns and outputs stay in the cache between the looks at them.
@@ -71,7 +72,11 @@ impl<'e, 'i> Evaluator<'e, 'i> {
                 let condition = self.boolean(condition)?;
                 let (then, otherwise) = (self.number(then)?, self.number(otherwise)?);
                 let (then, otherwise) = (then.spread(rows), otherwise.spread(rows));
-                memory::column((0..rows).map(|row| scalar::choose(condition[row], then[row], otherwise[row])))
+                let chosen = condition.iter().zip(&*then).zip(&*otherwise);
+                memory::column(
+                    chosen
+                        .map(|((condition, then), otherwise)| scalar::choose(*condition, *then, *otherwise)),
+                )
             }
             Number::Map { function, input } => {
                 let input = self.number(input)?;
@@ -98,7 +103,8 @@ impl<'e, 'i> Evaluator<'e, 'i> {
                 let (input, low, high) = (self.number(input)?, self.number(low)?, self.number(high)?);
                 let (low, high) = (low.spread(rows), high.spread(rows));
                 let input = input.spread(rows);
-                memory::column((0..rows).map(|row| scalar::clip(input[row], low[row], high[row])))
+                let bounded = input.iter().zip(&*low).zip(&*high);
+                memory::column(bounded.map(|((x, low), high)| scalar::clip(*x, *low, *high)))
             }
             Number::Calendar(part) => {
                 let sessions = self.inputs.bars().session().iter();
@@ -171,10 +177,10 @@ impl<'e, 'i> Evaluator<'e, 'i> {
                 let columns: Vec<&[f64]> = columns.iter().map(|column| &column[at..end]).collect();
                 call.kernel.fill(&columns, &mut outputs);
                 for (output, read) in outputs.iter_mut().zip(read) {
-                    if *read {
-                        output[at..end].iter_mut().for_each(|value| *value = scalar::finite(*value));
-                    } else {
+                    if !*read {
                         output.clear();
+                    } else if !total(&output[at..end]).is_finite() {
+                        output[at..end].iter_mut().for_each(|value| *value = scalar::finite(*value));
                     }
                 }
                 at = end;

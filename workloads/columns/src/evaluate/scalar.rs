@@ -49,11 +49,9 @@ pub(crate) fn clip(x: f64, low: f64, high: f64) -> f64 {
 
 #[inline]
 pub(crate) fn choose(condition: Option<bool>, then: f64, otherwise: f64) -> f64 {
-    match condition {
-        Some(true) => then,
-        Some(false) => otherwise,
-        None => f64::NAN,
-    }
+    // Chosen, not branched on: a condition may be anything at the next row.
+    let chosen = if condition == Some(true) { then } else { otherwise };
+    if condition.is_none() { f64::NAN } else { chosen }
 }
 
 #[inline]
@@ -88,14 +86,8 @@ pub(crate) fn calendar(part: Calendar, session: Session) -> f64 {
 /// -1, 0 or 1; null stays null.
 #[inline]
 fn sign(x: f64) -> f64 {
-    if x > 0.0 {
-        1.0
-    } else if x < 0.0 {
-        -1.0
-    } else {
-        // 0 for both zeros, NaN for NaN.
-        x * 0.0 + 0.0
-    }
+    let sign = f64::from(x > 0.0) - f64::from(x < 0.0);
+    if x.is_nan() { x } else { sign }
 }
 
 /// The lesser, null if either is null (unlike `f64::min`).

@@ -40,6 +40,20 @@ pub(crate) fn more(output: &mut Vec<f64>, rows: usize) -> &mut [f64] {
     &mut output[filled..]
 }
 
+/// The sum in eight lanes, for what it says of all values at once: it is NaN when one is, and not finite when one is not.
+/// (It may be either without that, where values are infinite or as large as numbers get.)
+#[inline]
+pub(crate) fn total(values: &[f64]) -> f64 {
+    let (eights, rest) = values.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for eight in eights {
+        for (sum, value) in sums.iter_mut().zip(eight) {
+            *sum += value;
+        }
+    }
+    sums.iter().chain(rest).sum()
+}
+
 /// As many more rows of an output as `values` has, which they are until they are replaced.
 pub(crate) fn copied<'a>(output: &'a mut Vec<f64>, values: &[f64]) -> &'a mut [f64] {
     let filled = output.len();
@@ -125,7 +139,7 @@ impl<const N: usize, const M: usize, K: Kernel<N, M>> Kernel<N, M> for Runs<K> {
     fn fill(&mut self, columns: [&[f64]; N], outputs: &mut [Vec<f64>; M]) {
         let (rows, columns) = even(columns);
         // One look at all rows that decides at none of them: nulls are rare.
-        if !columns.iter().any(|column| column.iter().fold(false, |found, value| found | value.is_nan())) {
+        if !columns.iter().any(|column| total(column).is_nan()) {
             return self.0.fill(columns, outputs);
         }
         let null = |row: usize| columns.iter().any(|column| column[row].is_nan());
@@ -217,7 +231,7 @@ impl<T: Term<N, M>, K: Kernel<M, L>, const N: usize, const M: usize, const L: us
 
 #[cfg(test)]
 mod tests {
-    use super::{Kernel, Runs, column};
+    use super::{Kernel, Runs, column, total};
 
     /// How many rows there were, itself counted.
     struct Count(f64);
@@ -231,6 +245,27 @@ mod tests {
         fn restart(&mut self) {
             self.0 = 0.0;
         }
+    }
+
+    #[test]
+    fn a_total_tells_of_any_value() {
+        for rows in [0, 1, 7, 8, 9, 40, 41] {
+            let values: Vec<f64> = (0..rows).map(f64::from).collect();
+            assert_eq!(total(&values), values.iter().sum::<f64>());
+            for row in 0..values.len() {
+                let with = |value| {
+                    let mut values = values.clone();
+                    values[row] = value;
+                    total(&values)
+                };
+                assert!(with(f64::NAN).is_nan());
+                assert!(!with(f64::INFINITY).is_finite() && !with(f64::NEG_INFINITY).is_finite());
+            }
+        }
+        // What is infinite is no null, but may look like one: runs are then found row by row.
+        let x = [f64::INFINITY, f64::NEG_INFINITY, 1.0];
+        assert!(total(&x).is_nan());
+        assert_eq!(column(Runs(Count(0.0)), [&x, &[1.0; 3]]), [1.0, 2.0, 3.0]);
     }
 
     #[test]
