@@ -80,11 +80,9 @@ def cross(close, fast, slow):
 def at_weight(weight, fee, equity, price):
     """The largest q with q x price <= weight x (equity - fee of the order)."""
     quantity = int(weight * equity / price)
-    while True:
-        fitting = int(weight * (equity - fee * quantity * price) / price)
-        if fitting >= quantity:
-            return quantity
-        quantity = fitting
+    while int(weight * (equity - fee * quantity * price) / price) < quantity:
+        quantity -= 1
+    return quantity
 
 
 # --- backtesting.py -------------------------------------------------------------------------------------------------
@@ -202,11 +200,8 @@ def before_segment(c, up, down, weight, fee, sizes):
         elif up[i, col] and held == 0:
             price = c.close[i, col]
             quantity = np.floor(weight * equity / price)
-            while True:
-                fitting = np.floor(weight * (equity - fee * quantity * price) / price)
-                if fitting >= quantity:
-                    break
-                quantity = fitting
+            while weight * (equity - fee * quantity * price) / price < quantity:
+                quantity -= 1
             sizes[col] = quantity
     place = 0
     for col in range(c.from_col, c.to_col):

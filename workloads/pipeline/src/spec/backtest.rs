@@ -14,12 +14,12 @@ use super::{SearchSpec, is_default};
 
 /// Raised when stage `backtest` may give another output for the same spec.
 ///
-/// 7: nothing fills in a bar without volume.
-pub const REVISION: u32 = 7;
+/// 8: a weight is the largest quantity that fits beside the commission of its own order.
+pub const REVISION: u32 = 8;
 /// Raised when stage `trade` may decide otherwise for the same spec.
 ///
-/// 5: nothing fills in a bar without volume.
-pub const TRADE_REVISION: u32 = 5;
+/// 6: a weight is the largest quantity that fits beside the commission of its own order.
+pub const TRADE_REVISION: u32 = 6;
 
 /// A backtest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

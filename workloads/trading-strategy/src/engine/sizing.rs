@@ -117,12 +117,8 @@ fn at_weight(
         }
         (beyond, quantity) = (quantity, fits);
     }
-    match unit {
-        Unit::Whole => Ok(quantity),
-        // The commission of the quantity before was a little more than that of this one: in so small parts of a share
-        // there are larger ones that fit.
-        Unit::Millionth => largest(quantity, beyond, unit, |quantity| Ok(fitting(quantity)? >= quantity)),
-    }
+    // The commission of the quantity before was more than that of this one: there may be larger ones that fit.
+    largest(quantity, beyond, unit, |quantity| Ok(fitting(quantity)? >= quantity))
 }
 
 /// What earlier orders of the same close leave for the next one.

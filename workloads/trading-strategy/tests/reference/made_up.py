@@ -42,8 +42,6 @@ def bars(ticker, count=SESSIONS):
 def at_weight(weight, equity, price, held, commission):
     """The project's sizing: the largest q with q x price <= weight x (equity - commission of the order)."""
     quantity = int(weight * equity / price)
-    while True:
-        fitting = int(weight * (equity - commission(abs(quantity - held), price)) / price)
-        if fitting >= quantity:
-            return quantity
-        quantity = fitting
+    while int(weight * (equity - commission(abs(quantity - held), price)) / price) < quantity:
+        quantity -= 1
+    return quantity

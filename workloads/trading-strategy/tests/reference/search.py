@@ -64,11 +64,9 @@ def with_a_bar_before(data):
 def at_weight(equity, price):
     """The largest q with q x price <= weight x (equity - fee of the order)."""
     quantity = int(WEIGHT * equity / price)
-    while True:
-        fitting = int(WEIGHT * (equity - FEE * quantity * price) / price)
-        if fitting >= quantity:
-            return quantity
-        quantity = fitting
+    while int(WEIGHT * (equity - FEE * quantity * price) / price) < quantity:
+        quantity -= 1
+    return quantity
 
 
 class Cross(Strategy):

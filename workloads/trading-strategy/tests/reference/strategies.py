@@ -139,11 +139,9 @@ def at_weight(weight, equity, price, held, unit=1):
     if unit != 1:
         return in_parts(weight, equity, price, held)
     quantity = int(weight * equity / price)
-    while True:
-        fitting = int(weight * (equity - FEE * abs(quantity - held) * price) / price)
-        if fitting >= quantity:
-            return quantity
-        quantity = fitting
+    while int(weight * (equity - FEE * abs(quantity - held) * price) / price) < quantity:
+        quantity -= 1
+    return quantity
 
 
 def targets(scores, closes, held, equity, unit=1):
@@ -319,11 +317,8 @@ def chosen_sizes(c, scores, ends, order, sizes, unit):
             quantity = np.floor(weight * equity / price)
             if unit != 1:
                 quantity = in_parts(weight, equity, price, held)
-            while unit == 1:
-                fitting = np.floor(weight * (equity - 0.001 * abs(quantity - held) * price) / price)
-                if fitting >= quantity:
-                    break
-                quantity = fitting
+            while unit == 1 and weight * (equity - 0.001 * abs(quantity - held) * price) / price < quantity:
+                quantity -= 1
             sizes[col] = quantity - held
     order[:] = np.argsort(sizes > 0, kind="mergesort")
 

@@ -35,11 +35,8 @@ def one_order(c, rules, fee, weight):
     if (held == 0 or leaves) and long != short:
         equity = c.cash_now + held * price
         quantity = np.floor(weight * equity / price)
-        while True:
-            fitting = np.floor(weight * (equity - fee * quantity * price) / price)
-            if fitting >= quantity:
-                break
-            quantity = fitting
+        while weight * (equity - fee * quantity * price) / price < quantity:
+            quantity -= 1
         target = quantity if long else -quantity
     return vbt.portfolio.nb.order_nb(size=target - held, price=price, fees=fee)
 

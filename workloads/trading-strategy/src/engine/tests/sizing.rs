@@ -34,6 +34,16 @@ fn decided_and_filled_on_the_same_close() {
     assert_eq!(market.cash(), Money::ZERO);
 }
 
+/// A dollar of commission a share: q shares of 10 take 11 q of 100,000, so that 9,090 fit and 9,091 do not. (The
+/// commission of the 10,000 that fit without it leaves room for 9,000 alone.)
+#[test]
+fn a_weight_counts_the_commission_of_its_own_order() {
+    let costs = Costs { commission_per_share: price("1"), ..Costs::default() };
+    let mut market = Market::new(EngineConfig { costs, ..config() });
+    let decided = market.step(vec![part("A", flat("10"), "e")]);
+    assert_eq!((whole(orders(&decided)[0].wanted), whole(orders(&decided)[0].quantity)), (9090, 9090));
+}
+
 /// 2% of 100,000 at risk, stop 2 x ATR(1) = 2 away: floor(2000 / 2) = 1000 shares of 50.
 /// Filled at 51: the stop is 51 - 2 = 49.
 #[test]
