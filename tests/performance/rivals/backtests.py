@@ -17,7 +17,6 @@ most whose value is within the weight of equity less the fee.
 """
 
 import gc
-import json
 import os
 import pathlib
 import sys
@@ -44,6 +43,7 @@ from nautilus_trader.model.instruments import Equity
 from nautilus_trader.model.objects import Currency, Money, Price, Quantity
 from nautilus_trader.trading.strategy import Strategy as NautilusStrategy
 from numba import njit
+from serve import serve
 
 warnings.simplefilter("ignore")
 
@@ -421,9 +421,7 @@ def write(output, of_pairs):
 def main():
     libraries = {"backtesting": "backtesting.py"}
     versions = {libraries.get(name, name): version(name) for name in ENGINES}
-    print(json.dumps({"versions": versions}), flush=True)
-    for line in sys.stdin:
-        print(json.dumps(answer(json.loads(line))), flush=True)
+    serve({"versions": versions}, answer)
 
 
 main()

@@ -14,7 +14,6 @@ documentation would. Where a library has no such function and nobody would use i
 "OTHER" is one whose closes are the opens of this one.
 """
 
-import json
 import pathlib
 import sys
 import time
@@ -23,6 +22,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import talib
+from serve import serve
 
 folder = pathlib.Path(sys.argv[1])
 arrays = {name: np.fromfile(folder / name) for name in ["open", "high", "low", "close", "volume"]}
@@ -519,9 +519,7 @@ def answer(request):
 def main():
     versions = {"talib": talib.__version__, "pandas": pd.__version__, "polars": pl.__version__}
     offered = {name: list(libraries) for name, libraries in FUNCTIONS.items()}
-    print(json.dumps({"versions": versions, "offered": offered}), flush=True)
-    for line in sys.stdin:
-        print(json.dumps(answer(json.loads(line))), flush=True)
+    serve({"versions": versions, "offered": offered}, answer)
 
 
 main()

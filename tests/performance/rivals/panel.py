@@ -7,7 +7,6 @@ one that is not known is no number. What is asked and answered is that of functi
 by tickers, Polars a row for each session and ticker, each the form in which its users do this.
 """
 
-import json
 import pathlib
 import sys
 import time
@@ -15,6 +14,7 @@ import time
 import numpy as np
 import pandas as pd
 import polars as pl
+from serve import serve
 
 folder, tickers = pathlib.Path(sys.argv[1]), int(sys.argv[2])
 values = np.fromfile(folder / "x").reshape(-1, tickers)
@@ -69,9 +69,7 @@ def answer(request):
 def main():
     versions = {"pandas": pd.__version__, "polars": pl.__version__}
     offered = {name: list(libraries) for name, libraries in FUNCTIONS.items()}
-    print(json.dumps({"versions": versions, "offered": offered}), flush=True)
-    for line in sys.stdin:
-        print(json.dumps(answer(json.loads(line))), flush=True)
+    serve({"versions": versions, "offered": offered}, answer)
 
 
 main()

@@ -21,6 +21,7 @@ import warnings
 import lightgbm
 import numpy as np
 import sklearn
+from serve import serve
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.linear_model import ElasticNet, LogisticRegression
 from sklearn.svm import SVC
@@ -153,9 +154,7 @@ def main():
     warnings.simplefilter("ignore")
     versions = {"LightGBM": lightgbm.__version__, "scikit-learn": sklearn.__version__}
     offered = {name: list(libraries) for name, libraries in MODELS.items()}
-    print(json.dumps({"versions": versions, "offered": offered}), flush=True)
-    for line in sys.stdin:
-        print(json.dumps(answer(json.loads(line))), flush=True)
+    serve({"versions": versions, "offered": offered}, answer)
 
 
 main()

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::report::Section;
+use crate::report::{Section, times};
 use crate::statistics::{Summary, spread};
 
 /// A goal; what is measured for it is a ratio.
@@ -140,7 +140,6 @@ pub fn section(verdicts: &[Verdict]) -> Section {
 }
 
 fn row(goal: &str, verdict: &Verdict, told: String) -> Vec<String> {
-    let times = |value: f64| if value < 10.0 { format!("{value:.2}") } else { format!("{value:.0}") };
     let Evidence { what, ratio, .. } = &verdict.evidence;
     vec![goal.to_owned(), what.clone(), spread(Some(*ratio), times), told]
 }

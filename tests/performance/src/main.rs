@@ -200,8 +200,7 @@ async fn one_part(part: Part, arguments: &Arguments, document: &mut Document) ->
             let (sections, value) = training::measure(&sizes, rounds)?;
             document.add("training", &value)?;
             for section in sections {
-                println!("{}", section.to_text());
-                document.follow(&section)?;
+                show(document, &section)?;
             }
         }
         Part::Features => {
@@ -237,8 +236,7 @@ async fn one_part(part: Part, arguments: &Arguments, document: &mut Document) ->
                 chosen => chosen,
             };
             for section in operator::measure(&plan, systems, document).await? {
-                println!("{}", section.to_text());
-                document.follow(&section)?;
+                show(document, &section)?;
             }
         }
     }
@@ -246,13 +244,17 @@ async fn one_part(part: Part, arguments: &Arguments, document: &mut Document) ->
 }
 
 fn tell(document: &mut Document, name: &str, section: &Section, value: &serde_json::Value) -> Result<()> {
-    println!("{}", section.to_text());
+    show(document, section)?;
     document.add(name, value)?;
-    document.follow(section)?;
     match section.differing.len() {
         0 => Ok(()),
         differing => Err(format!("{differing} of {name} not timed").into()),
     }
+}
+
+fn show(document: &mut Document, section: &Section) -> Result<()> {
+    println!("{}", section.to_text());
+    document.follow(section)
 }
 
 /// Where the document lies.

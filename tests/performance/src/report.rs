@@ -187,6 +187,12 @@ pub fn count(value: f64) -> String {
     }
 }
 
+/// How many times as much.
+#[must_use]
+pub fn times(value: f64) -> String {
+    if value < 10.0 { format!("{value:.2}") } else { format!("{value:.0}") }
+}
+
 /// Bytes in MiB.
 #[must_use]
 pub fn mebibytes(bytes: f64) -> String {

@@ -21,6 +21,12 @@ pub fn resident_kib(process: u32) -> Option<u64> {
     kibibytes(&std::fs::read_to_string(format!("/proc/{process}/status")).ok()?, "VmRSS")
 }
 
+/// Bytes by which a process held more than before, both in KiB.
+#[must_use]
+pub fn rise(before_kib: u64, peak_kib: u64) -> f64 {
+    peak_kib.saturating_sub(before_kib) as f64 * 1024.0
+}
+
 /// Seconds of processor time that a process has used, to 10 ms; none when it is gone.
 #[must_use]
 pub fn cpu_seconds(process: u32) -> Option<f64> {

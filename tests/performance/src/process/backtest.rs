@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use super::features::BAR_COLUMNS;
 use super::pipeline::Pipeline;
-use super::{Case, Size, spawn};
+use super::{Case, Size, of_jobs, spawn};
 use crate::goals::Goal;
 use crate::report::{Section, Unit, count, mebibytes, seconds};
 use crate::statistics::{Sample, Summary, by_round, spread};
-use crate::usage::{cpu_seconds, peak_kib, resident_kib};
+use crate::usage::{cpu_seconds, peak_kib, resident_kib, rise};
 use crate::{Result, say};
 
 /// One run of the case.
@@ -132,12 +132,9 @@ pub fn measure(sizes: &[Size], rounds: usize) -> Result<(Section, serde_json::Va
                 runs.push((jobs, spawn(&Case::Backtest { size: size.clone(), jobs }, folder.path())?));
             }
         }
-        let of = |jobs: usize| -> Vec<Run> {
-            runs.iter().filter(|run| run.0 == jobs).map(|(_, run)| run.clone()).collect()
-        };
-        let single = of(1);
+        let single = of_jobs(&runs, 1);
         for jobs in [1, 2] {
-            let figures = figures(size, jobs, of(jobs), &single);
+            let figures = figures(size, jobs, of_jobs(&runs, jobs), &single);
             if jobs > 1 {
                 section.toward(Goal::TwoCores, format!("backtests, {}", size.title()), figures.over_one);
             }
@@ -161,8 +158,7 @@ fn figures(size: &Size, jobs: usize, runs: Vec<Run>, single: &[Run]) -> Figures 
     let rates = runs.iter().map(|run| (run.bars * jobs) as f64 / run.seconds);
     let single = single.iter().map(|run| run.bars as f64 / run.seconds);
     let columns_bytes = runs.first().map_or(0, |run| run.bars) * BAR_COLUMNS * 8;
-    let over_start = |run: &Run| run.peak_kib.saturating_sub(run.before_kib) as f64 * 1024.0;
-    let memory = runs.iter().map(|run| over_start(run) / columns_bytes as f64);
+    let memory = runs.iter().map(|run| rise(run.before_kib, run.peak_kib) / columns_bytes as f64);
     Figures {
         size: size.clone(),
         jobs,

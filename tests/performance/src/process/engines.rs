@@ -17,7 +17,7 @@ use serde_json::json;
 use super::profile::repeated;
 use super::{Size, made_up};
 use crate::goals::Goal;
-use crate::report::{Section, Unit, count};
+use crate::report::{Section, Unit, count, times};
 use crate::rivals::backtests::{Ended, Engines, Fill, Task};
 use crate::rivals::write_column;
 use crate::statistics::{Sample, Summary, interleaved, spread};
@@ -410,7 +410,6 @@ fn section(rounds: usize, versions: &BTreeMap<String, String>, all: &[Figures]) 
             "its time over ours",
         ],
     );
-    let times = |value: f64| if value < 10.0 { format!("{value:.2}") } else { format!("{value:.0}") };
     let whole = |value: f64| if value < 1e4 { format!("{value:.0}") } else { count(value) };
     for figures in all {
         let name = if figures.engine == "backtesting" { "backtesting.py" } else { figures.engine };

@@ -14,11 +14,11 @@ use serde::{Deserialize, Serialize};
 
 use super::pipeline::{FEATURES, Pipeline};
 use super::profile::repeated;
-use super::{Case, Size, spawn};
+use super::{Case, Size, of_jobs, spawn};
 use crate::goals::Goal;
 use crate::report::{self, Section, count, mebibytes, seconds};
 use crate::statistics::{Sample, Summary, by_round, spread};
-use crate::usage::{cpu_seconds, peak_kib, resident_kib};
+use crate::usage::{cpu_seconds, peak_kib, resident_kib, rise};
 use crate::{Result, say};
 
 /// Columns of bars: session, timestamp, five of prices and volume, two factors.
@@ -178,12 +178,9 @@ pub fn measure(sizes: &[Size], rounds: usize) -> Result<(Section, serde_json::Va
                 runs.push((jobs, spawn(&Case::Features { size: size.clone(), jobs }, folder.path())?));
             }
         }
-        let of = |jobs: usize| -> Vec<Run> {
-            runs.iter().filter(|run| run.0 == jobs).map(|(_, run)| run.clone()).collect()
-        };
-        let single = of(1);
+        let single = of_jobs(&runs, 1);
         for jobs in [1, 2] {
-            let figures = figures(size, jobs, of(jobs), &single);
+            let figures = figures(size, jobs, of_jobs(&runs, jobs), &single);
             if jobs > 1 {
                 let title = size.title();
                 section.toward(Goal::TwoCores, format!("stage features, {title}"), figures.stage_over_one);
@@ -212,7 +209,7 @@ fn figures(size: &Size, jobs: usize, runs: Vec<Run>, single: &[Run]) -> Figures 
     let of_ticker = runs.first().map_or(0, |run| run.bars) / size.tickers.max(1);
     let over_one = |of: fn(&Run) -> f64| by_round(single.iter().map(of), runs.iter().map(of));
     let columns_bytes = of_ticker * (BAR_COLUMNS + FEATURES.len()) * 8 * jobs;
-    let memory = runs.iter().map(|run| over_start(run) / columns_bytes as f64);
+    let memory = runs.iter().map(|run| rise(run.before_kib, run.peak_kib) / columns_bytes as f64);
     Figures {
         size: size.clone(),
         jobs,
@@ -224,11 +221,6 @@ fn figures(size: &Size, jobs: usize, runs: Vec<Run>, single: &[Run]) -> Figures 
         memory: memory.collect::<Sample>().summary(),
         runs,
     }
-}
-
-/// Bytes that the stage held over what the process held before.
-fn over_start(run: &Run) -> f64 {
-    run.peak_kib.saturating_sub(run.before_kib) as f64 * 1024.0
 }
 
 fn row(figures: &Figures) -> Vec<String> {
@@ -246,7 +238,7 @@ fn row(figures: &Figures) -> Vec<String> {
         middle(sample(&|run| run.bars as f64 / run.compute_cpu)),
         spread(sample(&|run| run.stage_seconds), seconds),
         memory(sample(&|run| run.peak_kib as f64)),
-        sample(&over_start).map_or_else(String::new, |all| mebibytes(all.max)),
+        sample(&|run| rise(run.before_kib, run.peak_kib)).map_or_else(String::new, |all| mebibytes(all.max)),
         mebibytes(figures.columns_bytes as f64),
         spread(figures.memory, times),
         spread(figures.stage_over_one, times),

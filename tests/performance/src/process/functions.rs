@@ -12,7 +12,7 @@ use super::pipeline::{FEATURES, Pipeline, prepare};
 use super::profile::repeated;
 use super::{Size, features};
 use crate::goals::Goal;
-use crate::report::{Section, Unit};
+use crate::report::{Section, Unit, times};
 use crate::rivals::functions::Rivals;
 use crate::rivals::write_column;
 use crate::statistics::{Sample, Summary, interleaved, spread};
@@ -270,11 +270,9 @@ impl Figures {
 
 /// The expression, our nanoseconds a bar, and each library's time over ours.
 pub(super) fn row(figures: &Figures, libraries: &[&str]) -> Vec<String> {
-    let times = |value: f64| if value < 10.0 { format!("{value:.2}") } else { format!("{value:.0}") };
     let mut row = vec![figures.expression.clone(), spread(figures.ours, |value| format!("{value:.1}"))];
     for library in libraries {
-        let found = figures.ratios.iter().find(|(name, _)| name == library);
-        row.push(found.map_or_else(String::new, |(_, ratio)| spread(*ratio, times)));
+        row.push(figures.ratio(library).map_or_else(String::new, |ratio| spread(Some(ratio), times)));
     }
     row
 }

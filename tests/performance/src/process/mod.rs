@@ -65,6 +65,11 @@ impl Size {
     }
 }
 
+/// The runs of those with their numbers of threads that had so many.
+fn of_jobs<Run: Clone>(runs: &[(usize, Run)], jobs: usize) -> Vec<Run> {
+    runs.iter().filter(|run| run.0 == jobs).map(|(_, run)| run.clone()).collect()
+}
+
 /// What a child is told: a case, the folder with its store, how many threads.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

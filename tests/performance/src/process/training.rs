@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use super::profile::repeated;
 use super::{Case, spawn};
 use crate::goals::Goal;
-use crate::report::{Section, Unit, seconds};
+use crate::report::{Section, Unit, seconds, times};
 use crate::rivals::training::Rivals;
 use crate::rivals::{read_column, write_column};
 use crate::statistics::{Sample, Summary, interleaved, spread};
@@ -373,7 +373,6 @@ fn loss(predictions: &[f64], outcomes: &[f64], score: Score) -> f64 {
 }
 
 fn sections(all: &[Figures], rounds: usize, versions: &[String]) -> Vec<Section> {
-    let times = |value: f64| if value < 10.0 { format!("{value:.2}") } else { format!("{value:.0}") };
     let with = |of: &dyn Fn(&Rival) -> String, figures: &Figures| -> Vec<String> {
         let of = |library: &&str| figures.rivals.iter().find(|rival| rival.library == *library).map(of);
         LIBRARIES.iter().map(|library| of(library).unwrap_or_default()).collect()
