@@ -119,6 +119,17 @@ pub fn kustomize(folder: &str) -> String {
     output(Command::new(kustomize).args(["build", folder]).current_dir(checkout()))
 }
 
+/// The parts of a full run, `FULL` of the Makefile.
+///
+/// # Panics
+/// When there is no such line.
+#[must_use]
+pub fn full_run() -> Vec<String> {
+    let makefile = text("Makefile");
+    let parts = makefile.lines().find_map(|line| line.strip_prefix("FULL :="));
+    parts.expect("FULL names the parts of test-all").split_whitespace().map(str::to_owned).collect()
+}
+
 /// What a make target runs before itself or, of `test-all`, one after the other: names of targets.
 ///
 /// # Panics
@@ -126,14 +137,13 @@ pub fn kustomize(folder: &str) -> String {
 #[must_use]
 pub fn parts(target: &str) -> Vec<String> {
     let makefile = text("Makefile");
-    let begins =
-        |start: String| makefile.lines().find_map(|line| line.strip_prefix(&start).map(str::to_owned));
-    let rule = begins(format!("{target}:")).unwrap_or_else(|| panic!("there is no rule for {target}"));
+    let start = format!("{target}:");
+    let rule = makefile.lines().find_map(|line| line.strip_prefix(&start));
+    let rule = rule.unwrap_or_else(|| panic!("there is no rule for {target}"));
     let mut names: Vec<String> =
         rule.split('#').next().unwrap_or_default().split_whitespace().map(str::to_owned).collect();
     if target == "test-all" {
-        let full = begins("FULL :=".to_owned()).expect("FULL names the parts of test-all");
-        names.extend(full.split_whitespace().map(str::to_owned));
+        names.extend(full_run());
     }
     names
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ats_delivery_tests::{ENVIRONMENTS, checkout, files, parts, section, text};
+use ats_delivery_tests::{ENVIRONMENTS, checkout, files, full_run, parts, section, text};
 use regex::Regex;
 use serde_json::Value;
 
@@ -213,12 +213,9 @@ fn the_last_full_run_is_of_its_parts() {
     }
     let added = part.lines().filter_map(|line| line.strip_prefix("Added since, not run yet: "));
     told.extend(added.flat_map(code));
-    let makefile = text("Makefile");
-    let full =
-        makefile.lines().find_map(|line| line.strip_prefix("FULL := ")).expect("the parts of test-all");
-    let mut all: Vec<&str> = full.split_whitespace().collect();
+    let mut all = full_run();
     told.sort();
-    all.sort_unstable();
+    all.sort();
     assert_eq!(told, all);
 }
 

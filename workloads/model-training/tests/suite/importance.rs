@@ -16,11 +16,10 @@ use ats_model_training::metric::Score;
 use ats_model_training::model::{Pipeline, Recipe};
 use ats_model_training::random::SplitMix64;
 use ats_pipeline::spec::AlgorithmSpec;
-use rust_decimal::Decimal;
 use serde::Deserialize;
 
 use crate::by_hand::mean;
-use crate::support::{close, feature_names, fixture, noise};
+use crate::support::{close, decimal, feature_names, fixture, noise};
 
 const SEED: u64 = 42;
 const FOLD: usize = 3;
@@ -190,10 +189,6 @@ impl Reference {
 }
 
 const TREE: AlgorithmSpec = AlgorithmSpec::DecisionTree { max_depth: 4, min_samples_leaf: 20 };
-
-fn decimal(text: &str) -> Decimal {
-    text.parse().unwrap()
-}
 
 /// The mean over as many shuffles as scikit-learn's mean is of; two such means lie as far apart as chance allows.
 #[test]

@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use ats_model_training::algorithm::{Fitted, TrainingRows, build};
 use ats_model_training::metric::{Score, deviation, mean};
 use ats_pipeline::spec::AlgorithmSpec;
-use rust_decimal::Decimal;
 use serde::Deserialize;
 
-use crate::support::fixture;
+use crate::support::{decimal, fixture};
 
 #[derive(Deserialize)]
 struct Reference {
@@ -137,10 +136,6 @@ impl Fold {
             .collect();
         mean(&losses).unwrap()
     }
-}
-
-fn decimal(text: &str) -> Decimal {
-    text.parse().unwrap()
 }
 
 fn tree() -> AlgorithmSpec {

@@ -10,7 +10,12 @@ use ats_model_training::metric::Figures;
 use ats_model_training::random::SplitMix64;
 use ats_model_training::train::Plan;
 use ats_model_training::validation::{Scheme, WalkForward};
+use rust_decimal::Decimal;
 use serde::de::DeserializeOwned;
+
+pub(crate) fn decimal(text: &str) -> Decimal {
+    text.parse().unwrap()
+}
 
 /// Equal but for rounding.
 pub(crate) fn close(found: f64, expected: f64) {

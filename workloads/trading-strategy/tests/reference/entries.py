@@ -17,7 +17,8 @@ import pandas as pd
 
 # Python's own modules come first: statistics.py lies beside this script, too.
 sys.path.append(str(Path(__file__).parent))
-from engines import at_weight, atr, frame, rsi, sma
+from engines import atr, frame, rsi, sma
+from made_up import at_weight
 
 SESSIONS_OF_REAL_BARS = 1500
 

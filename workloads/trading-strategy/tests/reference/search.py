@@ -23,6 +23,10 @@ import pandas as pd
 from backtesting import Backtest, Strategy
 from scipy.stats import kurtosis, norm, skew
 
+# Python's own modules come first: statistics.py lies beside this script, too.
+sys.path.append(str(Path(__file__).parent))
+import made_up
+
 warnings.simplefilter("ignore")
 
 FIRST = "2015-06-01"
@@ -62,11 +66,7 @@ def with_a_bar_before(data):
 
 
 def at_weight(equity, price):
-    """The largest q with q x price <= weight x (equity - fee of the order)."""
-    quantity = int(WEIGHT * equity / price)
-    while int(WEIGHT * (equity - FEE * quantity * price) / price) < quantity:
-        quantity -= 1
-    return quantity
+    return made_up.at_weight(WEIGHT, equity, price, 0, lambda q, p: FEE * q * p)
 
 
 class Cross(Strategy):

@@ -39,6 +39,10 @@ from nautilus_trader.model.objects import Currency, Money, Price, Quantity
 from nautilus_trader.trading.strategy import Strategy as NautilusStrategy
 from numba import njit
 
+# Python's own modules come first: statistics.py lies beside this script, too.
+sys.path.append(str(Path(__file__).parent))
+import made_up
+
 warnings.simplefilter("ignore")
 
 FIRST = "2015-06-01"
@@ -135,13 +139,10 @@ def in_parts(weight, equity, price, held):
 
 
 def at_weight(weight, equity, price, held, unit=1):
-    """The largest q with q x price <= weight x (equity - fee of the order)."""
+    """The project's sizing, in whole shares or in parts."""
     if unit != 1:
         return in_parts(weight, equity, price, held)
-    quantity = int(weight * equity / price)
-    while int(weight * (equity - FEE * abs(quantity - held) * price) / price) < quantity:
-        quantity -= 1
-    return quantity
+    return made_up.at_weight(weight, equity, price, held, lambda q, p: FEE * q * p)
 
 
 def targets(scores, closes, held, equity, unit=1):

@@ -24,7 +24,8 @@ import pandas as pd
 import vectorbt as vbt
 
 import engines
-from engines import SESSIONS, TICKERS, Numbers, Recorded, at_weight, frame
+from engines import Recorded, frame
+from made_up import SESSIONS, TICKERS, Numbers, at_weight
 
 warnings.simplefilter("ignore")
 

@@ -6,14 +6,13 @@ use std::collections::BTreeMap;
 use ats_calendar::Calendar;
 use ats_columns::evaluate::Column;
 use ats_columns::{Action, ActionKind, Actions, BarColumns, Bars};
-use ats_crds::strategy::Direction;
 use ats_expression::Name;
-use ats_pipeline::spec::{NamedExpression, SignalSpec, SizingSpec, StrategyCore};
+use ats_pipeline::spec::{NamedExpression, SizingSpec, StrategyCore};
 use ats_trading_strategy::backtest::{BacktestOutput, run};
 use ats_trading_strategy::market::{Market, TickerHistory};
 use serde::Deserialize;
 
-use crate::common::{decimal, made_up, one_position, whole};
+use crate::common::{decimal, long_short, made_up, whole};
 
 #[derive(Deserialize)]
 struct Reference {
@@ -47,23 +46,15 @@ struct Real {
 }
 
 fn reference() -> Reference {
-    let reference: Reference = serde_json::from_str(&crate::common::reference("actions.json")).unwrap();
+    let reference: Reference = serde_json::from_str(include_str!("../reference/actions.json")).unwrap();
     assert!(reference.reference.starts_with("zipline-reloaded 3."), "{}", reference.reference);
     reference
 }
 
 /// Two fifths of equity on the side that the column says, not restored: a short may double before that would be. No costs.
 fn core() -> StrategyCore {
-    let mut core = one_position("wanted > 0", "wanted <= 0");
-    core.signal = SignalSpec::Rules {
-        entry: "wanted > 0".into(),
-        exit: "wanted <= 0".into(),
-        short_entry: Some("wanted < 0".into()),
-        short_exit: Some("wanted >= 0".into()),
-    };
-    core.direction = Direction::LongShort;
+    let mut core = long_short(["wanted > 0", "wanted <= 0", "wanted < 0", "wanted >= 0"]);
     core.sizing = SizingSpec::TargetWeight { weight: decimal("0.4"), cash_buffer: decimal("0") };
-    core.rebalance_threshold = Some(decimal("1"));
     core.features = vec![NamedExpression { name: "wanted".into(), expression: "own(\"wanted\")".into() }];
     core
 }

@@ -103,7 +103,7 @@ fn a_setting_makes_other_engines_fill_as_we_do() {
 /// A fortieth of a bar's volume.
 #[test]
 fn a_setting_makes_the_blotter_of_zipline_fill_as_we_do() {
-    let reference: Reference = serde_json::from_str(&crate::common::reference("blotter.json")).unwrap();
+    let reference: Reference = serde_json::from_str(include_str!("../reference/blotter.json")).unwrap();
     assert!(reference.reference.starts_with("zipline-reloaded 3."), "{}", reference.reference);
     assert_eq!(reference.cases.len(), 3);
     let mut core = core();

@@ -34,7 +34,7 @@ const A_TRADE: f64 = 1.1e-6;
 
 #[test]
 fn trades_and_their_statistics_equal_vectorbt() {
-    let reference: Reference = serde_json::from_str(&crate::common::reference("trades.json")).unwrap();
+    let reference: Reference = serde_json::from_str(include_str!("../reference/trades.json")).unwrap();
     assert!(reference.reference.starts_with("vectorbt "), "{}", reference.reference);
     let sessions: Vec<_> = sessions().iter().map(|session| session.date()).collect();
     let (mut long, mut short) = (0, 0);

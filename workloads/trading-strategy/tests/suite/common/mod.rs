@@ -21,14 +21,6 @@ use rust_decimal::Decimal;
 
 pub(crate) use crate::market_folder::market_data;
 
-/// What a script of `tests/reference` wrote.
-pub fn reference(name: &str) -> String {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference").join(name);
-    let script = name.replace(".json", ".py");
-    std::fs::read_to_string(file)
-        .unwrap_or_else(|error| panic!("{error}: make reference-drift ONLY={script} WRITE=1 writes {name}"))
-}
-
 /// A decimal from its text.
 pub fn decimal(text: &str) -> Decimal {
     text.parse().unwrap()
